@@ -1,0 +1,3 @@
+"""Progressive delivery with teeth."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Everything that touches the world; only the command line chooses among these."""

@@ -1,0 +1,1 @@
+"""Evidence: conditions, analysis runs, PromQL, the guard. Pure but for the providers behind its seam."""

@@ -1,0 +1,1 @@
+"""The record: what is written down about every change, append-only."""

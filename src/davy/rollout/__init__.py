@@ -1,0 +1,1 @@
+"""The rollout state machines: what happens next, decided without touching anything."""

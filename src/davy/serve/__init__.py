@@ -1,0 +1,1 @@
+"""Ways in: how people and programs reach a running engine."""

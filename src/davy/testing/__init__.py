@@ -1,0 +1,1 @@
+"""Contract suites for whoever implements one of Davy's seams."""

@@ -1,0 +1,1 @@
+"""Dialects: a split of traffic rendered to the documents a data plane reads."""
