@@ -1,0 +1,14 @@
+"""The phase of a measurement, a metric and an analysis run: one vocabulary for all three."""
+
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """Argo Rollouts' AnalysisPhase (`pkg/apis/rollouts/v1alpha1/analysis_types.go`), spelled as it is written."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCESSFUL = "Successful"
+    FAILED = "Failed"
+    INCONCLUSIVE = "Inconclusive"
+    ERROR = "Error"
