@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Argo Rollouts' AnalysisPhase (`pkg/apis/rollouts/v1alpha1/analysis_types.go`), spelled as it is written."""
+    """AnalysisPhase of Argo Rollouts (`pkg/apis/rollouts/v1alpha1/analysis_types.go`), spelled alike."""
 
     PENDING = "Pending"
     RUNNING = "Running"
