@@ -1,0 +1,135 @@
+"""What can be asked of a running engine: one value for each thing, sent as one line of JSON.
+
+Who asks is not part of a request: the way in knows it (the peer of a Unix socket) and says so beside it.
+"""
+
+import msgspec
+
+
+class Request(msgspec.Struct, frozen=True, tag=True, tag_field="request", forbid_unknown_fields=True):
+    """Base of everything that can be asked."""
+
+
+class Apply(Request, frozen=True):
+    """Accept manifests: `texts` are (file name, text) pairs; `directory` is what relative paths are relative to.
+
+    With `dry_run` it only says what would happen.
+    """
+
+    texts: tuple[tuple[str, str], ...]
+    directory: str
+    reason: str = ""
+    dry_run: bool = False
+
+
+class List(Request, frozen=True):
+    """List the rollouts of a namespace, of all of them when it is empty."""
+
+    namespace: str = ""
+
+
+class Get(Request, frozen=True):
+    """Look at one rollout."""
+
+    namespace: str
+    name: str
+
+
+class Manifest(Request, frozen=True):
+    """Return a rollout's manifest as it stands, with its status, the way the Kubernetes API would."""
+
+    namespace: str
+    name: str
+
+
+class Why(Request, frozen=True):
+    """Say in one sentence why a rollout is as it is, and what that rests on."""
+
+    namespace: str
+    name: str
+
+
+class SetImage(Request, frozen=True):
+    """Give containers (`*` for all of them) another image."""
+
+    namespace: str
+    name: str
+    images: dict[str, str]
+    reason: str = ""
+
+
+class Promote(Request, frozen=True):
+    """End the pause an update is in."""
+
+    namespace: str
+    name: str
+    reason: str
+
+
+class Abort(Request, frozen=True):
+    """Give the traffic back to the stable version."""
+
+    namespace: str
+    name: str
+    reason: str
+
+
+class Retry(Request, frozen=True):
+    """Start an aborted update again."""
+
+    namespace: str
+    name: str
+    reason: str = ""
+
+
+class Pause(Request, frozen=True):
+    """Freeze a rollout where it is."""
+
+    namespace: str
+    name: str
+    reason: str = ""
+
+
+class Resume(Request, frozen=True):
+    """Let a frozen rollout go on."""
+
+    namespace: str
+    name: str
+    reason: str = ""
+
+
+class Record(Request, frozen=True):
+    """Read the record from `after` on, of one rollout when it is named."""
+
+    namespace: str = ""
+    name: str = ""
+    after: int = 0
+    limit: int = 1000
+
+
+class Query(Request, frozen=True):
+    """Evaluate a PromQL query now, on what the engine has scraped."""
+
+    query: str
+
+
+class Health(Request, frozen=True):
+    """Say how the engine itself is."""
+
+
+AnyRequest = (
+    Apply
+    | List
+    | Get
+    | Manifest
+    | Why
+    | SetImage
+    | Promote
+    | Abort
+    | Retry
+    | Pause
+    | Resume
+    | Record
+    | Query
+    | Health
+)

@@ -1,0 +1,249 @@
+"""What a running engine answers: plain values, the same for terminal, JSON and web page.
+
+Every view that leaves as JSON names its kind and version; fields are added, never changed or removed.
+"""
+
+import msgspec
+
+from davy.ledger.entry import Entry
+
+API_VERSION = "davy.dev/v1alpha1"
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag=True, tag_field="kind"):
+    """Base of every answer."""
+
+    api_version: str = API_VERSION
+
+
+class Image(msgspec.Struct, frozen=True, rename="camel"):
+    """An image that runs, and the parts it plays: canary, stable, both or none."""
+
+    image: str
+    roles: tuple[str, ...] = ()
+
+
+class ReplicaNumbers(msgspec.Struct, frozen=True, rename="camel"):
+    """The block of numbers under `Replicas:`."""
+
+    desired: int
+    current: int
+    updated: int
+    ready: int
+    available: int
+
+
+class PodView(msgspec.Struct, frozen=True, rename="camel"):
+    """A replica: `status` is Running, Pending, CrashLoopBackOff or Terminating; `age_s` in seconds of the clock."""
+
+    name: str
+    status: str
+    ready: bool
+    restarts: int
+    age_s: float
+    port: int
+    message: str = ""
+
+
+class MeasurementView(msgspec.Struct, frozen=True, rename="camel"):
+    """The last measurement of a metric, with the condition it was held against and the counts so far."""
+
+    metric: str
+    phase: str
+    value: str
+    limit: str
+    successful: int
+    failed: int
+    inconclusive: int
+    errors: int
+    count: int | None
+    message: str = ""
+    source: str = ""
+
+
+class RunView(msgspec.Struct, frozen=True, rename="camel"):
+    """An analysis run; `type` is Step or Background, `verdict` what Davy makes of it."""
+
+    name: str
+    type: str
+    phase: str
+    verdict: str
+    message: str
+    age_s: float
+    step: int | None
+    metrics: tuple[MeasurementView, ...]
+
+
+class RevisionView(msgspec.Struct, frozen=True, rename="camel"):
+    """One revision: roles are `canary` and `stable`; `scale_down_in_s` runs while an old one is kept up."""
+
+    number: int
+    hash: str
+    status: str
+    roles: tuple[str, ...]
+    images: tuple[str, ...]
+    age_s: float
+    weight: int
+    requests: int
+    errors: int
+    pods: tuple[PodView, ...]
+    runs: tuple[RunView, ...]
+    scale_down_in_s: float | None = None
+
+
+class GuardView(msgspec.Struct, frozen=True, rename="camel"):
+    """The built-in guard: evidence against the canary in powers of ten, of `needed`."""
+
+    sentence: str
+    evidence: float
+    needed: float
+    canary_requests: int
+    canary_errors: int
+    stable_requests: int
+    stable_errors: int
+    alarm: bool
+
+
+class StepView(msgspec.Struct, frozen=True, rename="camel"):
+    """One step of the plan."""
+
+    what: str
+    state: str
+
+
+class RolloutView(View, frozen=True, kw_only=True, tag="RolloutView"):
+    """A rollout as it is now."""
+
+    namespace: str
+    name: str
+    status: str
+    message: str
+    strategy: str
+    step: int | None
+    steps: tuple[StepView, ...]
+    set_weight: int | None
+    actual_weight: int | None
+    images: tuple[Image, ...]
+    replicas: ReplicaNumbers
+    revisions: tuple[RevisionView, ...]
+    guard: GuardView | None
+    url: str
+    paused_for_s: float | None
+    pause_left_s: float | None
+    age_s: float
+    trouble: str = ""
+
+
+class RolloutList(View, frozen=True, kw_only=True, tag="RolloutList"):
+    """Rollouts by namespace and name."""
+
+    items: tuple[RolloutView, ...]
+
+
+class ManifestView(View, frozen=True, kw_only=True, tag="ManifestView"):
+    """A manifest with its status, as the Kubernetes API would return it."""
+
+    manifest: dict[str, object]
+
+
+class WhyView(View, frozen=True, kw_only=True, tag="WhyView"):
+    """One sentence, and the entries and measurements that it rests on."""
+
+    namespace: str
+    name: str
+    status: str
+    sentence: str
+    evidence: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+
+class FindingView(msgspec.Struct, frozen=True, rename="camel"):
+    """A finding as data, and as the text a person reads."""
+
+    code: str
+    severity: str
+    title: str
+    file: str
+    line: int
+    column: int
+    text: str
+
+
+class Applied(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of one object: created, configured or unchanged."""
+
+    object_kind: str
+    namespace: str
+    name: str
+    outcome: str
+    url: str = ""
+
+
+class ApplyView(View, frozen=True, kw_only=True, tag="ApplyView"):
+    """What applying did. With an error among the findings nothing was done at all (`accepted` is false)."""
+
+    accepted: bool
+    applied: tuple[Applied, ...]
+    findings: tuple[FindingView, ...]
+
+
+class ActionView(View, frozen=True, kw_only=True, tag="ActionView"):
+    """What an action did, in one sentence."""
+
+    namespace: str
+    name: str
+    message: str
+
+
+class RecordView(View, frozen=True, kw_only=True, tag="RecordView"):
+    """Entries of the record, oldest first."""
+
+    entries: tuple[Entry, ...]
+
+
+class SampleView(msgspec.Struct, frozen=True, rename="camel"):
+    """One sample of a query's result."""
+
+    labels: dict[str, str]
+    value: str
+
+
+class QueryView(View, frozen=True, kw_only=True, tag="QueryView"):
+    """What a query evaluates to now; `result_type` is scalar, vector, matrix or string."""
+
+    result_type: str
+    samples: tuple[SampleView, ...]
+
+
+class HealthView(View, frozen=True, kw_only=True, tag="HealthView"):
+    """How the engine is: what it holds, what troubles it."""
+
+    version: str
+    pid: int
+    speed: float
+    now: float
+    rollouts: int
+    troubles: tuple[str, ...]
+
+
+class ErrorView(View, frozen=True, kw_only=True, tag="Error"):
+    """A refusal: the stable code, the exit code, what happened, how to mend it."""
+
+    code: str
+    exit_code: int
+    message: str
+    hint: str = ""
+
+
+AnyView = (
+    RolloutView
+    | RolloutList
+    | ManifestView
+    | WhyView
+    | ApplyView
+    | ActionView
+    | RecordView
+    | QueryView
+    | HealthView
+    | ErrorView
+)

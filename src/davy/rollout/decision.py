@@ -1,0 +1,78 @@
+"""What a decision is made from, and what it is: values, so that it can be tested, stored and taken again."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from davy.model.rollout import RolloutAnalysis
+from davy.rollout.platform import Desired, Seen
+from davy.rollout.state import RolloutState
+
+
+class Verdict(StrEnum):
+    """What an analysis run says of the new version; only `PASSED` moves traffic up."""
+
+    RUNNING = "running"
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    UNKNOWN = "unknown"
+
+
+class RunView(msgspec.Struct, frozen=True):
+    """An analysis run as a rollout sees it."""
+
+    verdict: Verdict
+    message: str = ""
+
+
+class Look(msgspec.Struct, frozen=True):
+    """All that a decision may know of the world.
+
+    `runs` holds the analysis runs of this rollout by name, `requests` how many requests of users each hash has
+    answered so far, `alarm` the guard's sentence when it wants the traffic back, else an empty string.
+    """
+
+    seen: Seen
+    runs: Mapping[str, RunView] = {}
+    requests: Mapping[str, int] = {}
+    alarm: str = ""
+
+
+class RunKind(StrEnum):
+    """What part of a rollout an analysis run belongs to, in the words of Argo's `rollout-type` label."""
+
+    STEP = "Step"
+    BACKGROUND = "Background"
+
+
+class RunRequest(msgspec.Struct, frozen=True):
+    """An analysis run that is to be started, once, under this name."""
+
+    name: str
+    kind: RunKind
+    analysis: RolloutAnalysis
+    step: int | None = None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something worth a line in the record; the loop writes it down before it acts."""
+
+    kind: str
+    detail: dict[str, object]
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What happens next.
+
+    Of the analysis runs, `start` are new and all that are neither in `start` nor in `active` have to end.
+    `wake_at` is the clock's time at which to ask again even if nothing happens, None for never.
+    """
+
+    state: RolloutState
+    desired: Desired
+    start: tuple[RunRequest, ...] = ()
+    active: frozenset[str] = frozenset()
+    events: tuple[Event, ...] = ()
+    wake_at: float | None = None
