@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from davy.ledger.entry import Draft, Entry, place
+from davy.ledger.store import Record
 
 
 class MemoryStore:
     """Records and ledger for as long as the process lives; `full` makes it refuse to write."""
 
     def __init__(self) -> None:
-        self.records: dict[tuple[str, str], bytes] = {}
+        self.records: dict[Record, bytes] = {}
         self.ledger: list[Entry] = []
         self.full: Exception | None = None
 
@@ -17,9 +18,7 @@ class MemoryStore:
         """Read all the records of a bucket."""
         return {key: body for (found, key), body in self.records.items() if found == bucket}
 
-    def commit(
-        self, changes: Mapping[tuple[str, str], bytes | None], drafts: Sequence[Draft]
-    ) -> tuple[Entry, ...]:
+    def commit(self, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft]) -> tuple[Entry, ...]:
         """Write records and append entries."""
         if self.full is not None:
             raise self.full

@@ -5,8 +5,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from davy.errors import Conflict, Undecided
+from davy.errors import Conflict
 from davy.ledger.entry import Draft, Entry, decode, encode, place
+from davy.ledger.store import Record, StoreUnavailable
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
@@ -26,12 +27,6 @@ CREATE TRIGGER IF NOT EXISTS ledger_is_never_edited BEFORE UPDATE ON ledger
 CREATE TRIGGER IF NOT EXISTS ledger_is_never_cut BEFORE DELETE ON ledger
     BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 """
-
-
-class StoreUnavailable(Undecided):
-    """The store could not be written or read; nothing was changed."""
-
-    code = "store"
 
 
 class SqliteStore:
@@ -66,9 +61,7 @@ class SqliteStore:
             rows = self._db.execute("SELECT key, body FROM records WHERE bucket = ?", (bucket,))
             return dict(rows.fetchall())
 
-    def commit(
-        self, changes: Mapping[tuple[str, str], bytes | None], drafts: Sequence[Draft]
-    ) -> tuple[Entry, ...]:
+    def commit(self, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft]) -> tuple[Entry, ...]:
         """Write records and append entries in one transaction."""
         with self._lock:
             entries = tuple(place(draft, self._next + offset) for offset, draft in enumerate(drafts))
@@ -78,9 +71,7 @@ class SqliteStore:
                     if body is None:
                         self._db.execute("DELETE FROM records WHERE bucket = ? AND key = ?", (bucket, key))
                     else:
-                        self._db.execute(
-                            "INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (bucket, key, body)
-                        )
+                        self._db.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (bucket, key, body))
                 rows = [(entry.seq, entry.subject, encode(entry)) for entry in entries]
                 self._db.executemany("INSERT INTO ledger VALUES (?, ?, ?)", rows)
                 self._db.execute("COMMIT")

@@ -11,7 +11,7 @@ class Request(msgspec.Struct, frozen=True, tag=True, tag_field="request", forbid
 
 
 class Apply(Request, frozen=True):
-    """Accept manifests: `texts` are (file name, text) pairs; `directory` is what relative paths are relative to.
+    """Accept manifests: `texts` are (file name, text) pairs, `directory` is what their paths are relative to.
 
     With `dry_run` it only says what would happen.
     """

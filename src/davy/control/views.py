@@ -34,7 +34,7 @@ class ReplicaNumbers(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class PodView(msgspec.Struct, frozen=True, rename="camel"):
-    """A replica: `status` is Running, Pending, CrashLoopBackOff or Terminating; `age_s` in seconds of the clock."""
+    """A replica; `status` is Running, Pending, CrashLoopBackOff or Terminating, `age_s` by the clock."""
 
     name: str
     status: str

@@ -26,8 +26,9 @@ KINDS: dict[str, str] = {
 class Draft(msgspec.Struct, frozen=True):
     """An entry that has no place in the record yet.
 
-    `at` is in seconds of the clock, `subject` the kind and key of what it is about (`Rollout default/payments`),
-    `actor` who did it (`davy` for the engine itself), `reason` why in a person's words.
+    `at` is in seconds of the clock, `subject` the kind and key of what it is about, as in
+    `Rollout default/payments`, `actor` who did it (`davy` for the engine itself), `reason` why in a person's
+    words.
     """
 
     at: float

@@ -150,7 +150,7 @@ def _restart(state: RolloutState, now: float, *, attempt: int) -> Outcome:
 def _adopt(
     state: RolloutState, hash_: str, template: PodTemplateSpec, launch: Launch, now: float
 ) -> RolloutState:
-    """Make a template the newest revision; one that is known already keeps its replicas and gets a new number."""
+    """Make a template the newest revision; a known one keeps its replicas and gets a new number."""
     number = max(revision.number for revision in state.revisions) + 1
     known = [revision for revision in state.revisions if revision.hash == hash_]
     others = tuple(revision for revision in state.revisions if revision.hash != hash_)

@@ -135,9 +135,7 @@ def _forget_old(rollout: Rollout, state: RolloutState, seen: Seen) -> RolloutSta
     """Keep as many old revisions as the manifest says, and every one that still matters."""
     limit = 10 if rollout.spec.revision_history_limit is None else rollout.spec.revision_history_limit
     running = {pod.hash for pod in seen.pods} | {state.current, state.stable}
-    old = [
-        revision for revision in state.revisions if revision.hash not in running and revision.replicas == 0
-    ]
+    old = [revision for revision in state.revisions if revision.hash not in running and revision.replicas == 0]
     gone = {revision.hash for revision in old[: max(0, len(old) - limit)]}
     if not gone:
         return state

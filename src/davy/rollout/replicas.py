@@ -74,9 +74,7 @@ def approximate(replicas: int, weight: int, whole: int, surge: int) -> Counts:
             candidates.append(Counts(up, total - up))
         if not tied and (down != 0 or empty_side_allowed):
             candidates.append(Counts(down, total - down))
-    best = min(
-        candidates, key=lambda counts: abs(counts.canary * whole / counts.total - weight), default=None
-    )
+    best = min(candidates, key=lambda counts: abs(counts.canary * whole / counts.total - weight), default=None)
     return best or Counts(0, replicas)
 
 
