@@ -1,0 +1,244 @@
+"""Where a metric is measured: the twelve providers of Argo Rollouts, each with its own fields."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from davy.model.meta import PodMeta
+from davy.model.part import Int64, IntOrString, Opaque, Part
+
+
+class Header(Part, frozen=True):
+    """A header sent with a request."""
+
+    key: str
+    value: str
+
+
+class Sigv4Config(Part, frozen=True):
+    """How requests to AWS are signed."""
+
+    region: str = ""
+    profile: str = ""
+    role_arn: str = ""
+
+
+class OAuth2Config(Part, frozen=True):
+    """Client credentials and where they are turned into a token."""
+
+    token_url: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    scopes: tuple[str, ...] = ()
+
+
+class BasicAuthConfig(Part, frozen=True):
+    """A user's name and password."""
+
+    username: str = ""
+    password: str = ""
+
+
+class Authentication(Part, frozen=True):
+    """How Davy says who it is."""
+
+    sigv4: Sigv4Config = Sigv4Config()
+    oauth2: OAuth2Config = OAuth2Config()
+    basic_auth: BasicAuthConfig = BasicAuthConfig()
+
+
+class PrometheusRangeQueryArgs(Part, frozen=True):
+    """Makes a query a range query; `start` and `end` are expressions with now() and duration()."""
+
+    start: str = ""
+    end: str = ""
+    step: str = ""
+
+
+class PrometheusMetric(Part, frozen=True):
+    """A PromQL query; `timeout` is in seconds."""
+
+    address: str = ""
+    query: str = ""
+    authentication: Authentication = Authentication()
+    timeout: Int64 | None = None
+    insecure: bool = False
+    headers: tuple[Header, ...] = ()
+    range_query: PrometheusRangeQueryArgs | None = None
+
+
+class WebMetric(Part, frozen=True):
+    """A request whose JSON answer is the measurement; `method` is GET, POST or PUT."""
+
+    url: str
+    method: str = ""
+    headers: tuple[Header, ...] = ()
+    body: str = ""
+    json_body: Any = None
+    timeout_seconds: Int64 = 0
+    json_path: str = ""
+    insecure: bool = False
+    authentication: Authentication = Authentication()
+
+
+class SecretRef(Part, frozen=True):
+    """The Secret that holds a provider's keys."""
+
+    name: str = ""
+    namespaced: bool = False
+
+
+class DatadogMetric(Part, frozen=True):
+    """One Datadog query, or several and a formula; `api_version` is v1 or v2."""
+
+    query: str = ""
+    queries: Mapping[str, str] = {}
+    formula: str = ""
+    interval: str = ""
+    api_version: str = ""
+    aggregator: str = ""
+    secret_ref: SecretRef = SecretRef()
+    request_timeout: str = ""
+
+
+class JobMetric(Part, frozen=True):
+    """A Kubernetes Job; it completes or fails, and conditions are ignored."""
+
+    spec: Opaque
+    metadata: PodMeta = PodMeta()
+
+
+class NewRelicMetric(Part, frozen=True):
+    """A NRQL query; `timeout` is in seconds."""
+
+    query: str
+    profile: str = ""
+    timeout: Int64 | None = None
+
+
+class WavefrontMetric(Part, frozen=True):
+    """A Wavefront query."""
+
+    address: str = ""
+    query: str = ""
+
+
+class GraphiteMetric(Part, frozen=True):
+    """A Graphite target."""
+
+    address: str = ""
+    query: str = ""
+
+
+class InfluxdbMetric(Part, frozen=True):
+    """A Flux query."""
+
+    profile: str = ""
+    query: str = ""
+
+
+class SkyWalkingMetric(Part, frozen=True):
+    """A GraphQL query to SkyWalking."""
+
+    address: str = ""
+    query: str = ""
+    interval: str = ""
+
+
+class CloudWatchDimension(Part, frozen=True):
+    """One dimension of a CloudWatch metric."""
+
+    name: str = ""
+    value: str = ""
+
+
+class CloudWatchStatMetric(Part, frozen=True):
+    """A CloudWatch metric by namespace, name and dimensions."""
+
+    dimensions: tuple[CloudWatchDimension, ...] = ()
+    metric_name: str = ""
+    namespace: str | None = None
+
+
+class CloudWatchMetricStat(Part, frozen=True):
+    """A statistic of a CloudWatch metric."""
+
+    metric: CloudWatchStatMetric = CloudWatchStatMetric()
+    period: IntOrString = 0
+    stat: str = ""
+    unit: str = ""
+
+
+class CloudWatchMetricDataQuery(Part, frozen=True):
+    """One query of a CloudWatch measurement."""
+
+    id: str = ""
+    expression: str | None = None
+    label: str | None = None
+    metric_stat: CloudWatchMetricStat | None = None
+    period: IntOrString | None = None
+    return_data: bool | None = None
+
+
+class CloudWatchMetric(Part, frozen=True):
+    """CloudWatch queries over a window of `interval`."""
+
+    metric_data_queries: tuple[CloudWatchMetricDataQuery, ...]
+    interval: str = ""
+
+
+class KayentaThreshold(Part, frozen=True):
+    """From which score on a canary passes, and from which on it is marginal."""
+
+    pass_: Int64 = msgspec.field(name="pass")
+    marginal: Int64
+
+
+class KayentaScopeDetail(Part, frozen=True):
+    """Whose metrics are compared, and when."""
+
+    scope: str
+    region: str
+    step: Int64
+    start: str = ""
+    end: str = ""
+
+
+class KayentaScope(Part, frozen=True):
+    """What is compared with what."""
+
+    name: str
+    control_scope: KayentaScopeDetail
+    experiment_scope: KayentaScopeDetail
+
+
+class KayentaMetric(Part, frozen=True):
+    """A judgement of Kayenta; conditions are ignored."""
+
+    address: str
+    application: str
+    canary_config_name: str
+    metrics_account_name: str
+    configuration_account_name: str
+    storage_account_name: str
+    threshold: KayentaThreshold
+    scopes: tuple[KayentaScope, ...]
+    lookback: bool = False
+
+
+class MetricProvider(Part, frozen=True):
+    """Who is asked; exactly one field is set, and `plugin` maps one name to its configuration."""
+
+    prometheus: PrometheusMetric | None = None
+    kayenta: KayentaMetric | None = None
+    web: WebMetric | None = None
+    datadog: DatadogMetric | None = None
+    wavefront: WavefrontMetric | None = None
+    new_relic: NewRelicMetric | None = None
+    job: JobMetric | None = None
+    cloud_watch: CloudWatchMetric | None = None
+    graphite: GraphiteMetric | None = None
+    influxdb: InfluxdbMetric | None = None
+    skywalking: SkyWalkingMetric | None = None
+    plugin: Mapping[str, Any] = {}
