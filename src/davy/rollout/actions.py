@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from davy.errors import Refused
-from davy.model.rollout import Rollout
+from davy.model.rollout import PodTemplateSpec, Rollout
 from davy.rollout import canary
 from davy.rollout.decision import Event
-from davy.rollout.platform import Launch, PodTemplateSpec
+from davy.rollout.platform import Launch
 from davy.rollout.state import (
     Aborted,
     Initial,

@@ -71,7 +71,7 @@ def abort_cause(rollout: Rollout, state: RolloutState, look: Look, now: float) -
         if step and step.verdict in (Verdict.FAILED, Verdict.ERROR):
             return f"Step-based analysis phase error/failed: {step.message}"
         pause = state.progress.pause
-        limit = deadline_s(rollout)
+        limit = rollout.spec.progress_deadline_s
         if pause and pause.reason is PauseReason.INCONCLUSIVE and now >= pause.since + limit:
             return f"the analysis was inconclusive and nobody resolved it within {limit:g}s"
     if rollout.spec.progress_deadline_abort and timed_out(rollout, state, now):
@@ -180,25 +180,14 @@ def strategy(rollout: Rollout) -> CanaryStrategy:
 
 def steps(rollout: Rollout) -> tuple[CanaryStep, ...]:
     """Return the steps, none at all for a plain rolling update."""
-    return strategy(rollout).steps or ()
-
-
-def whole(rollout: Rollout) -> int:
-    """Return the weight that means all the traffic."""
-    routing = strategy(rollout).traffic_routing
-    return 100 if routing is None or routing.max_traffic_weight is None else routing.max_traffic_weight
-
-
-def wanted_replicas(rollout: Rollout) -> int:
-    """Return how many replicas the rollout wants when nothing is going on."""
-    return 1 if rollout.spec.replicas is None else rollout.spec.replicas
+    return strategy(rollout).steps
 
 
 def set_weight(rollout: Rollout, index: int) -> int:
     """Return the weight that holds on step `index`: the last setWeight at or before it, else 0."""
     plan = steps(rollout)
     if index >= len(plan):
-        return whole(rollout)
+        return strategy(rollout).full_weight
     weights = [step.set_weight for step in plan[: index + 1] if step.set_weight is not None]
     return weights[-1] if weights else 0
 
@@ -210,9 +199,9 @@ def at_desired(rollout: Rollout, state: RolloutState, seen: Seen) -> bool:
     canary, canary_seen = state.newest, seen.count(state.current)
     stable, stable_seen = state.revision(state.stable), seen.count(state.stable)
     if strategy(rollout).traffic_routing is None:
-        canary_strategy, n = strategy(rollout), wanted_replicas(rollout)
+        canary_strategy, n = strategy(rollout), rollout.spec.desired_replicas
         bounds = replicas.resolve_bounds(canary_strategy.max_surge, canary_strategy.max_unavailable, n)
-        goal = replicas.approximate(n, weight, whole(rollout), bounds.surge)
+        goal = replicas.approximate(n, weight, strategy(rollout).full_weight, bounds.surge)
         older = any(
             seen.count(other.hash).available for other in state.revisions if other not in (canary, stable)
         )
@@ -237,13 +226,7 @@ def carries_everything(state: RolloutState, seen: Seen) -> bool:
 
 def fully_available(rollout: Rollout, state: RolloutState, seen: Seen) -> bool:
     """Say whether the current version alone could carry everything."""
-    return seen.count(state.current).available >= wanted_replicas(rollout)
-
-
-def deadline_s(rollout: Rollout) -> float:
-    """Return the seconds without progress after which an update counts as stuck."""
-    seconds = rollout.spec.progress_deadline_seconds
-    return 600.0 if seconds is None else float(seconds)
+    return seen.count(state.current).available >= rollout.spec.desired_replicas
 
 
 def timed_out(rollout: Rollout, state: RolloutState, now: float) -> bool:
@@ -255,7 +238,7 @@ def timed_out(rollout: Rollout, state: RolloutState, now: float) -> bool:
         step = steps(rollout)[progress.index]
         if step.set_weight is None:
             return False
-    return now >= state.progressed_at + deadline_s(rollout)
+    return now >= state.progressed_at + rollout.spec.progress_deadline_s
 
 
 def timed_out_message(rollout: Rollout, state: RolloutState) -> str:

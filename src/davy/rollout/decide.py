@@ -7,7 +7,7 @@ from davy.rollout import canary, status
 from davy.rollout.decision import Decision, Event, Look, RunKind, RunRequest
 from davy.rollout.platform import Desired, ReplicaSet, Seen
 from davy.rollout.scale import scale, split
-from davy.rollout.state import Aborted, Initial, Promoting, Revision, RolloutState, Stepping
+from davy.rollout.state import Aborted, Initial, Promoting, Revision, RolloutState, Settled, Stepping
 
 
 def decide(
@@ -22,7 +22,7 @@ def decide(
     state, exposure = _expose(state, look, now)
     move = canary.advance(rollout, state, look, now)
     state = msgspec.structs.replace(state, progress=move.progress)
-    if isinstance(move.progress, canary.Settled):
+    if isinstance(move.progress, Settled):
         state = msgspec.structs.replace(state, stable=state.current, background="")
     state = scale(rollout, state, look.seen, now)
     state = msgspec.structs.replace(state, weights=split(rollout, state, look.seen))
@@ -54,7 +54,7 @@ def desired(rollout: Rollout, state: RolloutState, port: int | None) -> Desired:
             if revision.replicas
         ),
         weights=state.weights,
-        min_ready_s=float(rollout.spec.min_ready_seconds or 0),
+        min_ready_s=float(rollout.spec.min_ready_seconds),
         port=port,
     )
 
@@ -133,7 +133,7 @@ def _note_progress(state: RolloutState, seen: Seen, now: float) -> RolloutState:
 
 def _forget_old(rollout: Rollout, state: RolloutState, seen: Seen) -> RolloutState:
     """Keep as many old revisions as the manifest says, and every one that still matters."""
-    limit = 10 if rollout.spec.revision_history_limit is None else rollout.spec.revision_history_limit
+    limit = rollout.spec.kept_revisions
     running = {pod.hash for pod in seen.pods} | {state.current, state.stable}
     old = [revision for revision in state.revisions if revision.hash not in running and revision.replicas == 0]
     gone = {revision.hash for revision in old[: max(0, len(old) - limit)]}
@@ -152,5 +152,5 @@ def _wake_at(rollout: Rollout, state: RolloutState) -> float | None:
     if isinstance(progress, Stepping) and progress.pause and progress.pause.duration_s is not None:
         times.append(progress.pause.since + progress.pause.duration_s)
     elif isinstance(progress, Stepping | Promoting | Initial):
-        times.append(state.progressed_at + canary.deadline_s(rollout))
+        times.append(state.progressed_at + rollout.spec.progress_deadline_s)
     return min(times, default=None)

@@ -11,8 +11,6 @@ from davy.rollout import canary, replicas
 from davy.rollout.platform import Seen
 from davy.rollout.state import Aborted, Initial, Promoting, RolloutState, Settled, Stepping
 
-SCALE_DOWN_DELAY_S = 30.0
-
 
 def scale(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> RolloutState:
     """Give every revision the replicas that it should have now.
@@ -23,7 +21,7 @@ def scale(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> Roll
         return state
     match state.progress:
         case Initial():
-            return _resize(state, state.current, canary.wanted_replicas(rollout))
+            return _resize(state, state.current, rollout.spec.desired_replicas)
         case Settled():
             return _scale_settled(rollout, state, now)
         case Stepping() | Promoting() | Aborted():
@@ -39,7 +37,7 @@ def split(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
     An abort gives all of it to stable, whatever stable looks like. Anything else never sends traffic where
     nothing is available, and moves more of it only when the side that receives it can carry it.
     """
-    whole = canary.whole(rollout)
+    whole = canary.strategy(rollout).full_weight
     available = seen.count(state.current).available
     match state.progress:
         case Initial():
@@ -58,12 +56,12 @@ def split(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
 
 def _scale_settled(rollout: Rollout, state: RolloutState, now: float) -> RolloutState:
     """Keep what was stable until now for as long as the manifest says, then let it go."""
-    state = _resize(state, state.current, canary.wanted_replicas(rollout))
+    state = _resize(state, state.current, rollout.spec.desired_replicas)
     for old in state.revisions:
         if old.hash == state.current or old.replicas == 0:
             continue
         if old.scale_down_at is None:
-            state = state.changing(old.hash, scale_down_at=now + _scale_down_delay_s(rollout))
+            state = state.changing(old.hash, scale_down_at=now + canary.strategy(rollout).scale_down_delay_s)
         elif now >= old.scale_down_at:
             state = _resize(state, old.hash, 0)
     return state
@@ -72,7 +70,11 @@ def _scale_settled(rollout: Rollout, state: RolloutState, now: float) -> Rollout
 def _scale_routed(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> RolloutState:
     """Size a canary whose traffic a router splits: stable stays whole, revisions in the middle go at once."""
     plan, progress = canary.strategy(rollout), state.progress
-    n, whole, least = canary.wanted_replicas(rollout), canary.whole(rollout), plan.min_pods_per_replica_set
+    n, whole, least = (
+        rollout.spec.desired_replicas,
+        canary.strategy(rollout).full_weight,
+        plan.min_pods_per_replica_set,
+    )
     for other in state.revisions:
         if other.hash not in (state.current, state.stable):
             state = _resize(state, other.hash, 0)
@@ -85,27 +87,25 @@ def _scale_routed(rollout: Rollout, state: RolloutState, seen: Seen, now: float)
 
 def _scale_aborted(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> RolloutState:
     """Keep an aborted canary for a while, counted from the moment stable can carry everything."""
-    delay = canary.strategy(rollout).abort_scale_down_delay_seconds
-    if delay == 0:
+    delay = canary.strategy(rollout).abort_scale_down_delay_s
+    if delay is None:
         return state
     aborted = state.newest
     if aborted.scale_down_at is None:
-        if seen.count(state.stable).available < canary.wanted_replicas(rollout):
+        if seen.count(state.stable).available < rollout.spec.desired_replicas:
             return state
-        return state.changing(
-            state.current, scale_down_at=now + (SCALE_DOWN_DELAY_S if delay is None else delay)
-        )
+        return state.changing(state.current, scale_down_at=now + delay)
     return _resize(state, state.current, 0) if now >= aborted.scale_down_at else state
 
 
 def _scale_by_ratio(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> RolloutState:
     """Take one step of a canary whose traffic follows the ratio of its pods; older revisions go first."""
     del now
-    plan, n, progress = canary.strategy(rollout), canary.wanted_replicas(rollout), state.progress
+    plan, n, progress = canary.strategy(rollout), rollout.spec.desired_replicas, state.progress
     older = [other for other in state.revisions if other.hash not in (state.current, state.stable)]
     for other in older:
         state = _resize(state, other.hash, 0)
-    weight = 0 if isinstance(progress, Aborted) else canary.whole(rollout)
+    weight = 0 if isinstance(progress, Aborted) else canary.strategy(rollout).full_weight
     if isinstance(progress, Stepping):
         weight = canary.set_weight(rollout, progress.index)
     new, stable = state.newest, state.revision(state.stable)
@@ -116,7 +116,7 @@ def _scale_by_ratio(rollout: Rollout, state: RolloutState, seen: Seen, now: floa
         replicas.Scale(new.replicas, seen.count(new.hash).available),
         replicas.Scale(stable.replicas, seen.count(stable.hash).available),
         older=sum(seen.count(other.hash).created for other in older),
-        whole=canary.whole(rollout),
+        whole=canary.strategy(rollout).full_weight,
     )
     return _resize(_resize(state, new.hash, counts.canary), stable.hash, counts.stable)
 
@@ -129,7 +129,7 @@ def _ratio_split(state: RolloutState, seen: Seen) -> dict[str, int]:
 
 def _routed_split(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
     """Split by the weight of the step, once the replicas for it are there."""
-    whole, n, progress = canary.whole(rollout), canary.wanted_replicas(rollout), state.progress
+    whole, n, progress = canary.strategy(rollout).full_weight, rollout.spec.desired_replicas, state.progress
     if seen.count(state.current).available == 0:
         return {state.stable: whole, state.current: 0}
     if isinstance(progress, Stepping):
@@ -142,14 +142,6 @@ def _routed_split(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str
     if seen.count(state.stable).available < (whole - weight) * n // whole:
         return state.weights
     return {state.stable: whole - weight, state.current: weight}
-
-
-def _scale_down_delay_s(rollout: Rollout) -> float:
-    """Say how long a version that was replaced stays up; without a router there is no such delay."""
-    plan = canary.strategy(rollout)
-    if plan.traffic_routing is None:
-        return 0.0
-    return SCALE_DOWN_DELAY_S if plan.scale_down_delay_seconds is None else plan.scale_down_delay_seconds
 
 
 def _resize(state: RolloutState, hash_: str, count: int) -> RolloutState:

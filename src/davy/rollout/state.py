@@ -17,7 +17,8 @@ from enum import StrEnum
 
 import msgspec
 
-from davy.rollout.platform import Launch, PodTemplateSpec
+from davy.model.rollout import PodTemplateSpec
+from davy.rollout.platform import Launch
 
 
 class PauseReason(StrEnum):

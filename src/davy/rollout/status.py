@@ -65,7 +65,7 @@ def count(rollout: Rollout, state: RolloutState, seen: Seen) -> ReplicaCounts:
     """Count replicas as `kubectl argo rollouts get` shows them."""
     living = [pod for pod in seen.pods if pod.phase != "Terminating"]
     return ReplicaCounts(
-        desired=canary.wanted_replicas(rollout),
+        desired=rollout.spec.desired_replicas,
         current=len(living),
         updated=seen.count(state.current).created,
         ready=sum(pod.ready for pod in living),
@@ -88,7 +88,7 @@ def conditions(rollout: Rollout, state: RolloutState, seen: Seen, now: float) ->
 
 def _available(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> Condition:
     serving = state.stable or state.current
-    enough = sum(pod.available for pod in seen.pods) >= canary.wanted_replicas(rollout) and bool(serving)
+    enough = sum(pod.available for pod in seen.pods) >= rollout.spec.desired_replicas and bool(serving)
     message = f"Rollout {'has' if enough else 'does not have'} minimum availability"
     return Condition("Available", enough, "AvailableReason", message, now)
 
