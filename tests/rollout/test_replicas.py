@@ -82,3 +82,7 @@ def test_older_revisions_shrink_before_anything_else_does() -> None:
 
 def test_a_rollout_without_replicas_has_none() -> None:
     assert approximate(0, 50, 100, 1) == Counts(0, 0)
+
+
+def test_a_canary_gives_nothing_back_before_stable_can_spare_it() -> None:
+    assert step_towards(4, 0, Bounds(1, 0), Scale(2, 2), Scale(2, 2)) == Counts(2, 3)

@@ -110,7 +110,7 @@ def promote(rollout: Rollout, state: RolloutState, now: float) -> Outcome:
             raise Refused(
                 f"{_name(rollout)} was aborted", hint=f"davy retry {_name(rollout)} starts again at step 0"
             )
-        case Initial() | Promoting() | Settled():
+        case _:
             raise Refused(f"{_name(rollout)} has nothing to promote: no update is waiting")
 
 

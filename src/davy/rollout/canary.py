@@ -45,12 +45,12 @@ def advance(rollout: Rollout, state: RolloutState, look: Look, now: float) -> Mo
         return Move(progress)
     match progress:
         case Initial():
-            if fully_available(rollout, state, look.seen) and acknowledged(state, look.seen):
+            if fully_available(rollout, state, look.seen) and carries_everything(rollout, state, look.seen):
                 return _settle(state, "Initial deploy", now)
         case Stepping():
             return _step(rollout, state, progress, look, now)
         case Promoting(reason=reason):
-            if fully_available(rollout, state, look.seen) and carries_everything(state, look.seen):
+            if fully_available(rollout, state, look.seen) and carries_everything(rollout, state, look.seen):
                 return _settle(state, reason, now)
         case Aborted() | Settled():
             pass
@@ -101,7 +101,7 @@ def _step(rollout: Rollout, state: RolloutState, progress: Stepping, look: Look,
         return Move(Promoting(reason=f"Completed all {len(plan)} canary steps", since=now))
     step = plan[progress.index]
     if step.set_weight is not None:
-        reached = at_desired(rollout, state, look.seen) and acknowledged(state, look.seen)
+        reached = at_desired(rollout, state, look.seen) and serves(rollout, state, look.seen, step.set_weight)
         return _complete(state, progress, step, len(plan), now) if reached else Move(progress)
     if step.pause is not None:
         return _pause(state, progress, step, len(plan), now)
@@ -213,14 +213,24 @@ def at_desired(rollout: Rollout, state: RolloutState, seen: Seen) -> bool:
     )
 
 
-def acknowledged(state: RolloutState, seen: Seen) -> bool:
-    """Say whether the data plane serves the split that was decided last."""
-    served = {hash_: weight for hash_, weight in (seen.weights or {}).items() if weight}
-    return served == {hash_: weight for hash_, weight in state.weights.items() if weight}
+def serves(rollout: Rollout, state: RolloutState, seen: Seen, weight: int) -> bool:
+    """Say whether the data plane serves the weight of a step; without a router, the split of the pods."""
+    weights = {hash_: share for hash_, share in (seen.weights or {}).items() if share}
+    if strategy(rollout).traffic_routing is None:
+        return weights == ratio_split(state, seen)
+    return weights.get(state.current, 0) == weight and sum(weights.values()) == strategy(rollout).full_weight
 
 
-def carries_everything(state: RolloutState, seen: Seen) -> bool:
-    """Say whether the data plane sends all the traffic to the current version."""
+def ratio_split(state: RolloutState, seen: Seen) -> dict[str, int]:
+    """Split by what is available on either side; with nothing available, leave things as they are."""
+    shares = {hash_: seen.count(hash_).available for hash_ in (state.current, state.stable)}
+    return {hash_: share for hash_, share in shares.items() if share} or state.weights
+
+
+def carries_everything(rollout: Rollout, state: RolloutState, seen: Seen) -> bool:
+    """Say whether the data plane sends all the traffic to the current version; scaled to zero, it need not."""
+    if rollout.spec.desired_replicas == 0:
+        return True
     return {hash_ for hash_, weight in (seen.weights or {}).items() if weight} == {state.current}
 
 

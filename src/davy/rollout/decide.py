@@ -25,7 +25,8 @@ def decide(
     if isinstance(move.progress, Settled):
         state = msgspec.structs.replace(state, stable=state.current, background="")
     state = scale(rollout, state, look.seen, now)
-    state = msgspec.structs.replace(state, weights=split(rollout, state, look.seen))
+    weights = {hash_: weight for hash_, weight in split(rollout, state, look.seen).items() if weight}
+    state = msgspec.structs.replace(state, weights=weights)
     state, background = _background(rollout, state, look.seen)
     state = _forget_old(rollout, _note_progress(state, look.seen, now), look.seen)
     state = msgspec.structs.replace(state, conditions=status.conditions(rollout, state, look.seen, now))
@@ -108,7 +109,7 @@ def _expose(state: RolloutState, look: Look, now: float) -> tuple[RolloutState, 
 
 def _weight_event(state: RolloutState, before: dict[str, int]) -> tuple[Event, ...]:
     """Write down a split that differs from the one before."""
-    if {h: w for h, w in before.items() if w} == {h: w for h, w in state.weights.items() if w}:
+    if before == state.weights:
         return ()
     total = sum(state.weights.values())
     detail: dict[str, object] = {

@@ -48,7 +48,7 @@ def split(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
             return {state.stable: whole}
         case Stepping() | Promoting():
             if canary.strategy(rollout).traffic_routing is None:
-                return _ratio_split(state, seen)
+                return canary.ratio_split(state, seen)
             return _routed_split(rollout, state, seen)
         case _:
             assert_never(state.progress)
@@ -119,12 +119,6 @@ def _scale_by_ratio(rollout: Rollout, state: RolloutState, seen: Seen, now: floa
         whole=canary.strategy(rollout).full_weight,
     )
     return _resize(_resize(state, new.hash, counts.canary), stable.hash, counts.stable)
-
-
-def _ratio_split(state: RolloutState, seen: Seen) -> dict[str, int]:
-    """Split by what is available on either side; with nothing available, leave things as they are."""
-    shares = {hash_: seen.count(hash_).available for hash_ in (state.current, state.stable)}
-    return shares if any(shares.values()) else state.weights
 
 
 def _routed_split(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:

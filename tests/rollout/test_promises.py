@@ -1,0 +1,110 @@
+"""What the canary promises, whatever the world does: checked over histories that hypothesis makes up."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from davy.errors import Refused
+from davy.rollout import actions
+from davy.rollout.decision import RunView, Verdict
+from davy.rollout.state import Aborted, Promoting, Settled, Stepping
+
+OPERATIONS = st.one_of(
+    st.tuples(st.just("wait"), st.sampled_from([0, 1, 30, 200])),
+    st.tuples(st.just("ready"), st.sampled_from(["all", "new", "stable", "none"])),
+    st.tuples(st.just("acknowledge"), st.booleans()),
+    st.tuples(st.just("verdict"), st.sampled_from(list(Verdict))),
+    st.tuples(st.just("alarm"), st.booleans()),
+    st.tuples(st.just("act"), st.sampled_from(["promote", "abort", "retry"])),
+    st.tuples(st.just("apply"), st.integers(1, 3)),
+)
+
+
+def play(world: Any, version: Callable[[Any, int], Any], operation: tuple[str, Any]) -> None:
+    """Do one thing to the world."""
+    match operation:
+        case ("wait", seconds):
+            world.now += seconds
+        case ("ready", who):
+            current, stable = world.state.current, world.state.stable
+            world.ready = {
+                "all": lambda _: True,
+                "new": lambda hash_: hash_ == current,
+                "stable": lambda hash_: hash_ == stable,
+                "none": lambda _: False,
+            }[who]
+        case ("acknowledge", does):
+            world.acknowledges = does
+        case ("verdict", verdict):
+            if isinstance(world.state.progress, Stepping) and world.state.progress.run:
+                world.runs[world.state.progress.run] = RunView(verdict, "x")
+        case ("alarm", rings):
+            world.alarm = "guard" if rings else ""
+        case ("act", verb):
+            with contextlib.suppress(Refused):
+                world.do(getattr(actions, verb)(world.rollout, world.state, world.now))
+        case ("apply", number):
+            world.apply(version(world, number))
+
+
+def evidence(world: Any) -> set[tuple[str, int]]:
+    """Return the analysis steps of the current attempt that passed, by hash and step."""
+    return {
+        (world.state.current, index)
+        for index in range(len(world.rollout.spec.strategy.canary.steps))
+        for name, run in world.runs.items()
+        if run.verdict is Verdict.PASSED
+        and name.split(".")[0].endswith(f"-{index}")
+        and world.state.current in name
+    }
+
+
+@settings(max_examples=150, deadline=None)
+@given(operations=st.lists(OPERATIONS, max_size=40))
+def test_traffic_grows_only_on_evidence_and_goes_back_on_bad_news(
+    make_world: Any, version: Any, operations: list[tuple[str, Any]]
+) -> None:
+    world = make_world()
+    for operation in operations:
+        play(world, version, operation)
+        before, alarmed = world.state, world.alarm
+        verdict = world.runs.get(getattr(before.progress, "run", ""), RunView(Verdict.RUNNING)).verdict
+        world.turn()
+        after = world.state
+        share = after.weights.get(after.current, 0)
+        if isinstance(before.progress, Stepping | Promoting) and (alarmed or verdict is Verdict.FAILED):
+            assert isinstance(after.progress, Aborted)
+        if isinstance(after.progress, Aborted):
+            assert after.weights == {after.stable: 100}
+        if isinstance(after.progress, Stepping):
+            plan = world.rollout.spec.strategy.canary.steps
+            gates = [index for index in range(after.progress.index) if plan[index].analysis]
+            assert {(after.current, gate) for gate in gates} <= evidence(world)
+            assert share in (0, 5, 25)
+        if share == 100 and after.current != after.stable:
+            assert isinstance(after.progress, Promoting)
+        assert sum(after.weights.values()) in (0, 100)
+
+
+@settings(max_examples=60, deadline=None)
+@given(operations=st.lists(OPERATIONS, max_size=30))
+def test_a_world_that_behaves_again_always_comes_to_rest(
+    make_world: Any, version: Any, operations: list[tuple[str, Any]]
+) -> None:
+    world = make_world()
+    for operation in operations:
+        play(world, version, operation)
+        world.turn()
+    world.ready, world.acknowledges, world.alarm = (lambda _: True), True, ""
+    for _ in range(60):
+        run = getattr(world.state.progress, "run", "")
+        if run:
+            world.runs[run] = RunView(Verdict.PASSED)
+        world.turn(200)
+    assert isinstance(world.state.progress, Settled | Aborted), world.state.progress
+    serving = world.state.stable
+    assert world.weights == {serving: 100}
+    assert world.pods == {serving: 4}
