@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from davy.model.images import ImageMap
 from davy.model.key import Key
 from davy.model.rollout import PodTemplateSpec
 
@@ -101,6 +102,10 @@ class Count(msgspec.Struct, frozen=True):
 
 class Platform(Protocol):
     """Runs replicas and splits traffic."""
+
+    def use_images(self, images: ImageMap) -> None:
+        """Take in what stands behind images; the paths in it are absolute, and it replaces one of its name."""
+        ...
 
     def resolve(self, key: Key, template: PodTemplateSpec) -> Launch:
         """Say how the image of a pod template is started here.

@@ -1,0 +1,375 @@
+"""The engine: turns the loop, and answers whoever asks.
+
+One lock guards what is held in memory. A turn holds it for milliseconds; what may take long (a build behind an
+image, a provider's answer) is waited for outside of it. One rollout that cannot take its turn keeps its trouble
+to itself, and the others go on.
+"""
+
+import threading
+from dataclasses import dataclass
+from typing import assert_never
+
+import msgspec
+
+from davy import __version__
+from davy.control import admission, picture, requests, views
+from davy.control.catalog import Catalog, stored
+from davy.control.held import Held, Watch
+from davy.control.ports import Clock
+from davy.control.turn import World, take_turn
+from davy.errors import DavyError, NotFound, Refused
+from davy.ledger.entry import Draft
+from davy.ledger.store import Record
+from davy.model.images import ImageMap
+from davy.model.key import Key
+from davy.model.rollout import Rollout
+from davy.rollout import actions
+from davy.rollout.actions import Outcome
+from davy.rollout.platform import Launch
+from davy.rollout.state import RolloutState
+
+RETRY_S = 0.25
+"""Real seconds after which a turn that could not be finished is taken again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How an engine runs: who it is, and how fast its clock goes (for `health`)."""
+
+    pid: int
+    speed: float
+
+
+class Engine:
+    """Holds the rollouts of one store and turns their loop."""
+
+    def __init__(self, world: World, catalog: Catalog, clock: Clock, setting: Setting) -> None:
+        self._world, self._clock, self._setting = world, clock, setting
+        self._lock = threading.RLock()
+        self._changed = threading.Event()
+        self._stopping = False
+        self._unwritten: dict[Key, list[Draft]] = {}
+        self._recover()
+        self.catalog = catalog
+        for images in catalog.objects:
+            if isinstance(images, ImageMap):
+                world.platform.use_images(images)
+        self._held = self._load()
+        world.runs.load(world.store.load("run"))
+        detail: dict[str, object] = {"version": __version__, "rollouts": len(self._held)}
+        world.store.commit({}, [Draft(clock.now(), "engine_started", "Engine davy", detail)])
+
+    def kick(self) -> None:
+        """Say that something happened; the loop looks at once."""
+        self._changed.set()
+
+    def stop(self) -> None:
+        """End `run` after the turn that is under way."""
+        self._stopping = True
+        self.kick()
+
+    def run(self) -> None:
+        """Turn the loop until `stop` is called."""
+        while not self._stopping:
+            self._changed.clear()
+            wake_at = self.turn()
+            timeout = RETRY_S
+            if wake_at is not None:
+                timeout = min(timeout, max(0.0, self._clock.real_seconds(wake_at - self._clock.now())))
+            self._changed.wait(timeout)
+
+    def turn(self) -> float | None:
+        """Take one turn of everything and return the clock's time at which time alone asks for another."""
+        with self._lock:
+            now = self._clock.now()
+            self._take_in_measurements()
+            wakes = [self._turn_one(held) for held in self._held.values()]
+            wakes.append(self._world.runs.ask_due(now))
+            return min((wake for wake in wakes if wake is not None), default=None)
+
+    def handle(self, request: requests.AnyRequest, actor: str) -> views.AnyView:
+        """Answer a request.
+
+        Raises:
+            DavyError: it cannot be done; nothing was changed.
+        """
+        match request:
+            case requests.Apply():
+                return self._apply(request, actor)
+            case requests.SetImage():
+                return self._set_image(request, actor)
+            case requests.Health():
+                return self._health()
+            case requests.List(namespace=namespace):
+                with self._lock:
+                    found = [
+                        held for key, held in sorted(self._held.items()) if namespace in ("", key.namespace)
+                    ]
+                    return views.RolloutList(items=tuple(self._picture(held) for held in found))
+            case requests.Get():
+                with self._lock:
+                    return self._picture(self._find(request))
+            case requests.Manifest():
+                with self._lock:
+                    held = self._find(request)
+                    return picture.manifest(held, self._world.platform.look(held.key))
+            case requests.Why():
+                with self._lock:
+                    held = self._find(request)
+                    entries = self._world.store.entries(subject=held.subject, limit=100_000)
+                    return picture.why(held, self._picture(held), entries)
+            case requests.Record():
+                return self._record(request)
+            case requests.Query(query=query):
+                return picture.query(self._world.queries.instant(query, self._clock.now()))
+            case (
+                requests.Promote()
+                | requests.Abort()
+                | requests.Retry()
+                | requests.Pause()
+                | requests.Resume() as action
+            ):
+                return self._act(action, actor)
+            case _:
+                assert_never(request)
+
+    def _recover(self) -> None:
+        """Bring into the store what an abort noted while the store could not be written."""
+        changes, drafts = self._world.spool.take()
+        if drafts:
+            gap = Draft(drafts[0].at, "ledger_gap", drafts[0].subject, {"entries": len(drafts)})
+            self._world.store.commit(changes, [gap, *drafts])
+            self._world.spool.clear()
+
+    def _load(self) -> dict[Key, Held]:
+        """Take up every rollout where it was left."""
+        states = self._world.store.load("rollout")
+        watches = self._world.store.load("watch")
+        held = {}
+        for key, manifest in self.catalog.rollouts.items():
+            state = msgspec.json.decode(states[str(key)], type=RolloutState)
+            watch = watches.get(str(key))
+            held[key] = Held(manifest, state, msgspec.json.decode(watch, type=Watch) if watch else None)
+        return held
+
+    def _take_in_measurements(self) -> None:
+        """Write down what providers answered since the last turn.
+
+        What cannot be written counts all the same, since bad news must not wait; it is written down later.
+        """
+        for run, drafts in self._world.runs.collect():
+            self._world.runs.keep(run)
+            self._unwritten[run.key] = [*self._unwritten.get(run.key, []), *drafts]
+        for key, drafts in list(self._unwritten.items()):
+            run = self._world.runs.get(key)
+            changes: dict[Record, bytes | None] = {("run", str(key)): msgspec.json.encode(run)} if run else {}
+            try:
+                self._world.store.commit(changes, drafts)
+            except DavyError as error:
+                if run and run.owner in self._held:
+                    self._held[run.owner].trouble = error.message
+                return
+            del self._unwritten[key]
+
+    def _turn_one(self, held: Held) -> float | None:
+        """Take the turn of one rollout; its failure stays its own."""
+        try:
+            wake_at = take_turn(held, self._world, self._clock.now())
+        except DavyError as error:
+            held.trouble = error.message
+            return None
+        held.trouble = ""
+        return wake_at
+
+    def _find(
+        self, request: "requests.Get | requests.Manifest | requests.Why | requests.SetImage | Action"
+    ) -> Held:
+        """Find the rollout that a request names."""
+        held = self._held.get(Key(request.namespace, request.name))
+        if held is None:
+            known = ", ".join(key.name for key in sorted(self._held) if key.namespace == request.namespace)
+            raise NotFound(
+                f'rollout "{request.name}" not found in namespace "{request.namespace}"',
+                hint=f"known there: {known}" if known else "davy apply -f FILE makes one",
+            )
+        return held
+
+    def _picture(self, held: Held) -> views.RolloutView:
+        """Draw a rollout as it is now."""
+        seen = self._world.platform.look(held.key)
+        _, counters = self._world.traffic.counters(held.key)
+        runs = self._world.runs.of(held.key)
+        return picture.rollout(held, seen, counters, runs, self._clock.now())
+
+    def _record(self, request: requests.Record) -> views.RecordView:
+        """Read the record."""
+        subject = f"Rollout {Key(request.namespace, request.name)}" if request.name else ""
+        limit = max(1, min(request.limit, 100_000))
+        return views.RecordView(
+            entries=self._world.store.entries(after=request.after, subject=subject, limit=limit)
+        )
+
+    def _health(self) -> views.HealthView:
+        """Say how the engine is."""
+        with self._lock:
+            troubles = [f"{key}: {held.trouble}" for key, held in sorted(self._held.items()) if held.trouble]
+            return views.HealthView(
+                version=__version__,
+                pid=self._setting.pid,
+                speed=self._setting.speed,
+                now=self._clock.now(),
+                rollouts=len(self._held),
+                troubles=tuple(troubles),
+            )
+
+    def _apply(self, request: requests.Apply, actor: str) -> views.ApplyView:
+        """Accept manifests, all of them or none."""
+        admitted = admission.admit(request.texts, request.directory, self.catalog)
+        if not admitted.accepted or request.dry_run:
+            return admission.answer(admitted, self.catalog)
+        for images in admitted.of(ImageMap):
+            self._world.platform.use_images(images)
+        rollouts = admitted.of(Rollout)
+        launches = {
+            found.key: self._world.platform.resolve(found.key, found.spec.template) for found in rollouts
+        }
+        with self._lock:
+            view = admission.answer(admitted, self.catalog)
+            now = self._clock.now()
+            changes = stored(*admitted.objects)
+            drafts = [
+                Draft(now, "object_applied", f"{found.kind} {found.key}", {}, actor, request.reason)
+                for found in admitted.objects
+                if self.catalog.outcome(found) != "unchanged"
+            ]
+            fresh = [self._revise(rollout, launches[rollout.key], now) for rollout in rollouts]
+            for held, (state, events) in fresh:
+                changes["rollout", str(held.key)] = msgspec.json.encode(state)
+                drafts += [Draft(now, event.kind, held.subject, event.detail) for event in events]
+            self._world.store.commit(changes, drafts)
+            self.catalog.put(*admitted.objects)
+            self._held |= {held.key: held for held, _ in fresh}
+        self.kick()
+        return view
+
+    def _revise(self, rollout: Rollout, launch: Launch, now: float) -> tuple[Held, Outcome]:
+        """Work out what a manifest makes of a rollout, in a copy of what is held."""
+        held = self._held.get(rollout.key)
+        template = rollout.spec.template
+        if held is None:
+            outcome = actions.create(rollout, template, launch, now)
+            return Held(rollout, outcome[0]), outcome
+        outcome = actions.revise(rollout, held.state, template, launch, now)
+        return Held(rollout, outcome[0], held.watch, None, "", held.unsaved), outcome
+
+    def _set_image(self, request: requests.SetImage, actor: str) -> views.ActionView:
+        """Go to other images, as `kubectl argo rollouts set image` does."""
+        held = self._find(request)
+        rollout = with_images(held.manifest, request.images)
+        launch = self._world.platform.resolve(rollout.key, rollout.spec.template)
+        detail: dict[str, object] = {"action": "set image", "images": request.images}
+        with self._lock:
+            now = self._clock.now()
+            fresh, (state, events) = self._revise(rollout, launch, now)
+            drafts = [Draft(now, "human_action", held.subject, detail, actor, request.reason)]
+            drafts += [Draft(now, event.kind, held.subject, event.detail) for event in events]
+            changes = stored(rollout)
+            changes["rollout", str(rollout.key)] = msgspec.json.encode(state)
+            self._world.store.commit(changes, drafts)
+            self.catalog.put(rollout)
+            self._held[rollout.key] = fresh
+        self.kick()
+        return _said(request, f'rollout "{request.name}" image updated')
+
+    def _act(self, action: "Action", actor: str) -> views.ActionView:
+        """Do what a person asked for, with who and why in the same transaction."""
+        with self._lock:
+            held = self._find(action)
+            now = self._clock.now()
+            verb, said, outcome, manifest = _perform(action, held, now)
+            draft = Draft(now, "human_action", held.subject, {"action": verb}, actor, action.reason)
+            drafts = [draft, *(Draft(now, event.kind, held.subject, event.detail) for event in outcome[1])]
+            changes: dict[Record, bytes | None] = {} if manifest == held.manifest else stored(manifest)
+            changes["rollout", str(held.key)] = msgspec.json.encode(outcome[0])
+            self._commit_action(action, held, changes, drafts)
+            self.catalog.put(manifest)
+            held.manifest, held.state, held.steered = manifest, outcome[0], None
+            self._turn_one(held)
+        self.kick()
+        return _said(action, said)
+
+    def _commit_action(
+        self, action: "Action", held: Held, changes: dict[Record, bytes | None], drafts: list[Draft]
+    ) -> None:
+        """Write an action down first; an abort is done even when that is not possible."""
+        try:
+            self._world.store.commit(changes, [*held.unsaved, *drafts])
+            held.unsaved = []
+        except DavyError:
+            if not isinstance(action, requests.Abort):
+                raise
+            held.unsaved = [*held.unsaved, *drafts]
+            self._world.spool.put(changes, held.unsaved)
+
+
+Action = requests.Promote | requests.Abort | requests.Retry | requests.Pause | requests.Resume
+
+
+def with_images(rollout: Rollout, images: dict[str, str]) -> Rollout:
+    """Return the manifest with other images in it; `*` stands for every container.
+
+    Raises:
+        NotFound: the pod template has no container of that name.
+    """
+    template = rollout.spec.template
+    containers = template.spec.containers
+    names = [container.name for container in containers]
+    unknown = [name for name in images if name not in (*names, "*")]
+    if unknown:
+        raise NotFound(
+            f'rollout "{rollout.metadata.name}" has no container "{unknown[0]}"',
+            hint=f"its containers: {', '.join(names)}",
+        )
+    changed = tuple(
+        msgspec.structs.replace(container, image=images.get(container.name, images.get("*", container.image)))
+        for container in containers
+    )
+    pod = msgspec.structs.replace(template.spec, containers=changed)
+    spec = msgspec.structs.replace(rollout.spec, template=msgspec.structs.replace(template, spec=pod))
+    return msgspec.structs.replace(rollout, spec=spec)
+
+
+def _perform(action: Action, held: Held, now: float) -> tuple[str, str, Outcome, Rollout]:
+    """Apply an action to what is held: its verb, what to say, its outcome and the manifest afterwards."""
+    rollout, state, name = held.manifest, held.state, held.key.name
+    match action:
+        case requests.Promote():
+            if rollout.spec.paused:
+                return "promote", f"rollout '{name}' promoted", (state, ()), _paused(rollout, paused=False)
+            return "promote", f"rollout '{name}' promoted", actions.promote(rollout, state, now), rollout
+        case requests.Abort():
+            return "abort", f"rollout '{name}' aborted", actions.abort(rollout, state, now), rollout
+        case requests.Retry():
+            return "retry", f"rollout '{name}' retried", actions.retry(rollout, state, now), rollout
+        case requests.Pause():
+            if rollout.spec.paused:
+                raise Refused(f"rollout '{name}' is paused already", hint=f"davy resume {name}")
+            return "pause", f"rollout '{name}' paused", (state, ()), _paused(rollout, paused=True)
+        case requests.Resume():
+            if not rollout.spec.paused:
+                raise Refused(
+                    f"rollout '{name}' is not paused by hand",
+                    hint="a pause of its own steps is ended by davy promote",
+                )
+            return "resume", f"rollout '{name}' resumed", (state, ()), _paused(rollout, paused=False)
+        case _:
+            assert_never(action)
+
+
+def _paused(rollout: Rollout, *, paused: bool) -> Rollout:
+    """Return the manifest frozen or not."""
+    return msgspec.structs.replace(rollout, spec=msgspec.structs.replace(rollout.spec, paused=paused))
+
+
+def _said(request: "Action | requests.SetImage", message: str) -> views.ActionView:
+    return views.ActionView(namespace=request.namespace, name=request.name, message=message)

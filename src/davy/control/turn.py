@@ -1,0 +1,177 @@
+"""One turn of one rollout: look, decide, write down, act.
+
+A turn may crash at any line and be taken again with the same result: what was decided is written down with its
+entries in one transaction before the world is told, and telling the world the same thing twice changes nothing.
+The exception is an abort: it is acted on even when nothing can be written down, and written down later.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from davy.analysis import guard
+from davy.analysis.promql import Engine
+from davy.control.held import Held, Watch
+from davy.control.ports import Counters, Traffic
+from davy.control.runs import Runs, ended_entry, started_entry
+from davy.errors import DavyError
+from davy.ledger.entry import Draft
+from davy.ledger.store import Record, Store, StoreUnavailable
+from davy.rollout.decide import decide
+from davy.rollout.decision import Decision, Look
+from davy.rollout.platform import Platform, Seen
+from davy.rollout.state import Aborted, Promoting, RolloutState, Stepping
+
+
+class Spool(Protocol):
+    """Where an abort is noted while the store cannot be written; read again when the engine starts."""
+
+    def put(self, changes: Mapping[Record, bytes | None], drafts: list[Draft]) -> None:
+        """Note it, as well as can be; never raises."""
+        ...
+
+    def take(self) -> tuple[dict[Record, bytes | None], list[Draft]]:
+        """Return what was noted."""
+        ...
+
+    def clear(self) -> None:
+        """Forget what was noted, now that it is in the store."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The parts that a turn looks at and acts on."""
+
+    store: Store
+    platform: Platform
+    traffic: Traffic
+    runs: Runs
+    spool: Spool
+    queries: Engine
+
+
+def take_turn(held: Held, world: World, now: float) -> float | None:
+    """Take one turn and return the clock's time at which to take the next, None for when something happens.
+
+    Raises:
+        DavyError: the turn could not be finished; the same turn will be taken again.
+    """
+    seen = world.platform.look(held.key)
+    at, counters = world.traffic.counters(held.key)
+    watched = watch(held, seen, at, counters)
+    look = Look(
+        seen=seen,
+        runs=world.runs.views(held.key),
+        requests={hash_: counter.requests for hash_, counter in counters.items()},
+        alarm=_alarm(watched),
+    )
+    decision = decide(held.manifest, held.state, look, now, port=held.port)
+    _write_down(held, world, decision, watched, now)
+    _act(held, world, decision, seen)
+    return decision.wake_at
+
+
+def watch(held: Held, seen: Seen, at: float, counters: Mapping[str, Counters]) -> Watch | None:
+    """Let the guard see what users got since the last turn.
+
+    It watches while an update has traffic; after an abort it keeps what it found, for whoever asks why.
+    """
+    state = held.state
+    if isinstance(state.progress, Aborted):
+        return held.watch
+    if not isinstance(state.progress, Stepping | Promoting):
+        return None
+    served = (seen.weights or {}).get(state.current, 0)
+    current = held.watch
+    if current is None or (current.hash, current.attempt) != (state.current, state.attempt):
+        if not served:
+            return None
+        current = Watch(state.current, state.attempt, guard.Guard(started_at=at))
+    canary, stable = (counters.get(hash_, Counters(0, 0)) for hash_ in (state.current, state.stable))
+    seen_now = guard.Counters(at, canary.requests, canary.errors, stable.requests, stable.errors)
+    return msgspec.structs.replace(current, guard=guard.observe(current.guard, seen_now))
+
+
+def _alarm(watched: Watch | None) -> str:
+    """Return the guard's sentence when it wants the traffic back."""
+    if watched is None:
+        return ""
+    found = guard.verdict(watched.guard)
+    return f"guard: {found.sentence}" if found.abort else ""
+
+
+def _write_down(held: Held, world: World, decision: Decision, watched: Watch | None, now: float) -> None:
+    """Put the decision, its analysis runs and its entries into the store, all or nothing."""
+    started = [world.runs.start(request, held, now) for request in decision.start]
+    names = {run.name for run in started} | decision.active
+    ended = world.runs.end_all_but(held.key, names, now)
+    weights_moved = decision.state.weights != held.state.weights
+    if watched is not None and weights_moved:
+        share = decision.state.weights.get(decision.state.current, 0)
+        grew = share > held.state.weights.get(decision.state.current, 0)
+        watched = msgspec.structs.replace(watched, guard=guard.weight_changed(watched.guard, now, grew=grew))
+    changes: dict[Record, bytes | None] = {}
+    if decision.state != held.state:
+        changes["rollout", str(held.key)] = msgspec.json.encode(decision.state)
+    if _worth_storing(held.watch, watched):
+        changes["watch", str(held.key)] = None if watched is None else msgspec.json.encode(watched)
+    changes |= {("run", str(run.key)): msgspec.json.encode(run) for run in (*started, *ended)}
+    drafts = [Draft(now, event.kind, held.subject, event.detail) for event in decision.events]
+    drafts += [started_entry(run, now) for run in started]
+    drafts += [ended_entry(run, now) for run in ended]
+    if changes or drafts or held.unsaved:
+        _commit(held, world, changes, drafts, retreat=_retreats(held.state, decision.state))
+    held.state, held.watch = decision.state, watched
+    world.runs.keep(*started, *ended)
+
+
+def _commit(
+    held: Held, world: World, changes: dict[Record, bytes | None], drafts: list[Draft], *, retreat: bool
+) -> None:
+    """Commit; an abort goes on without, and is made up for at the next turn that can write."""
+    late = held.unsaved
+    gap = [Draft(late[0].at, "ledger_gap", held.subject, {"entries": len(late)})] if late else []
+    if late:
+        changes = {("rollout", str(held.key)): msgspec.json.encode(held.state), **changes}
+    try:
+        world.store.commit(changes, [*gap, *late, *drafts])
+    except StoreUnavailable:
+        if not retreat:
+            raise
+        held.unsaved = [*late, *drafts]
+        world.spool.put(changes, held.unsaved)
+        return
+    if late:
+        held.unsaved = []
+        world.spool.clear()
+
+
+def _act(held: Held, world: World, decision: Decision, seen: Seen) -> None:
+    """Tell the platform what is wanted, unless it was told and does so."""
+    wanted = {hash_: weight for hash_, weight in decision.desired.weights.items() if weight}
+    served = {hash_: weight for hash_, weight in (seen.weights or {}).items() if weight}
+    if held.steered == decision.desired and wanted == served:
+        return
+    try:
+        world.platform.steer(held.key, decision.desired)
+    except DavyError:
+        held.steered = None
+        raise
+    held.steered = decision.desired
+
+
+def _retreats(before: RolloutState, after: RolloutState) -> bool:
+    """Say whether a decision gives traffic back to stable."""
+    return isinstance(after.progress, Aborted) and not isinstance(before.progress, Aborted)
+
+
+def _worth_storing(before: Watch | None, after: Watch | None) -> bool:
+    """Say whether the guard knows something new; windows without errors are learnt again after a crash."""
+    if before is None or after is None:
+        return before is not after
+    errors = (before.guard.seen.canary_errors, before.guard.seen.stable_errors)
+    changed = errors != (after.guard.seen.canary_errors, after.guard.seen.stable_errors)
+    return changed or before.guard.changed_at != after.guard.changed_at or before.hash != after.hash
