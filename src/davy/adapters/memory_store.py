@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from davy.ledger.entry import Draft, Entry, place
+from davy.ledger.entry import Draft, Entry, decode, encode, place
 from davy.ledger.store import Record
 
 
@@ -11,7 +11,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.records: dict[Record, bytes] = {}
-        self.ledger: list[Entry] = []
+        self.ledger: list[bytes] = []
         self.full: Exception | None = None
 
     def load(self, bucket: str) -> dict[str, bytes]:
@@ -23,15 +23,18 @@ class MemoryStore:
         if self.full is not None:
             raise self.full
         entries = tuple(place(draft, len(self.ledger) + 1 + offset) for offset, draft in enumerate(drafts))
+        spelt = [encode(entry) for entry in entries]
         for record, body in changes.items():
             if body is None:
                 self.records.pop(record, None)
             else:
                 self.records[record] = body
-        self.ledger.extend(entries)
+        self.ledger.extend(spelt)
         return entries
 
     def entries(self, *, after: int = 0, subject: str = "", limit: int = 1000) -> tuple[Entry, ...]:
         """Read entries in their order."""
-        found = [entry for entry in self.ledger if entry.seq > after and subject in ("", entry.subject)]
+        found = [
+            entry for entry in map(decode, self.ledger) if entry.seq > after and subject in ("", entry.subject)
+        ]
         return tuple(found[:limit])

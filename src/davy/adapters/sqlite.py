@@ -65,6 +65,7 @@ class SqliteStore:
         """Write records and append entries in one transaction."""
         with self._lock:
             entries = tuple(place(draft, self._next + offset) for offset, draft in enumerate(drafts))
+            rows = [(entry.seq, entry.subject, encode(entry)) for entry in entries]
             try:
                 self._db.execute("BEGIN IMMEDIATE")
                 for (bucket, key), body in changes.items():
@@ -72,7 +73,6 @@ class SqliteStore:
                         self._db.execute("DELETE FROM records WHERE bucket = ? AND key = ?", (bucket, key))
                     else:
                         self._db.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (bucket, key, body))
-                rows = [(entry.seq, entry.subject, encode(entry)) for entry in entries]
                 self._db.executemany("INSERT INTO ledger VALUES (?, ?, ?)", rows)
                 self._db.execute("COMMIT")
             except sqlite3.Error as error:
@@ -90,6 +90,11 @@ class SqliteStore:
         with self._lock:
             query = f"SELECT body FROM ledger WHERE {where} ORDER BY seq LIMIT ?"  # noqa: S608
             return tuple(decode(body) for (body,) in self._db.execute(query, values))
+
+    def limit_pages(self, pages: int) -> None:
+        """Let the file grow to so many pages of 4 KiB and no further, as a quota does."""
+        with self._lock:
+            self._db.execute(f"PRAGMA max_page_count = {pages:d}")
 
     def close(self) -> None:
         """Let go of the file."""

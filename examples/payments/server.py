@@ -1,0 +1,88 @@
+"""Payments, as small as a service can be: it answers, it measures itself, it drains before it goes.
+
+The release is the directory it is started in: `release.json` there says how that version behaves.
+Standard library only, so that a replica is up in the blink of an eye.
+"""
+
+import asyncio
+import bisect
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+RELEASE = json.loads(Path("release.json").read_text())
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.4, 0.5, 1.0, 2.5, 5.0)
+ANSWER = "HTTP/1.1 {} {}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{}\r\n{}"
+
+
+class Payments:
+    """Counts what it answers; one request in `fails_one_in` fails, none when that is 0."""
+
+    def __init__(self) -> None:
+        self.answered = {200: 0, 500: 0}
+        self.buckets = [0] * (len(BUCKETS) + 1)
+        self.seconds = 0.0
+        self.draining = False
+
+    async def pay(self) -> tuple[int, str]:
+        began = time.perf_counter()
+        await asyncio.sleep(RELEASE["latency_s"])
+        every = RELEASE["fails_one_in"]
+        number = sum(self.answered.values()) + 1
+        status = 500 if every and number % every == 0 else 200
+        self.answered[status] += 1
+        took = time.perf_counter() - began
+        self.seconds += took
+        self.buckets[bisect.bisect_left(BUCKETS, took)] += 1
+        return status, f"payments {RELEASE['version']}\n"
+
+    def metrics(self) -> str:
+        lines = [f'http_requests_total{{status="{status}"}} {count}' for status, count in self.answered.items()]
+        total = 0
+        for bound, count in zip((*BUCKETS, "+Inf"), self.buckets, strict=True):
+            total += count
+            lines.append(f'http_request_duration_seconds_bucket{{le="{bound}"}} {total}')
+        lines += [f"http_request_duration_seconds_sum {self.seconds}", f"http_request_duration_seconds_count {total}"]
+        lines.append(f"payments_attempted_total {total}")
+        lines.append(f"payments_authorised_total {self.answered[200]}")
+        return "\n".join(lines) + "\n"
+
+    async def answer(self, path: str) -> tuple[int, str]:
+        match path:
+            case "/healthz":
+                return (503, "draining\n") if self.draining else (200, "ok\n")
+            case "/metrics":
+                return 200, self.metrics()
+            case _:
+                return await self.pay()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                status, body = await self.answer(head.split(b" ", 2)[1].decode())
+                last = self.draining or b"connection: close" in head.lower()
+                reason, header = ("OK" if status == 200 else "Error"), ("Connection: close\r\n" if last else "")
+                writer.write(ANSWER.format(status, reason, len(body), header, body).encode())
+                await writer.drain()
+                if last:
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+async def main() -> None:
+    payments, stop = Payments(), asyncio.Event()
+    server = await asyncio.start_server(payments.serve, "127.0.0.1", int(os.environ["PORT"]))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+    payments.draining = True
+    server.close()
+    await asyncio.sleep(0.2)
+
+
+asyncio.run(main())

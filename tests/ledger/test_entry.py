@@ -1,0 +1,42 @@
+"""Entries have one spelling, and a vocabulary that is closed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from davy.ledger.entry import KINDS, Draft, decode, encode, place
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.text()
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.sampled_from(sorted(KINDS)),
+    st.dictionaries(st.text(), JSON, max_size=4),
+    st.text(),
+    st.integers(1, 2**40),
+)
+def test_an_entry_survives_being_written_and_read(
+    kind: str, detail: dict[str, object], text: str, seq: int
+) -> None:
+    entry = place(Draft(1.25, kind, text, detail, actor=text, reason=text), seq)
+    assert decode(encode(entry)) == entry
+
+
+@given(st.dictionaries(st.text(), st.integers(-(2**53), 2**53), max_size=5))
+def test_equal_entries_are_spelt_alike(detail: dict[str, object]) -> None:
+    backwards = dict(reversed(list(detail.items())))
+    one, two = (encode(place(Draft(1.0, "paused", "s", order), 1)) for order in (detail, backwards))
+    assert one == two
+
+
+def test_a_word_that_is_not_in_the_vocabulary_cannot_be_written() -> None:
+    with pytest.raises(AssertionError, match="not in the vocabulary"):
+        Draft(1.0, "promoted_by_force", "s")
