@@ -1,0 +1,229 @@
+"""One asking of one query: selecting series, cutting windows, walking the tree, and the bounds on all of it."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import assert_never
+
+from davy.analysis.promql.aggregation import aggregate
+from davy.analysis.promql.binary import combine
+from davy.analysis.promql.functions import FUNCTIONS
+from davy.analysis.promql.matching import QueryError
+from davy.analysis.promql.series import EMPTY_LABELS, Labels, Series, SeriesStore, is_stale
+from davy.analysis.promql.syntax import (
+    Aggregation,
+    Binary,
+    Call,
+    Edge,
+    Expression,
+    Negation,
+    Number,
+    Selector,
+    Subquery,
+    Text,
+    Window,
+)
+from davy.analysis.promql.vector import Element, Run, Settings, Value, Windows, refuse_duplicates
+
+SUBQUERY_POINT_LIMIT = 11_000
+"""Steps of a subquery, each time it is asked."""
+
+
+class Evaluation:
+    """What the parts of one query share: its instants, the series it selects, what it may touch."""
+
+    def __init__(
+        self, store: SeriesStore, settings: Settings, start_ms: int, end_ms: int, step_ms: int
+    ) -> None:
+        self.settings: Settings = settings
+        self.start_ms: int = start_ms
+        self.end_ms: int = end_ms
+        self.step_ms: int = step_ms
+        self._store = store
+        self._left = settings.max_samples
+        self._selected: dict[int, list[Series]] = {}
+
+    def spend(self, samples: int) -> None:
+        """Count samples that are touched; a step of a subquery counts as one, so that nothing is free.
+
+        Raises:
+            QueryError: more than the engine allows one query.
+        """
+        self._left -= samples
+        if self._left < 0:
+            limit = self.settings.max_samples
+            raise QueryError(
+                f"the query touches more than {limit} samples",
+                hint="shorten its windows, select fewer series, or take longer steps",
+            )
+
+    def value(self, node: Expression, time_ms: int) -> Value:
+        """Evaluate an expression that gives a scalar, a text or an instant vector, at one instant."""
+        match node:
+            case Selector():
+                return self._latest(node, time_ms)
+            case Call():
+                return self._checked(FUNCTIONS[node.function](self, node.arguments, time_ms))
+            case Aggregation():
+                return self._aggregate(node, time_ms)
+            case Binary():
+                return self._chain(node, time_ms)
+            case Number() | Text():
+                return node.value
+            case Negation():
+                return self._negate(node, time_ms)
+            case Window() | Subquery():
+                raise AssertionError("the parser lets range vectors stand only where windows() is asked for")
+            case _:
+                assert_never(node)
+
+    def scalar(self, node: Expression, time_ms: int) -> float:
+        """Evaluate an expression that the parser knows to give a scalar."""
+        value = self.value(node, time_ms)
+        assert isinstance(value, float)
+        return value
+
+    def vector(self, node: Expression, time_ms: int) -> list[Element]:
+        """Evaluate an expression that the parser knows to give an instant vector."""
+        value = self.value(node, time_ms)
+        assert isinstance(value, list)
+        return value
+
+    def windows(self, node: Expression, time_ms: int) -> Windows:
+        """Cut the window of a range vector that ends at, or is shifted from, this instant."""
+        if isinstance(node, Subquery):
+            return self._repeat(node, time_ms)
+        assert isinstance(node, Window)
+        return self._cut(node, time_ms)
+
+    def _checked(self, value: Value) -> Value:
+        """Refuse twins at once where names are taken off at once: Prometheus 2.x does so after every step."""
+        if self.settings.prometheus_2 and isinstance(value, list):
+            refuse_duplicates(value)
+        return value
+
+    def _aggregate(self, node: Aggregation, time_ms: int) -> list[Element]:
+        parameter = None if node.parameter is None else self.value(node.parameter, time_ms)
+        assert not isinstance(parameter, list)
+        elements = self.vector(node.operand, time_ms)
+        return aggregate(node, elements, parameter, self.settings)
+
+    def _chain(self, node: Binary, time_ms: int) -> Value:
+        """Evaluate left-deep chains in a loop: `a or b or …` may be long without being nested."""
+        links = [node]
+        while isinstance(links[-1].left, Binary):
+            links.append(links[-1].left)
+        value = self.value(links[-1].left, time_ms)
+        for link in reversed(links):
+            value = self._checked(combine(link, value, self.value(link.right, time_ms), self.settings))
+        return value
+
+    def _negate(self, node: Negation, time_ms: int) -> Value:
+        value = self.value(node.operand, time_ms)
+        if isinstance(value, float):
+            return -value
+        assert isinstance(value, list)
+        renamed = self.settings.renamed
+        return self._checked([Element(renamed(e.labels), -e.value, True) for e in value])
+
+    def _series(self, selector: Selector) -> Sequence[Series]:
+        """Select once for all steps: series that come while a query runs are seen by the next query."""
+        known = self._selected.get(id(selector))
+        if known is None:
+            found = {
+                series.labels.pairs: series
+                for matchers in selector.alternatives
+                for series in self._store.select(matchers)
+            }
+            known = self._selected[id(selector)] = list(found.values())
+        return known
+
+    def _pinned(self, node: Selector | Subquery, time_ms: int) -> int:
+        match node.at:
+            case None:
+                pinned = time_ms
+            case Edge.START:
+                pinned = self.start_ms
+            case Edge.END:
+                pinned = self.end_ms
+            case int(instant_ms):
+                pinned = instant_ms
+            case _:
+                assert_never(node.at)
+        return pinned - node.offset_ms
+
+    def _latest(self, selector: Selector, time_ms: int) -> list[Element]:
+        """Give the newest sample of each series, unless it is too old or says that the series ended."""
+        time_ms = self._pinned(selector, time_ms)
+        oldest = time_ms - self.settings.lookback_ms + (0 if self.settings.prometheus_2 else 1)
+        found = self._series(selector)
+        self.spend(len(found))
+        elements = []
+        for series in found:
+            timestamps, values = series.columns
+            index = bisect_right(timestamps, time_ms) - 1
+            if index < 0 or timestamps[index] < oldest:
+                continue
+            value = values[index]
+            if value == value or not is_stale(value):
+                elements.append(Element(series.labels, value, False, timestamps[index]))
+        return elements
+
+    def _cut(self, node: Window, time_ms: int) -> Windows:
+        end = self._pinned(node.selector, time_ms)
+        start = end - node.range_ms
+        first_after = bisect_left if self.settings.prometheus_2 else bisect_right
+        runs = []
+        for series in self._series(node.selector):
+            timestamps, values = series.columns
+            stop = bisect_right(timestamps, end)
+            first = first_after(timestamps, start, 0, stop)
+            self.spend(stop - first + 1)
+            if first == stop:
+                continue
+            run = Run(series.labels, timestamps[first:stop], values[first:stop])
+            total = sum(run.values)
+            if total == total or _without_stale(run):
+                runs.append(run)
+        return Windows(runs, start, end)
+
+    def _repeat(self, node: Subquery, time_ms: int) -> Windows:
+        end = self._pinned(node, time_ms)
+        start = end - node.range_ms
+        step = self.settings.subquery_step_ms if node.step_ms is None else node.step_ms
+        first = -(-start // step) * step
+        if first == start and not self.settings.prometheus_2:
+            first += step
+        if (end - first) // step + 1 > SUBQUERY_POINT_LIMIT:
+            raise QueryError(f"a subquery may have {SUBQUERY_POINT_LIMIT} points, and this one has more")
+        runs: dict[Labels, Run] = {}
+        for instant_ms in range(first, end + 1, step):
+            self.spend(1)
+            value = self.value(node.expression, instant_ms)
+            assert not isinstance(value, str)
+            elements = [Element(EMPTY_LABELS, value)] if isinstance(value, float) else value
+            self.spend(len(elements))
+            for element in elements:
+                _extend(runs, element, instant_ms)
+        return Windows(list(runs.values()), start, end)
+
+
+def _without_stale(run: Run) -> bool:
+    """Take staleness markers out of a run and say whether anything is left."""
+    kept = [index for index, value in enumerate(run.values) if value == value or not is_stale(value)]
+    if len(kept) < len(run.values):
+        run.timestamps = [run.timestamps[index] for index in kept]
+        run.values = [run.values[index] for index in kept]
+    return bool(kept)
+
+
+def _extend(runs: dict[Labels, Run], element: Element, instant_ms: int) -> None:
+    run = runs.get(element.labels)
+    if run is None:
+        runs[element.labels] = Run(element.labels, [instant_ms], [element.value], element.nameless)
+        return
+    assert isinstance(run.timestamps, list)
+    assert isinstance(run.values, list)
+    if run.timestamps[-1] == instant_ms:
+        raise QueryError(f"vector cannot contain metrics with the same labelset: {element.labels!r}")
+    run.timestamps.append(instant_ms)
+    run.values.append(element.value)
