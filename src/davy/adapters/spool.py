@@ -34,7 +34,7 @@ class FileSpool:
 
     def put(self, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft]) -> None:
         """Note it, as well as can be: what does not fit loses its records before its entries."""
-        texts = tuple((bucket, key, body and body.decode()) for (bucket, key), body in changes.items())
+        texts = tuple((bucket, key, _text(body)) for (bucket, key), body in changes.items())
         for kept in (texts, ()):
             data = msgspec.json.encode(Noted(kept, tuple(drafts)))
             if len(data) <= SIZE:
@@ -48,7 +48,7 @@ class FileSpool:
             data = self._path.read_bytes().strip()
             if data:
                 noted = msgspec.json.decode(data, type=Noted)
-                changes = {(bucket, key): body and body.encode() for bucket, key, body in noted.changes}
+                changes = {(bucket, key): _body(text) for bucket, key, text in noted.changes}
                 return changes, list(noted.drafts)
         return {}, []
 
@@ -62,3 +62,11 @@ class FileSpool:
             file.write(data.ljust(SIZE))
             file.flush()
             os.fsync(file.fileno())
+
+
+def _text(body: bytes | None) -> str | None:
+    return None if body is None else body.decode()
+
+
+def _body(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()

@@ -6,6 +6,7 @@ class TestMine(StoreContract):
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ class StoreContract:
 
     def test_entries_come_back_as_they_were_written(self, store: Store) -> None:
         """Nothing of a draft is lost."""
-        detail = {"weights": {"abc": 5}, "cause": "ünwell", "none": None, "list": [1, 2.5]}
+        detail: dict[str, Any] = {"weights": {"abc": 5}, "cause": "ünwell", "none": None, "list": [1, 2.5]}
         [entry] = store.commit({}, [draft(**detail)])
         assert store.entries() == (entry,)
         assert (entry.at, entry.kind, entry.detail) == (1.5, "paused", detail)
