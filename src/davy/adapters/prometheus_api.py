@@ -1,0 +1,184 @@
+"""Prometheus' HTTP API as far as a measurement needs it: one question and its answer, or an error."""
+
+import re
+import time
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+from urllib.parse import urlencode
+
+import msgspec
+
+from davy.adapters.http import Response, Unreachable, redacted, request
+from davy.analysis.numbers import Numbers
+from davy.analysis.provider import ProviderError
+from davy.model.providers import PrometheusMetric
+
+MAX_BYTES = 16 << 20
+"""The largest answer that is read. A measurement that needs more than this has forgotten its `sum`."""
+
+_LONGEST_REASON = 300
+_GO_FLOAT = re.compile(r"NaN|[+-]?(Inf|[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?)")
+_JSON_STATUSES = (200, 400, 422, 503)
+_NO_POST = (405, 501)
+
+_Value: TypeAlias = tuple[float, str]
+
+
+class _Element(msgspec.Struct):
+    value: _Value
+
+
+class _Run(msgspec.Struct):
+    values: list[_Value]
+
+
+class _Found(msgspec.Struct, rename="camel"):
+    result_type: str
+    result: msgspec.Raw
+
+
+class _Envelope(msgspec.Struct, rename="camel"):
+    status: str
+    data: _Found | None = None
+    error_type: str = ""
+    error: str = ""
+    warnings: list[str] | None = None
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The numbers of an answer, and what the server warned of."""
+
+    numbers: Numbers
+    warnings: tuple[str, ...] = ()
+
+
+def ask(metric: PrometheusMetric, path: str, form: Mapping[str, str], *, timeout_s: float) -> Reply:
+    """Send a query to `path` below `/api/v1` of the metric's address and read its numbers.
+
+    By POST, so that a long query fits, and by GET where POST is refused, as Prometheus' own client does.
+
+    Raises:
+        ProviderError: whatever else happened. No message holds a header or credentials.
+    """
+    deadline = time.monotonic() + timeout_s
+    url = f"{metric.address.rstrip('/')}/api/v1/{path}"
+    place = redacted(metric.address)
+    headers = {"Accept": "application/json", **authorization(metric)}
+    body = urlencode(form)
+    try:
+        response = request(
+            "POST",
+            url,
+            headers={**headers, "Content-Type": "application/x-www-form-urlencoded"},
+            body=body.encode(),
+            timeout_s=timeout_s,
+            max_bytes=MAX_BYTES,
+            verify=not metric.insecure,
+        )
+        if response.status in _NO_POST:
+            left = max(deadline - time.monotonic(), 0.0)
+            response = request(
+                "GET",
+                f"{url}?{body}",
+                headers=headers,
+                timeout_s=left,
+                max_bytes=MAX_BYTES,
+                verify=not metric.insecure,
+            )
+    except Unreachable as error:
+        raise ProviderError(error.message, hint=f"is the address right? {place}") from error
+    return read(response, place)
+
+
+def authorization(metric: PrometheusMetric) -> dict[str, str]:
+    """Say who asks: the metric's headers, and its name and password where no header says so already.
+
+    Raises:
+        ProviderError: the metric wants a way of signing in that is not supported.
+    """
+    headers = {header.key: header.value for header in metric.headers}
+    authentication = metric.authentication
+    if authentication.oauth2.token_url or ("aps-workspaces" in metric.address and authentication.sigv4.region):
+        raise ProviderError(
+            "signing in to Prometheus with oauth2 or sigv4 is not supported",
+            hint="use basicAuth or a header, or a proxy that signs in",
+        )
+    basic = authentication.basic_auth
+    if (basic.username or basic.password) and not any(name.lower() == "authorization" for name in headers):
+        token = b64encode(f"{basic.username}:{basic.password}".encode()).decode()
+        headers["Authorization"] = f"Basic {token}"
+    return headers
+
+
+def read(response: Response, place: str) -> Reply:
+    """Read an answer of the API; `place` names the server in messages.
+
+    Raises:
+        ProviderError: it is an error, or nothing that Prometheus' documentation describes.
+    """
+    if response.status not in _JSON_STATUSES or response.media_type != "application/json":
+        raise _refusal(response, place)
+    try:
+        envelope = msgspec.json.decode(response.body, type=_Envelope)
+        if envelope.status == "error":
+            kind, reason = _line(envelope.error_type), _line(envelope.error)
+            raise ProviderError(f"{place} could not answer the query: {kind}: {reason}")
+        if envelope.status == "success" and envelope.data is not None and response.status == 200:
+            warnings = tuple(_line(warning) for warning in envelope.warnings or ())
+            return Reply(_numbers(envelope.data), warnings)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise ProviderError(f"what {place} answered is not what Prometheus answers") from error
+    raise ProviderError(f"what {place} answered is neither a result nor an error")
+
+
+def _refusal(response: Response, place: str) -> ProviderError:
+    """Name a status or a content type that no query is answered with."""
+    status = response.status
+    if status in (401, 403):
+        return ProviderError(
+            f"{place} does not let us in (status {status})",
+            hint="give the metric's headers or authentication.basicAuth",
+        )
+    if status == 429:
+        return ProviderError(f"{place} is asked too often (status 429)", hint="lengthen the metric's interval")
+    if 300 <= status < 400:
+        return ProviderError(
+            f"{place} sends us elsewhere (status {status})", hint="write the address that it redirects to"
+        )
+    if status == 200:
+        kind = response.media_type[:80] or "nothing in particular"
+        return ProviderError(f"{place} answers with {kind} and not with JSON", hint="is that Prometheus?")
+    return ProviderError(f"{place} answers with status {status}")
+
+
+def _numbers(found: _Found) -> Numbers:
+    match found.result_type:
+        case "scalar":
+            return _float(_decode(found.result, _Value))
+        case "vector":
+            return tuple(_float(element.value) for element in _decode(found.result, list[_Element]))
+        case "matrix":
+            runs = _decode(found.result, list[_Run])
+            return tuple(_float(value) for run in runs for value in run.values)
+        case "string":
+            raise ProviderError("the query gives a text, and a measurement needs numbers")
+        case _:
+            raise ValueError("no such type of result")
+
+
+def _decode(raw: msgspec.Raw, kind: Any) -> Any:
+    return msgspec.json.decode(raw, type=kind)
+
+
+def _float(value: _Value) -> float:
+    text = value[1]
+    if not _GO_FLOAT.fullmatch(text):
+        raise ValueError("not a number as Go writes it")
+    return float(text)
+
+
+def _line(text: str) -> str:
+    """Keep what a server says to one line of bearable length."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}…"
