@@ -238,6 +238,8 @@ def test_a_range_is_asked_for_as_written(stub: Stub, ask: Ask) -> None:
         PrometheusRangeQueryArgs("now()", "now()", "0s"),
         PrometheusRangeQueryArgs("now()", 'now() - duration("1s")', "1s"),
         PrometheusRangeQueryArgs("yesterday", "now()", "1m"),
+        PrometheusRangeQueryArgs("now() -", "now()", "1m"),
+        PrometheusRangeQueryArgs("now()", 'duration("1h")', "1m"),
     ],
 )
 def test_a_range_that_makes_no_sense(stub: Stub, ask: Ask, window: PrometheusRangeQueryArgs) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from davy.adapters.http import Unreachable, redacted, request
 from davy.adapters.prometheus_api import Reply, ask
-from davy.analysis.moment import BadMoment, read_moment
+from davy.analysis.expression import EvaluationError, ExpressionError, compile
+from davy.analysis.expression.moments import SECOND, Instant
 from davy.analysis.numbers import numbers, printed
 from davy.analysis.promql.evaluate import Engine
 from davy.analysis.promql.matching import QueryError
@@ -180,14 +181,26 @@ def range_of(metric: PrometheusMetric, now: float) -> Span | None:
     if asked is None:
         return None
     try:
-        start, end = read_moment(asked.start, now=now), read_moment(asked.end, now=now)
         step = parse_duration(asked.step)
-    except (BadMoment, BadDuration) as error:
-        hint = error.hint if isinstance(error, BadMoment) else "write the step as 30s or 1m"
-        raise ProviderError(f"the metric's rangeQuery cannot be read: {error}", hint=hint) from error
+    except BadDuration as error:
+        raise ProviderError(f"the step of the metric's rangeQuery cannot be read: {error}") from error
+    start, end = _moment("start", asked.start, now), _moment("end", asked.end, now)
     if step <= 0 or end < start:
         raise ProviderError("the metric's rangeQuery has no step, or ends before it starts")
     return Span(start, end, step)
+
+
+def _moment(field: str, expression: str, now: float) -> float:
+    """Evaluate `now() - duration("1h")` and its like, as Argo does (`EvalTime` in utils/evaluate/evaluate.go)."""
+    hint = 'write now(), now() - duration("1h") or date("2026-01-31T12:00:00Z")'
+    try:
+        value = compile(expression).evaluate({}, now=now)
+    except (ExpressionError, EvaluationError) as error:
+        reason = error.message.partition("\n")[0]
+        raise ProviderError(f"the {field} of the metric's rangeQuery: {reason}", hint=hint) from error
+    if not isinstance(value, Instant):
+        raise ProviderError(f"the {field} of the metric's rangeQuery is not a time", hint=hint)
+    return value.nanoseconds / SECOND
 
 
 def answer(metric: PrometheusMetric, reply: Reply, source: str) -> Answer:
