@@ -191,7 +191,7 @@ def range_of(metric: PrometheusMetric, now: float) -> Span | None:
 
 
 def _moment(field: str, expression: str, now: float) -> float:
-    """Evaluate `now() - duration("1h")` and its like, as Argo does (`EvalTime` in utils/evaluate/evaluate.go)."""
+    """Evaluate `now() - duration("1h")` and its like, as Argo does (`EvalTime`, utils/evaluate)."""
     hint = 'write now(), now() - duration("1h") or date("2026-01-31T12:00:00Z")'
     try:
         value = compile(expression).evaluate({}, now=now)
