@@ -1,0 +1,63 @@
+"""What live tests share: a real Envoy, or the reason why there is none; replicas that end with the test."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from davy.adapters import ports
+from davy.adapters.envoy import Envoy
+from davy.adapters.envoy_process import find_envoy
+from davy.adapters.http import Unreachable, request
+from davy.errors import Undecided
+from davy.testing.patience import until
+
+UPSTREAM = Path(__file__).parent.parent / "apps" / "upstream.py"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _envoy_is_there() -> None:
+    """Skip where there is no Envoy, but not where somebody counts on these tests having run."""
+    try:
+        find_envoy(os.environ.get("PATH", ""))
+    except Undecided as error:
+        (pytest.fail if "CI" in os.environ else pytest.skip)(error.message)
+
+
+@pytest.fixture
+def envoy(tmp_path: Path) -> Iterator[Envoy]:
+    """Run an Envoy for one test."""
+    engine = Envoy(tmp_path / "gateway")
+    engine.start()
+    yield engine
+    engine.stop()
+
+
+def answers(port: int) -> bool:
+    """Say whether an application answers that it is well."""
+    try:
+        return request("GET", f"http://127.0.0.1:{port}/healthz").status == 200
+    except Unreachable:
+        return False
+
+
+@pytest.fixture
+def upstream() -> Iterator[Callable[..., tuple[int, subprocess.Popen[bytes]]]]:
+    """Start applications, told by keyword what to be; they are up when they are returned."""
+    children: list[subprocess.Popen[bytes]] = []
+
+    def start(**settings: str) -> tuple[int, subprocess.Popen[bytes]]:
+        port = ports.free_port()
+        environment = {**os.environ, **settings, "PORT": str(port)}
+        child = subprocess.Popen([sys.executable, str(UPSTREAM)], env=environment, stderr=subprocess.DEVNULL)
+        children.append(child)
+        until(lambda: answers(port))
+        return port, child
+
+    yield start
+    for child in children:
+        child.kill()
+        child.wait()
