@@ -1,5 +1,6 @@
 """Free ports on the loopback interface."""
 
+import itertools
 import random
 import socket
 import threading
@@ -21,7 +22,7 @@ def free_port() -> int:
     """
     start: int = random.randrange(_FIRST, _LAST)  # noqa: S311 - nothing secret about it
     with _lock:
-        for port in [*range(start, _LAST + 1), *range(_FIRST, start)]:
+        for port in itertools.chain(range(start, _LAST + 1), range(_FIRST, start)):
             if port not in _given and is_free(port):
                 _given.add(port)
                 return port
