@@ -157,16 +157,15 @@ class Engine:
 
         What cannot be written counts all the same, since bad news must not wait; it is written down later.
         """
-        for run, drafts in self._world.runs.collect():
-            self._world.runs.keep(run)
-            self._unwritten[run.key] = [*self._unwritten.get(run.key, []), *drafts]
+        for measured, drafts in self._world.runs.collect():
+            self._world.runs.keep(measured)
+            self._unwritten[measured.key] = [*self._unwritten.get(measured.key, []), *drafts]
         for key, drafts in list(self._unwritten.items()):
             run = self._world.runs.get(key)
-            changes: dict[Record, bytes | None] = {("run", str(key)): msgspec.json.encode(run)} if run else {}
             try:
-                self._world.store.commit(changes, drafts)
+                self._world.store.commit({("run", str(key)): msgspec.json.encode(run)}, drafts)
             except DavyError as error:
-                if run and run.owner in self._held:
+                if run.owner in self._held:
                     self._held[run.owner].trouble = error.message
                 return
             del self._unwritten[key]
@@ -178,7 +177,9 @@ class Engine:
         except DavyError as error:
             held.trouble = error.message
             return None
-        held.trouble = ""
+        held.trouble = (
+            f"{len(held.unsaved)} entries of an abort are not written down yet" if held.unsaved else ""
+        )
         return wake_at
 
     def _find(

@@ -6,6 +6,7 @@ import msgspec
 
 from davy.analysis import guard
 from davy.analysis.metric import MetricState, effective_count
+from davy.analysis.promql.result import Matrix, Result, Scalar, String, Vector
 from davy.analysis.run import sentence
 from davy.control import views
 from davy.control.held import Held
@@ -320,3 +321,18 @@ def _pauses(state: RolloutState) -> list[dict[str, object]]:
     if isinstance(state.progress, Stepping) and state.progress.pause:
         return [{"reason": state.progress.pause.reason, "startTime": state.progress.pause.since}]
     return []
+
+
+def query(result: Result) -> views.QueryView:
+    """Show what a query evaluates to; of a matrix, the last value of each series."""
+    match result:
+        case Scalar(value=value):
+            return views.QueryView(result_type="scalar", samples=(views.SampleView({}, f"{value:g}"),))
+        case String(value=text):
+            return views.QueryView(result_type="string", samples=(views.SampleView({}, text),))
+        case Vector(samples=samples):
+            found = tuple(views.SampleView(dict(sample.labels), f"{sample.value:g}") for sample in samples)
+            return views.QueryView(result_type="vector", samples=found)
+        case Matrix(series=series):
+            found = tuple(views.SampleView(dict(points.labels), f"{points.values[-1]:g}") for points in series)
+            return views.QueryView(result_type="matrix", samples=found)

@@ -101,9 +101,9 @@ class Runs:
         """Remember runs as they are now; they are in the store by then."""
         self._runs |= {run.key: run for run in runs}
 
-    def get(self, key: Key) -> RunRecord | None:
-        """Find a run."""
-        return self._runs.get(key)
+    def get(self, key: Key) -> RunRecord:
+        """Return a run that is kept."""
+        return self._runs[key]
 
     def of(self, owner: Key) -> list[RunRecord]:
         """Return the runs of a rollout, oldest first."""

@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from davy.analysis import guard
-from davy.analysis.promql import Engine
+from davy.analysis.promql.evaluate import Engine
 from davy.control.held import Held, Watch
 from davy.control.ports import Counters, Traffic
 from davy.control.runs import Runs, ended_entry, started_entry
@@ -22,7 +22,7 @@ from davy.ledger.store import Record, Store, StoreUnavailable
 from davy.rollout.decide import decide
 from davy.rollout.decision import Decision, Look
 from davy.rollout.platform import Platform, Seen
-from davy.rollout.state import Aborted, Promoting, RolloutState, Stepping
+from davy.rollout.state import Aborted, Promoting, Stepping
 
 
 class Spool(Protocol):
@@ -123,15 +123,15 @@ def _write_down(held: Held, world: World, decision: Decision, watched: Watch | N
     drafts += [started_entry(run, now) for run in started]
     drafts += [ended_entry(run, now) for run in ended]
     if changes or drafts or held.unsaved:
-        _commit(held, world, changes, drafts, retreat=_retreats(held.state, decision.state))
+        _commit(held, world, changes, drafts, patient=isinstance(decision.state.progress, Aborted))
     held.state, held.watch = decision.state, watched
     world.runs.keep(*started, *ended)
 
 
 def _commit(
-    held: Held, world: World, changes: dict[Record, bytes | None], drafts: list[Draft], *, retreat: bool
+    held: Held, world: World, changes: dict[Record, bytes | None], drafts: list[Draft], *, patient: bool
 ) -> None:
-    """Commit; an abort goes on without, and is made up for at the next turn that can write."""
+    """Commit; an abort (`patient`) goes on without, and is made up for by the next turn that can write."""
     late = held.unsaved
     gap = [Draft(late[0].at, "ledger_gap", held.subject, {"entries": len(late)})] if late else []
     if late:
@@ -139,10 +139,11 @@ def _commit(
     try:
         world.store.commit(changes, [*gap, *late, *drafts])
     except StoreUnavailable:
-        if not retreat:
+        if not patient:
             raise
         held.unsaved = [*late, *drafts]
-        world.spool.put(changes, held.unsaved)
+        if changes or drafts:
+            world.spool.put(changes, held.unsaved)
         return
     if late:
         held.unsaved = []
@@ -161,11 +162,6 @@ def _act(held: Held, world: World, decision: Decision, seen: Seen) -> None:
         held.steered = None
         raise
     held.steered = decision.desired
-
-
-def _retreats(before: RolloutState, after: RolloutState) -> bool:
-    """Say whether a decision gives traffic back to stable."""
-    return isinstance(after.progress, Aborted) and not isinstance(before.progress, Aborted)
 
 
 def _worth_storing(before: Watch | None, after: Watch | None) -> bool:

@@ -36,7 +36,7 @@ def decide(
         start=(*move.start, *background),
         active=active_runs(state),
         events=(*exposure, *move.events, *_weight_event(state, before)),
-        wake_at=_wake_at(rollout, state),
+        wake_at=_wake_at(rollout, state, now),
     )
 
 
@@ -144,7 +144,7 @@ def _forget_old(rollout: Rollout, state: RolloutState, seen: Seen) -> RolloutSta
     return msgspec.structs.replace(state, revisions=kept)
 
 
-def _wake_at(rollout: Rollout, state: RolloutState) -> float | None:
+def _wake_at(rollout: Rollout, state: RolloutState, now: float) -> float | None:
     """Say when time alone will change the answer."""
     times = [
         revision.scale_down_at for revision in state.revisions if revision.replicas and revision.scale_down_at
@@ -154,4 +154,4 @@ def _wake_at(rollout: Rollout, state: RolloutState) -> float | None:
         times.append(progress.pause.since + progress.pause.duration_s)
     elif isinstance(progress, Stepping | Promoting | Initial):
         times.append(state.progressed_at + rollout.spec.progress_deadline_s)
-    return min(times, default=None)
+    return min((time for time in times if time > now), default=None)

@@ -1,0 +1,129 @@
+"""Which manifests an engine accepts. One pure answer, the same for `davy check` in CI and for `davy apply`.
+
+Manifests are accepted together or not at all: with one error among the findings nothing is changed.
+"""
+
+import posixpath
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from davy.analysis import teeth
+from davy.control import views
+from davy.control.catalog import KINDS, Catalog, Object
+from davy.model import honour, validate
+from davy.model.document import Document
+from davy.model.finding import Finding, render
+from davy.model.images import ImageMap, ImageSource
+from davy.model.loader import load_all
+from davy.model.rollout import Rollout
+from davy.rollout.carry import uncarried
+
+T = TypeVar("T", bound=Object)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What some texts hold for an engine, and everything there is to say about them."""
+
+    objects: tuple[Object, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether there is no error among the findings."""
+        return all(finding.severity != "error" for finding in self.findings)
+
+    def of(self, kind: type[T]) -> tuple[T, ...]:
+        """Return the objects of one kind."""
+        return tuple(found for found in self.objects if isinstance(found, kind))
+
+
+def admit(texts: Iterable[tuple[str, str | bytes]], directory: str, known: Catalog) -> Admitted:
+    """Read manifests and hold them to every rule, beside what is there already.
+
+    Args:
+        texts: file names and what stands in them.
+        directory: what the file names are relative to; paths in an ImageMap are relative to its file.
+        known: what was accepted before, which the new manifests may refer to.
+    """
+    loaded = load_all(texts)
+    findings = list(loaded.findings)
+    documents = [document for document in loaded.documents if document.kind in KINDS]
+    for document in documents:
+        findings += validate.validate(document)
+        findings += honour.unhonoured(document)
+        findings += teeth.inspect(document)
+        findings += _uncarried(document)
+    findings += validate.check_references(documents, known.objects)
+    templates = Catalog([*known.objects, *(document.value for document in documents)])
+    for document in documents:
+        if isinstance(document.value, Rollout):
+            findings += teeth.blind_spots(document, templates.templates(document.value.key.namespace))
+    objects = tuple(_located(document, directory) for document in documents)
+    return Admitted(objects, tuple(sorted(findings, key=lambda finding: finding.place)))
+
+
+def answer(admitted: Admitted, known: Catalog) -> views.ApplyView:
+    """Say what was made, or would be, of each object, and what there is to say."""
+    outcomes = tuple(
+        views.Applied(found.kind, found.key.namespace, found.key.name, known.outcome(found))
+        for found in admitted.objects
+    )
+    return views.ApplyView(
+        accepted=admitted.accepted,
+        applied=outcomes if admitted.accepted else (),
+        findings=tuple(view(finding) for finding in admitted.findings),
+    )
+
+
+def view(finding: Finding) -> views.FindingView:
+    """Show a finding."""
+    return views.FindingView(
+        code=finding.code,
+        severity=finding.severity,
+        title=finding.title,
+        file=finding.place.file,
+        line=finding.place.line,
+        column=finding.place.column,
+        text=render(finding),
+    )
+
+
+def _uncarried(document: Document) -> list[Finding]:
+    """Refuse weights that leave the canary without a pod."""
+    if not isinstance(document.value, Rollout):
+        return []
+    return [
+        document.finding(
+            "DV015",
+            "error",
+            "no replica can carry this weight",
+            f"spec.strategy.canary.steps[{index}].setWeight",
+            label=why,
+            fix="more replicas, a maxSurge of at least 1, or trafficRouting, which splits by request",
+        )
+        for index, why in uncarried(document.value)
+    ]
+
+
+def _located(document: Document, directory: str) -> Object:
+    """Make the paths of an ImageMap absolute, so that they mean the same wherever they are read."""
+    value = document.value
+    if not isinstance(value, ImageMap):
+        return value
+    base = posixpath.join(directory, posixpath.dirname(document.place.file))
+    images = {pattern: _absolute(image, base) for pattern, image in value.spec.images.items()}
+    return msgspec.structs.replace(value, spec=msgspec.structs.replace(value.spec, images=images))
+
+
+def _absolute(image: ImageSource, base: str) -> ImageSource:
+    source = image.source
+    moved = msgspec.structs.replace(
+        source,
+        git=posixpath.normpath(posixpath.join(base, source.git)) if source.git else "",
+        dir=posixpath.normpath(posixpath.join(base, source.dir)) if source.dir else "",
+    )
+    return msgspec.structs.replace(image, source=moved)
