@@ -1,0 +1,191 @@
+"""The one way from texts to typed values: bounded, with every problem of a document and where it is.
+
+Only texts come in. Reading files is for whoever has them (`davy.cli`).
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import msgspec
+
+from davy.model import yaml
+from davy.model.check import Checker, nearest
+from davy.model.document import Document
+from davy.model.finding import BadManifest, Finding
+from davy.model.kinds import KINDS, is_elsewhere, known_kinds
+from davy.model.report import Report, Unreadable
+from davy.model.shape import ANYTHING, Field, Shape, shape_of
+from davy.model.source import Span
+from davy.model.yaml import Limits, Mapping, Node, Scalar, Sequence
+
+__all__ = ["LIMITS", "Document", "Limits", "Loaded", "load", "load_all"]
+
+#: What is read of a text unless the caller says otherwise.
+LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What some texts hold: the documents that could be read, and everything there is to say about the rest."""
+
+    documents: tuple[Document, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings on account of which something was not read."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+    def raise_for_errors(self) -> None:
+        """Do nothing if all was read.
+
+        Raises:
+            BadManifest: something was not; it carries all findings.
+        """
+        if self.errors:
+            raise BadManifest(self.findings)
+
+
+def load(text: str | bytes, file: str, *, limits: Limits = LIMITS) -> tuple[Document, ...]:
+    """Read one text, all of it or nothing; `file` is what findings call it.
+
+    Raises:
+        BadManifest: there is an error in it.
+    """
+    loaded = load_all([(file, text)], limits=limits)
+    loaded.raise_for_errors()
+    return loaded.documents
+
+
+def load_all(texts: Iterable[tuple[str, str | bytes]], *, limits: Limits = LIMITS) -> Loaded:
+    """Read texts, each given with the name of its file, and return what could be read beside what could not.
+
+    Nothing that a text may hold makes it raise. Kinds that are not Davy's are left out, with a note each.
+    """
+    documents: list[Document] = []
+    findings: list[Finding] = []
+    for file, text in texts:
+        try:
+            source = yaml.decode(text, file, limits)
+        except Unreadable as error:
+            findings.append(error.finding)
+            continue
+        report = Report(source, limits.findings)
+        last: list[Finding] = []
+        try:
+            for document in _documents(report, limits):
+                documents.append(document)
+        except Unreadable as error:
+            last.append(error.finding)
+        findings += sorted(report.findings, key=lambda finding: finding.place) + last
+    return Loaded(tuple(documents), tuple(findings))
+
+
+def _documents(report: Report, limits: Limits) -> Iterator[Document]:
+    for number, node in enumerate(_nodes(report, limits), start=1):
+        if number > limits.documents:
+            title = f"this is too much to read: more than {limits.documents:,} documents"
+            raise Unreadable(report.source.finding("DV002", node.span, title))
+        if document := _document(node, report):
+            yield document
+
+
+def _nodes(report: Report, limits: Limits) -> Iterator[Node]:
+    """Go through the documents of a text, those in a `kind: List` of `kubectl get -o yaml` too."""
+    for root in yaml.compose(report.source, limits):
+        items = _field(root, "items")
+        if _text(root, "kind") == "List" and isinstance(items, Sequence):
+            yield from items.items
+        elif not (isinstance(root, Scalar) and root.plain and not root.text):  # nothing between two ---
+            yield root
+
+
+def _document(node: Node, report: Report) -> Document | None:
+    if not isinstance(node, Mapping):
+        title = "a manifest has to be a mapping, with `kind` and `metadata`"
+        report.tell("DV006", node.span, title, label="this is none")
+        return None
+    kind, version = _text(node, "kind"), _text(node, "apiVersion")
+    if kind not in KINDS or version not in KINDS[kind][0]:
+        _tell_of_kind(node, kind, version, report)
+        return None
+    errors = report.errors
+    checker = Checker(report)
+    value = checker.document(node, _document_shape(kind))
+    if report.errors > errors:
+        return None
+    value.pop("status", None)
+    document = Document(kind, msgspec.convert(value, KINDS[kind][1]), report.source, checker.positions)
+    _check_names(document, report)
+    return document if report.errors == errors else None
+
+
+@cache
+def _document_shape(kind: str) -> Shape:
+    """Return the shape of a kind; its status is the server's to write, and accepted whatever it is."""
+    fields = shape_of(KINDS[kind][1]).fields
+    assert fields is not None
+    return Shape(fields={**fields, "status": Field(ANYTHING, required=False)})
+
+
+def _tell_of_kind(node: Mapping, kind: str, version: str, report: Report) -> None:
+    """Say why a document is not read."""
+    name = f" `{name}`" if (name := _text(_field(node, "metadata"), "name")) else ""
+    if not kind:
+        _tell_of_no_kind(node, report)
+    elif is_elsewhere(version, kind):
+        title = f"{kind}{name} is left alone"
+        report.tell("DV013", _at(node, "kind"), title, severity="note")
+    elif kind in KINDS:
+        wanted = KINDS[kind][0][0]
+        title = f"{kind} is not of `{version}`" if version else "`apiVersion` is missing"
+        code, at = ("DV009", "apiVersion") if version else ("DV007", "kind")
+        report.tell(code, _at(node, at), title, fix=f"write `apiVersion: {wanted}`")
+    else:
+        meant = nearest(kind, known_kinds())
+        label = f"did you mean `{meant}`?" if meant else ""
+        fix = f"kinds that are read: {', '.join(KINDS)}"
+        title = f"the kind `{kind}`{f' of `{version}`' if version else ''} is not known"
+        report.tell("DV009", _at(node, "kind"), title, label=label, fix=fix)
+
+
+def _tell_of_no_kind(node: Mapping, report: Report) -> None:
+    if _field(node, "groups") and len(node.entries) == 1:
+        title = "this is a file of Prometheus rules, and is left alone"
+        report.tell("DV013", _at(node, "groups"), title, severity="note")
+    else:
+        fix = f"kinds that are read: {', '.join(KINDS)}"
+        report.tell("DV007", node.span, "`kind` is missing", label="what is this?", fix=fix)
+
+
+#: RFC 1123, as Kubernetes has it: names end up in host names and file names.
+_LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_NAMESPACE = re.compile(_LABEL, re.ASCII)
+
+
+def _check_names(document: Document, report: Report) -> None:
+    fix = "use small letters, digits and `-`, and begin and end with a letter or a digit"
+    key = document.value.key
+    for field, text, pattern in (("name", key.name, _NAME), ("namespace", key.namespace, _NAMESPACE)):
+        if not pattern.fullmatch(text):
+            span = document.positions[f"metadata.{field}"].value
+            report.tell("DV008", span, f"`metadata.{field}` is not a name that Kubernetes takes", fix=fix)
+
+
+def _field(node: Node | None, name: str) -> Node | None:
+    entries = node.entries if isinstance(node, Mapping) else ()
+    return next((value for key, value in entries if isinstance(key, Scalar) and key.text == name), None)
+
+
+def _text(node: Node | None, name: str) -> str:
+    value = _field(node, name)
+    return value.text if isinstance(value, Scalar) else ""
+
+
+def _at(node: Mapping, name: str) -> Span:
+    value = _field(node, name)
+    assert value
+    return value.span
