@@ -120,10 +120,10 @@ def _located(document: Document, directory: str) -> Object:
 
 
 def _absolute(image: ImageSource, base: str) -> ImageSource:
-    source = image.source
-    moved = msgspec.structs.replace(
-        source,
-        git=posixpath.normpath(posixpath.join(base, source.git)) if source.git else "",
-        dir=posixpath.normpath(posixpath.join(base, source.dir)) if source.dir else "",
-    )
-    return msgspec.structs.replace(image, source=moved)
+    git, directory = (_from(base, path) for path in (image.source.git, image.source.dir))
+    return msgspec.structs.replace(image, source=msgspec.structs.replace(image.source, git=git, dir=directory))
+
+
+def _from(base: str, path: str) -> str:
+    """Read a path as seen from a directory; addresses of other machines and empty paths stay what they are."""
+    return posixpath.normpath(posixpath.join(base, path)) if path and "://" not in path else path

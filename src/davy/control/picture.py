@@ -14,6 +14,7 @@ from davy.control.ports import Counters
 from davy.control.runs import RunRecord, verdict
 from davy.ledger.entry import Entry
 from davy.rollout import canary
+from davy.rollout.decision import Verdict
 from davy.rollout.platform import Pod, Seen
 from davy.rollout.state import Aborted, Initial, Promoting, Revision, RolloutState, Settled, Stepping
 from davy.rollout.status import RolloutPhase, count, status
@@ -80,20 +81,19 @@ def why(held: Held, view: views.RolloutView, entries: Sequence[Entry]) -> views.
         namespace=held.key.namespace,
         name=held.key.name,
         status=view.status,
-        sentence=explain(held, view),
+        sentence=explain(held, view, entries),
         evidence=tuple(evidence),
         entries=tuple(latest),
     )
 
 
-def explain(held: Held, view: views.RolloutView) -> str:
+def explain(held: Held, view: views.RolloutView, entries: Sequence[Entry]) -> str:
     """Find the one sentence; it is the same wherever it is read."""
     state, name = held.state, held.key.name
     number, image = state.newest.number, ", ".join(_of(state.newest))
     match state.progress:
-        case Aborted(cause=cause, weight=weight):
-            by = cause or "a person asked for it"
-            return f"{name} revision {number} ({image}) was aborted at {weight} %: {by}"
+        case Aborted(weight=weight):
+            return f"{name} revision {number} ({image}) was aborted at {weight} %{_blame(state.progress, view, entries)}"
         case Settled(reason=reason):
             return f"{name} revision {number} ({image}) has all the traffic: {reason}"
         case Initial():
@@ -105,6 +105,19 @@ def explain(held: Held, view: views.RolloutView) -> str:
             waits = f" and waits: {view.message}" if view.status == RolloutPhase.PAUSED else ""
             where = f"at {view.actual_weight or 0} %, on step {index + 1}/{len(view.steps)} ({what})"
             return f"{name} revision {number} ({image}) is {where}{waits}"
+
+
+def _blame(progress: Aborted, view: views.RolloutView, entries: Sequence[Entry]) -> str:
+    """Say what an abort rests on: the evidence itself where there is any, or who asked for it and why."""
+    failed = [run for run in view.revisions[0].runs if run.verdict in (Verdict.FAILED, Verdict.ERROR)]
+    if not progress.cause:
+        asked = [
+            entry for entry in entries if entry.kind == "human_action" and entry.detail.get("action") == "abort"
+        ]
+        return f" by {asked[-1].actor}: {asked[-1].reason}" if asked else ""
+    if failed and "analysis phase error/failed" in progress.cause:
+        return f": {failed[-1].sentence}"
+    return f": {progress.cause}"
 
 
 def manifest(held: Held, seen: Seen) -> views.ManifestView:
@@ -264,7 +277,8 @@ def _run(run: RunRecord, now: float) -> views.RunView:
         type=run.kind,
         phase=run.state.phase,
         verdict=verdict(run.state),
-        message=run.state.message or sentence(run.state),
+        message=run.state.message,
+        sentence=sentence(run.state),
         age_s=now - run.state.started_at,
         step=run.step,
         metrics=tuple(_metric(metric) for metric in run.state.metrics),

@@ -56,6 +56,8 @@ class World:
 def take_turn(held: Held, world: World, now: float) -> float | None:
     """Take one turn and return the clock's time at which to take the next, None for when something happens.
 
+    A turn that moved something on is followed by another at once: at most one step is completed in each.
+
     Raises:
         DavyError: the turn could not be finished; the same turn will be taken again.
     """
@@ -71,7 +73,7 @@ def take_turn(held: Held, world: World, now: float) -> float | None:
     decision = decide(held.manifest, held.state, look, now, port=held.port)
     _write_down(held, world, decision, watched, now)
     _act(held, world, decision, seen)
-    return decision.wake_at
+    return now if decision.events else decision.wake_at
 
 
 def watch(held: Held, seen: Seen, at: float, counters: Mapping[str, Counters]) -> Watch | None:

@@ -62,13 +62,14 @@ class MeasurementView(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class RunView(msgspec.Struct, frozen=True, rename="camel"):
-    """An analysis run; `type` is Step or Background, `verdict` what Davy makes of it."""
+    """An analysis run; `type` is Step or Background, `verdict` what Davy makes of it and `sentence` why."""
 
     name: str
     type: str
     phase: str
     verdict: str
     message: str
+    sentence: str
     age_s: float
     step: int | None
     metrics: tuple[MeasurementView, ...]
