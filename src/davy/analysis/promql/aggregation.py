@@ -1,7 +1,8 @@
 """Aggregation: elements put into groups by their labels, and one number or a few elements made of each."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from davy.analysis.promql.arithmetic import (
@@ -117,20 +118,23 @@ def _groups(node: Aggregation, elements: list[Element]) -> Iterator[Group]:
         if elements:
             yield Group(EMPTY_LABELS, elements, False)
         return
-    members: dict[tuple[object, ...], list[Element]] = {}
+    members: defaultdict[Hashable, list[Element]] = defaultdict(list)
     key = _key(node)
     for element in elements:
-        members.setdefault(key(element.labels), []).append(element)
+        members[key(element.labels)].append(element)
     for group in members.values():
         labels = _group_labels(node, group[0].labels)
         yield Group(labels, group, NAME in labels.as_dict and any(element.nameless for element in group))
 
 
-def _key(node: Aggregation) -> Callable[[Labels], tuple[object, ...]]:
+def _key(node: Aggregation) -> Callable[[Labels], Hashable]:
     if node.without:
         gone = {*node.labels, NAME}
         return lambda labels: tuple([pair for pair in labels.pairs if pair[0] not in gone])
     names = node.labels
+    if len(names) == 1:
+        name = names[0]
+        return lambda labels: labels.as_dict.get(name, "")
     return lambda labels: tuple([labels.as_dict.get(name, "") for name in names])
 
 

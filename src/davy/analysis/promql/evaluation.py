@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Final, assert_never
 
 from davy.analysis.promql.aggregation import aggregate
 from davy.analysis.promql.binary import combine
@@ -24,8 +24,11 @@ from davy.analysis.promql.syntax import (
 )
 from davy.analysis.promql.vector import Element, Run, Settings, Value, Windows, refuse_duplicates
 
-SUBQUERY_POINT_LIMIT = 11_000
+SUBQUERY_POINT_LIMIT: Final = 11_000
 """Steps of a subquery, each time it is asked."""
+
+TAIL: Final = 64
+"""Samples at a column's end that are looked at first, since a query about now needs no others."""
 
 
 class Evaluation:
@@ -175,13 +178,19 @@ class Evaluation:
         runs = []
         for series in self._series(node.selector):
             timestamps, values = series.columns
-            stop = bisect_right(timestamps, end)
-            first = first_after(timestamps, start, 0, stop)
-            self.spend(stop - first + 1)
+            stop = len(timestamps)
+            if stop and timestamps[stop - 1] > end:
+                stop = bisect_right(timestamps, end, 0, stop)
+            recent = stop > TAIL and timestamps[stop - TAIL] < start
+            first = first_after(timestamps, start, stop - TAIL if recent else 0, stop)
+            self._left -= stop - first + 1
+            if self._left < 0:
+                self.spend(0)
             if first == stop:
                 continue
-            run = Run(series.labels, timestamps[first:stop], values[first:stop])
-            total = sum(run.values)
+            samples = values[first:stop].tolist()
+            run = Run(series.labels, timestamps[first:stop], samples)
+            total = sum(samples)
             if total == total or _without_stale(run):
                 runs.append(run)
         return Windows(runs, start, end)

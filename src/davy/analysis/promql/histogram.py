@@ -84,8 +84,9 @@ def bucket_quantile(rank: float, buckets: Sequence[Bucket]) -> float:
     if observations == 0 or observations != observations:
         return NAN
     wanted = rank * observations
-    index = next((i for i, bucket in enumerate(rising[:-1]) if bucket.observations >= wanted), len(rising) - 1)
-    if index == len(rising) - 1:
+    last = len(rising) - 1
+    index = next((i for i in range(last) if rising[i].observations >= wanted), last)
+    if index == last:
         return rising[-2].upper_bound
     upper, count = rising[index]
     if index == 0:

@@ -8,10 +8,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from davy.analysis.promql.arithmetic import NAN, divide, total
+from davy.analysis.promql.arithmetic import INFINITY, NAN, divide, total
 from davy.analysis.promql.matching import QueryError
 from davy.analysis.promql.syntax import Expression
-from davy.analysis.promql.vector import Element, Function, Run, Value
+from davy.analysis.promql.vector import Element, Function, Run, Value, Windows
 
 if TYPE_CHECKING:
     from davy.analysis.promql.evaluation import Evaluation
@@ -21,33 +21,24 @@ EXTRAPOLATION_THRESHOLD: Final = 1.1
 
 
 def _extrapolated(*, counter: bool, per_second: bool) -> Function:
-    """Make rate, increase or delta: the difference over the samples, stretched to the whole window.
-
-    A series that begins or ends within the window is stretched by half an interval only, and a counter never
-    to before the instant at which it would have been zero.
-    """
+    """Make rate, increase or delta: the difference over the samples, stretched to the whole window."""
 
     def function(evaluation: "Evaluation", arguments: tuple[Expression, ...], time_ms: int) -> Value:
         windows = evaluation.windows(arguments[0], time_ms)
-        early_zero = evaluation.settings.prometheus_2
         renamed = evaluation.settings.renamed
-        seconds = (windows.end_ms - windows.start_ms) / 1000
+        stretch = _stretch_2 if evaluation.settings.prometheus_2 else _stretch
+        divisor = (windows.end_ms - windows.start_ms) / 1000 if per_second else 1.0
         elements = []
         for run in windows.runs:
-            if len(run.values) < 2:
+            values = run.values
+            if len(values) < 2:
                 continue
-            difference = _increase(run.values) if counter else run.values[-1] - run.values[0]
-            first, last = run.timestamps[0], run.timestamps[-1]
-            factor = _stretch(
-                sampled=(last - first) / 1000,
-                before=(first - windows.start_ms) / 1000,
-                after=(windows.end_ms - last) / 1000,
-                intervals=len(run.values) - 1,
-                zero=run.values[0] / difference if counter and difference > 0 and run.values[0] >= 0 else None,
-                early_zero=early_zero,
-            )
-            rate = difference * (factor / seconds if per_second else factor)
-            elements.append(Element(renamed(run.labels), rate, True))
+            first = values[0]
+            difference = _increase(values) if counter else values[-1] - first
+            zero = first / difference if counter and difference > 0 and first >= 0 else INFINITY
+            timestamps = run.timestamps
+            factor = stretch(timestamps[0], timestamps[-1], len(values), windows, zero)
+            elements.append(Element(renamed(run.labels), difference * (factor / divisor), True))
         return elements
 
     return function
@@ -55,8 +46,8 @@ def _extrapolated(*, counter: bool, per_second: bool) -> Function:
 
 def _increase(values: Sequence[float]) -> float:
     """Add up a counter's growth: where it falls it was reset to zero, and what it had counts."""
-    difference = values[-1] - values[0]
     previous = values[0]
+    difference = values[-1] - previous
     for value in values:
         if value < previous:
             difference += previous
@@ -64,22 +55,35 @@ def _increase(values: Sequence[float]) -> float:
     return difference
 
 
-def _stretch(
-    *, sampled: float, before: float, after: float, intervals: int, zero: float | None, early_zero: bool
-) -> float:
-    """Say how much longer than the sampled time the extrapolated time is; all times are seconds.
+def _stretch(first: int, last: int, samples: int, windows: Windows, zero: float) -> float:
+    """Say how many times the sampled time the extrapolated time is.
 
-    `zero` is how many sampled times before the first sample the counter would have been zero. Prometheus 2.x
-    looks at it before it compares with the threshold, 3.x afterwards.
+    A series that begins or ends well within the window is stretched by half an interval on that side, and a
+    counter never to before the instant at which it would have been zero: `zero` sampled times before its
+    first sample.
     """
-    average = sampled / intervals
+    sampled = last - first
+    average = sampled / (samples - 1)
     threshold = average * EXTRAPOLATION_THRESHOLD
-    until_zero = before if zero is None else sampled * zero
-    if early_zero:
-        before = min(before, until_zero)
-        before = average / 2 if before >= threshold else before
-    else:
-        before = min(average / 2 if before >= threshold else before, until_zero)
+    before: float = first - windows.start_ms
+    after: float = windows.end_ms - last
+    if before >= threshold:
+        before = average / 2
+    if sampled * zero < before:
+        before = sampled * zero
+    if after >= threshold:
+        after = average / 2
+    return (sampled + before + after) / sampled
+
+
+def _stretch_2(first: int, last: int, samples: int, windows: Windows, zero: float) -> float:
+    """Do the same as Prometheus 2.x, which looks at the counter's zero before the threshold."""
+    sampled = last - first
+    average = sampled / (samples - 1)
+    threshold = average * EXTRAPOLATION_THRESHOLD
+    before = min(first - windows.start_ms, sampled * zero)
+    after: float = windows.end_ms - last
+    before = average / 2 if before >= threshold else before
     after = average / 2 if after >= threshold else after
     return (sampled + before + after) / sampled
 

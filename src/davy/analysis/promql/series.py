@@ -73,8 +73,8 @@ class Labels(Mapping[str, str]):
         return self.pairs == other.pairs if isinstance(other, Labels) else NotImplemented
 
     def __repr__(self) -> str:
-        inner = ", ".join(f'{name}="{value}"' for name, value in self.pairs if name != NAME)
-        return f"{self.name}{{{inner}}}"
+        others = [str(Matcher(name, MatchOperator.EQUAL, value)) for name, value in self.pairs if name != NAME]
+        return f"{self.name}{{{', '.join(others)}}}"
 
     @property
     def name(self) -> str:
