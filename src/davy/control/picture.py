@@ -93,7 +93,8 @@ def explain(held: Held, view: views.RolloutView, entries: Sequence[Entry]) -> st
     number, image = state.newest.number, ", ".join(_of(state.newest))
     match state.progress:
         case Aborted(weight=weight):
-            return f"{name} revision {number} ({image}) was aborted at {weight} %{_blame(state.progress, view, entries)}"
+            because = _blame(state.progress, view, entries)
+            return f"{name} revision {number} ({image}) was aborted at {weight} %{because}"
         case Settled(reason=reason):
             return f"{name} revision {number} ({image}) has all the traffic: {reason}"
         case Initial():

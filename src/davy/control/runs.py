@@ -5,7 +5,7 @@ known only in memory: after a crash it is asked again.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import msgspec
@@ -151,6 +151,10 @@ class Runs:
                 drafts = [*drafts, ended_entry(run, state.completed_at or 0.0)]
             changed[run.key] = (run, drafts)
         return list(changed.values())
+
+    def settle(self) -> None:
+        """Wait until everything that was asked has been answered."""
+        wait([future for _, future in self._out.values()])
 
     def close(self) -> None:
         """Ask nothing any more."""

@@ -1,0 +1,248 @@
+"""An engine in a world of fakes: replicas come up at once, the data plane acknowledges, time is told."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from davy.adapters.memory_store import MemoryStore
+from davy.analysis.promql.evaluate import Engine as QueryEngine
+from davy.analysis.promql.series import SeriesStore
+from davy.analysis.provider import Answer, ProviderError
+from davy.control import requests, views
+from davy.control.catalog import Catalog
+from davy.control.engine import Engine, Setting
+from davy.control.ports import Counters
+from davy.control.runs import Runs
+from davy.control.turn import World
+from davy.errors import Refused, Undecided
+from davy.ledger.entry import Draft
+from davy.ledger.store import Record
+from davy.model.images import ImageMap
+from davy.model.key import Key
+from davy.model.providers import MetricProvider
+from davy.model.rollout import PodTemplateSpec
+from davy.rollout.platform import Desired, Launch, Pod, Seen
+
+ROLLOUT = """
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: NAME}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: NAME}}
+  template:
+    metadata: {labels: {app: NAME}}
+    spec:
+      containers:
+      - {name: app, image: "app:1"}
+  strategy:
+    canary:
+      canaryService: NAME-canary
+      stableService: NAME-stable
+      trafficRouting: {smi: {}}
+      steps:
+      - setWeight: 20
+      - pause: {duration: 60}
+      - analysis: {templates: [{templateName: errors}]}
+      - setWeight: 50
+      - pause: {}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: NAME-canary}
+spec: {selector: {app: NAME}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: NAME-stable}
+spec: {selector: {app: NAME}, ports: [{port: 80}]}
+"""
+TEMPLATE = """
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: errors}
+spec:
+  metrics:
+  - name: errors
+    interval: 10s
+    count: 2
+    successCondition: len(result) > 0 && result[0] <= 0.02
+    failureCondition: len(result) > 0 && result[0] > 0.02
+    provider: {prometheus: {address: "http://prometheus:9090", query: 'sum(errors{version="x"})'}}
+"""
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def now(self) -> float:
+        return self.time
+
+    def real_seconds(self, seconds: float) -> float:
+        return seconds
+
+
+@dataclass
+class FakePlatform:
+    """Does what it is told at once; `broken` is raised instead, `sick` hashes are never available."""
+
+    desired: dict[Key, Desired] = field(default_factory=dict)
+    broken: dict[Key, Exception] = field(default_factory=dict)
+    sick: set[str] = field(default_factory=set)
+    images: list[ImageMap] = field(default_factory=list)
+    told: int = 0
+
+    def use_images(self, images: ImageMap) -> None:
+        self.images.append(images)
+
+    def resolve(self, key: Key, template: PodTemplateSpec) -> Launch:
+        image = template.spec.containers[0].image
+        if image == "unknown":
+            raise Refused("nothing says what unknown runs")
+        return Launch(("run", image), "/")
+
+    def look(self, key: Key) -> Seen:
+        desired = self.desired.get(key)
+        if desired is None:
+            return Seen()
+        pods = tuple(
+            Pod(
+                f"{part.hash}-{i}",
+                part.hash,
+                "Running",
+                part.hash not in self.sick,
+                part.hash not in self.sick,
+                0,
+                0.0,
+                1,
+            )
+            for part in desired.replica_sets
+            for i in range(part.replicas)
+        )
+        return Seen(pods, desired.weights, 8080)
+
+    def steer(self, key: Key, desired: Desired) -> None:
+        self.told += 1
+        if key in self.broken:
+            raise self.broken[key]
+        self.desired[key] = desired
+
+    def forget(self, key: Key) -> None:
+        self.desired.pop(key)
+
+
+@dataclass
+class FakeTraffic:
+    clock: FakeClock
+    counts: dict[str, Counters] = field(default_factory=dict)
+
+    def counters(self, key: Key) -> tuple[float, Mapping[str, Counters]]:
+        return self.clock.time, self.counts
+
+
+@dataclass
+class FakeSpool:
+    changes: dict[Record, bytes | None] = field(default_factory=dict)
+    drafts: list[Draft] = field(default_factory=list)
+
+    def put(self, changes: Mapping[Record, bytes | None], drafts: list[Draft]) -> None:
+        self.changes, self.drafts = dict(changes), list(drafts)
+
+    def take(self) -> tuple[dict[Record, bytes | None], list[Draft]]:
+        return self.changes, self.drafts
+
+    def clear(self) -> None:
+        self.changes, self.drafts = {}, []
+
+
+class FakeProvider:
+    """Answers with `value`; None is a provider that is down."""
+
+    def __init__(self) -> None:
+        self.value: tuple[float, ...] | None = (0.0,)
+
+    def measure(self, provider: MetricProvider, *, now: float) -> Answer:
+        if self.value is None:
+            raise ProviderError("it is down")
+        return Answer(self.value, str(list(self.value)))
+
+
+class Lab:
+    """An engine and everything around it, so that a test can break any of it and start the engine anew."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.store = MemoryStore()
+        self.platform = FakePlatform()
+        self.traffic = FakeTraffic(self.clock)
+        self.spool = FakeSpool()
+        self.provider = FakeProvider()
+        self.engine = self.start()
+
+    def start(self) -> Engine:
+        """Start an engine on what the store holds."""
+        catalog = Catalog.load(self.store)
+        runs = Runs({"prometheus": self.provider}, catalog.templates, self.clock, lambda: None)
+        queries = QueryEngine(SeriesStore())
+        world = World(self.store, self.platform, self.traffic, runs, self.spool, queries)
+        self.engine = Engine(world, catalog, self.clock, Setting(pid=1, speed=1.0))
+        self.runs = runs
+        return self.engine
+
+    def ask(self, request: requests.AnyRequest) -> Any:
+        return self.engine.handle(request, "ada (uid 7)")
+
+    def apply(self, *names: str, **changes: str) -> views.ApplyView:
+        texts = [("errors.yaml", TEMPLATE)]
+        for name in names:
+            text = ROLLOUT.replace("NAME", name)
+            for old, new in changes.items():
+                text = text.replace(old, new)
+            texts.append((f"{name}.yaml", text))
+        view = self.ask(requests.Apply(tuple(texts), "/here", reason="because"))
+        assert isinstance(view, views.ApplyView)
+        return view
+
+    def get(self, name: str = "payments") -> views.RolloutView:
+        view = self.ask(requests.Get("default", name))
+        assert isinstance(view, views.RolloutView)
+        return view
+
+    def turns(self, count: int = 8, seconds: float = 0.0) -> None:
+        for _ in range(count):
+            self.clock.time += seconds
+            self.serve()
+            self.engine.turn()
+            self.runs.settle()
+
+    def serve(self, failing: str = "") -> None:
+        """Let users make a hundred requests of what has traffic, all of those to `failing` in vain."""
+        for desired in self.platform.desired.values():
+            for hash_, weight in desired.weights.items():
+                count = self.traffic.counts.get(hash_, Counters(0, 0))
+                errors = count.errors + (weight if hash_ == failing else 0)
+                self.traffic.counts[hash_] = Counters(count.requests + weight, errors)
+
+    def until(
+        self, wanted: Callable[[views.RolloutView], bool], seconds: float = 10.0, most: int = 200
+    ) -> views.RolloutView:
+        for _ in range(most):
+            view = self.get()
+            if wanted(view):
+                return view
+            self.turns(1, seconds)
+        raise AssertionError(f"it never came about: {view}")
+
+    def kinds(self) -> list[str]:
+        return [entry.kind for entry in self.store.entries()]
+
+
+DOWN = Undecided("the data plane does not answer")
+
+
+@pytest.fixture
+def lab() -> Lab:
+    return Lab()

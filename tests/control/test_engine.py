@@ -1,0 +1,256 @@
+"""The loop: what it decides it writes down, then does; and what breaks stays where it broke."""
+
+from typing import Any
+
+import pytest
+
+from davy.control import requests
+from davy.errors import NotFound, Refused, Undecided
+from davy.ledger.store import StoreUnavailable
+from davy.model.key import Key
+
+PAYMENTS = Key("default", "payments")
+
+
+def release(lab: Any, tag: str = "app:2", name: str = "payments") -> None:
+    lab.ask(requests.SetImage("default", name, {"app": tag}, reason="a release"))
+
+
+def live(lab: Any, *names: str) -> None:
+    assert lab.apply(*(names or ("payments",))).accepted
+    lab.turns()
+    assert lab.get().status == "Healthy"
+
+
+def test_a_release_goes_its_steps_and_is_promoted(lab: Any) -> None:
+    live(lab)
+    release(lab)
+    view = lab.until(lambda view: view.status == "Paused" and view.step == 4)
+    assert view.actual_weight == 50
+    assert [step.state for step in view.steps] == ["done", "done", "done", "done", "paused"]
+    assert (
+        lab.ask(requests.Promote("default", "payments", "looks good")).message == "rollout 'payments' promoted"
+    )
+    lab.until(lambda view: view.status == "Healthy")
+    kinds = lab.kinds()
+    assert kinds.count("change_promoted") == 2
+    assert kinds.count("analysis_started") == kinds.count("analysis_finished") == 1
+    actions = [entry for entry in lab.store.entries() if entry.kind == "human_action"]
+    assert [(entry.detail["action"], entry.actor, entry.reason) for entry in actions] == [
+        ("set image", "ada (uid 7)", "a release"),
+        ("promote", "ada (uid 7)", "looks good"),
+    ]
+
+
+def test_a_failing_analysis_takes_it_back_and_why_has_value_limit_and_number(lab: Any) -> None:
+    live(lab)
+    release(lab)
+    lab.provider.value = (0.3,)
+    view = lab.until(lambda view: view.status == "Degraded")
+    assert view.actual_weight == 0
+    why = lab.ask(requests.Why("default", "payments"))
+    assert why.sentence == (
+        "payments revision 2 (app:2) was aborted at 20 %: errors: [0.3] meets failureCondition "
+        "len(result) > 0 && result[0] > 0.02: failed (1) > failureLimit (0) after 1 measurement"
+    )
+    assert "change_rolled_back" in lab.kinds()
+
+
+def test_the_guard_takes_a_release_back_before_any_template_looks(lab: Any) -> None:
+    live(lab)
+    release(lab)
+    lab.until(lambda view: view.actual_weight == 20, seconds=1)
+    canary = lab.get().revisions[0].hash
+    lab.turns(2, seconds=1)
+    lab.clock.time += 1
+    lab.serve(failing=canary)
+    lab.engine.turn()
+    view = lab.get()
+    assert (view.status, view.actual_weight) == ("Degraded", 0)
+    assert view.guard is not None
+    assert view.guard.alarm
+    assert "against stable (0.0 %" in lab.ask(requests.Why("default", "payments")).sentence
+    assert "analysis_started" not in lab.kinds()
+
+
+def test_a_provider_that_is_down_is_never_a_pass(lab: Any) -> None:
+    live(lab)
+    release(lab)
+    lab.provider.value = None
+    view = lab.until(lambda view: view.status == "Degraded")
+    assert "consecutiveErrors (5) > consecutiveErrorLimit (4)" in view.message
+
+
+def test_no_data_holds_and_says_so(lab: Any) -> None:
+    live(lab)
+    release(lab)
+    lab.provider.value = ()
+    view = lab.until(lambda view: view.message == "InconclusiveAnalysisRun")
+    assert view.actual_weight == 20
+    lab.provider.value = (0.0,)
+    lab.ask(requests.Promote("default", "payments", "metrics are back"))
+    lab.until(lambda view: view.step == 4)
+    assert lab.kinds().count("analysis_started") == 2
+
+
+def test_refused_manifests_change_nothing(lab: Any) -> None:
+    before = lab.kinds()
+    view = lab.apply("payments", **{"setWeight: 20": "setWeight: 200"})
+    assert not view.accepted
+    assert not view.applied
+    assert lab.kinds() == before
+    with pytest.raises(NotFound, match='rollout "payments" not found'):
+        lab.get()
+
+
+def test_an_image_that_nobody_can_run_is_refused_before_anything_changes(lab: Any) -> None:
+    live(lab)
+    before = lab.kinds()
+    with pytest.raises(Refused, match="nothing says what unknown runs"):
+        release(lab, "unknown")
+    with pytest.raises(NotFound, match='no container "nope"'):
+        lab.ask(requests.SetImage("default", "payments", {"nope": "x"}))
+    assert lab.kinds() == before
+
+
+def test_applying_the_same_again_is_no_change(lab: Any) -> None:
+    live(lab)
+    before = lab.kinds()
+    assert {one.outcome for one in lab.apply("payments").applied} == {"unchanged"}
+    lab.turns()
+    assert lab.kinds() == before
+
+
+def test_one_rollouts_trouble_stays_its_own(lab: Any) -> None:
+    live(lab, "payments", "catalog")
+    lab.platform.broken[Key("default", "catalog")] = Undecided("the data plane does not answer")
+    release(lab, name="catalog")
+    release(lab)
+    lab.until(lambda view: view.actual_weight == 20)
+    assert lab.get("catalog").trouble == "the data plane does not answer"
+    assert "default/catalog" in lab.ask(requests.Health()).troubles[0]
+    lab.platform.broken.clear()
+    lab.turns(4)
+    assert lab.get("catalog").trouble == ""
+
+
+@pytest.mark.parametrize("crash_after", range(0, 40, 3))
+def test_an_engine_that_is_killed_goes_on_where_it_was(lab: Any, crash_after: int) -> None:
+    live(lab)
+    release(lab)
+    for turn in range(60):
+        if turn == crash_after:
+            lab.start()
+        lab.turns(1, seconds=5)
+    view = lab.get()
+    assert (view.status, view.step, view.actual_weight) == ("Paused", 4, 50)
+    kinds = [kind for kind in lab.kinds() if kind != "engine_started"]
+    for once in ("change_exposed", "update_started"):
+        assert kinds.count(once) == 2, kinds
+    assert kinds.count("step_completed") == 4
+    assert [entry.seq for entry in lab.store.entries()] == list(range(1, len(lab.kinds()) + 1))
+
+
+def test_a_crash_between_writing_down_and_doing_does_it_after_the_restart(lab: Any) -> None:
+    live(lab)
+    release(lab)
+    lab.until(lambda view: view.actual_weight == 20)
+    lab.platform.broken[PAYMENTS] = Undecided("killed here")
+    lab.ask(requests.Abort("default", "payments", "stop it"))
+    assert lab.platform.desired[PAYMENTS].weights != {lab.get().revisions[1].hash: 100}
+    lab.platform.broken.clear()
+    lab.start()
+    lab.turns(1)
+    assert lab.get().actual_weight == 0
+    assert lab.get().status == "Degraded"
+
+
+def test_with_a_full_disk_nothing_is_promoted_and_an_abort_still_happens(lab: Any) -> None:
+    live(lab)
+    release(lab)
+    lab.until(lambda view: view.actual_weight == 20)
+    lab.store.full = StoreUnavailable("the disk is full")
+    lab.turns(30, seconds=10)
+    assert (lab.get().actual_weight, lab.get().trouble) == (20, "the disk is full")
+    with pytest.raises(StoreUnavailable):
+        lab.ask(requests.Pause("default", "payments"))
+    lab.ask(requests.Abort("default", "payments", "full"))
+    assert lab.get().actual_weight == 0
+    assert "not written down yet" in lab.get().trouble
+    assert lab.spool.drafts[0].kind == "human_action"
+    lab.store.full = None
+    lab.turns(2)
+    kinds = lab.kinds()
+    at = kinds.index("ledger_gap")
+    assert kinds[at + 1] == "human_action"
+    assert "change_rolled_back" in kinds[at:]
+    assert lab.get().trouble == ""
+    assert lab.spool.drafts == []
+
+
+def test_the_guard_aborts_with_a_full_disk_and_a_restart_makes_up_for_it(lab: Any) -> None:
+    live(lab)
+    release(lab)
+    lab.until(lambda view: view.actual_weight == 20, seconds=1)
+    lab.turns(2, seconds=1)
+    lab.store.full = StoreUnavailable("the disk is full")
+    lab.clock.time += 1
+    lab.serve(failing=lab.get().revisions[0].hash)
+    lab.engine.turn()
+    assert lab.get().actual_weight == 0
+    lab.store.full = None
+    lab.start()
+    assert lab.get().status == "Degraded"
+    assert "change_rolled_back" in lab.kinds()
+    lab.turns(1)
+    assert lab.get().actual_weight == 0
+
+
+def test_pause_freezes_and_resume_goes_on(lab: Any) -> None:
+    live(lab)
+    release(lab)
+    lab.until(lambda view: view.actual_weight == 20)
+    lab.ask(requests.Pause("default", "payments", "lunch"))
+    lab.turns(20, seconds=60)
+    assert (lab.get().message, lab.get().actual_weight) == ("manually paused", 20)
+    with pytest.raises(Refused, match="paused already"):
+        lab.ask(requests.Pause("default", "payments", "lunch"))
+    lab.start()
+    assert lab.get().message == "manually paused"
+    lab.ask(requests.Resume("default", "payments", "back"))
+    lab.until(lambda view: view.step == 4)
+    with pytest.raises(Refused, match="not paused by hand"):
+        lab.ask(requests.Resume("default", "payments", "back"))
+
+
+def test_retry_starts_over(lab: Any) -> None:
+    live(lab)
+    release(lab)
+    lab.until(lambda view: view.actual_weight == 20)
+    lab.ask(requests.Abort("default", "payments", "no"))
+    assert lab.ask(requests.Why("default", "payments")).sentence.endswith("at 20 % by ada (uid 7): no")
+    lab.ask(requests.Retry("default", "payments", "again"))
+    lab.until(lambda view: view.step == 4)
+
+
+def test_what_is_asked_of_a_name_that_is_not_there(lab: Any) -> None:
+    live(lab)
+    for request in (requests.Get, requests.Manifest, requests.Why):
+        with pytest.raises(NotFound, match="not found") as caught:
+            lab.ask(request("default", "nope"))
+        assert caught.value.hint == "known there: payments"
+    for action in (requests.Promote, requests.Abort):
+        with pytest.raises(NotFound):
+            lab.ask(action("default", "nope", "why"))
+
+
+def test_lists_manifests_queries_and_the_record(lab: Any) -> None:
+    live(lab, "payments", "catalog")
+    assert [view.name for view in lab.ask(requests.List()).items] == ["catalog", "payments"]
+    assert lab.ask(requests.List("elsewhere")).items == ()
+    manifest = lab.ask(requests.Manifest("default", "payments")).manifest
+    assert manifest["status"]["phase"] == "Healthy"
+    assert manifest["spec"]["replicas"] == 2
+    assert lab.ask(requests.Query("1 + 1")).samples[0].value == "2"
+    record = lab.ask(requests.Record("default", "payments", limit=2)).entries
+    assert [entry.kind for entry in record] == ["object_applied", "update_started"]
