@@ -1,0 +1,122 @@
+"""What the proxy shows of every version: series for queries, and counts for the guard."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+from davy.analysis.alias import Witness, aliased
+from davy.analysis.intake import Intake
+from davy.analysis.promql.series import Labels, SeriesStore
+from davy.analysis.tally import Odometer, Tally
+from davy.analysis.vantage import (
+    ALIASED,
+    CLUSTER_LABEL,
+    CODE_LABEL,
+    REQUESTS,
+    Destination,
+    Mapped,
+    alias_series,
+    family,
+    proxy_series,
+)
+from davy.model.key import Key
+
+Version: TypeAlias = tuple[Key, str]
+"""A rollout and the hash of one of its revisions."""
+
+FORGET_AFTER_S: Final = 86_400.0
+"""How long the counts of a version are kept after the proxy has last shown it."""
+
+
+class ProxyIntake:
+    """Takes the proxy's pages; all of it but `counters` belongs to the thread that writes to the store.
+
+    Args:
+        store: where the series go.
+        read_cluster: takes the name of a cluster apart, None where it is none of ours.
+    """
+
+    def __init__(self, store: SeriesStore, read_cluster: Callable[[str], Version | None]) -> None:
+        self._intake = Intake(store, self._translate)
+        self._read_cluster = lru_cache(maxsize=4096)(read_cluster)
+        self._destinations: dict[Version, Destination] = {}
+        self._aliased: dict[Key, frozenset[str]] = {}
+        self._answering_since: dict[str, float] = {}
+        self._odometer = Odometer()
+        self._seen_at: dict[str, float] = {}
+        self._counters: tuple[float, Mapping[Key, Mapping[str, Tally]]] = (0.0, {})
+
+    def describe(
+        self, destinations: Mapping[Version, Destination], witnesses: Mapping[Key, Collection[Witness]]
+    ) -> None:
+        """Say what the clusters stand for and what is known of the workloads' own metrics.
+
+        A version that is not described any more keeps its last description for as long as the proxy shows it.
+        """
+        shown = {self._read_cluster(cluster) for cluster in self._seen_at}
+        kept = {version: known for version, known in self._destinations.items() if version in shown}
+        described = {**kept, **destinations}
+        stand_ins = {key: self._stand_in(key, heard) for key, heard in witnesses.items()}
+        if described != self._destinations or stand_ins != self._aliased:
+            self._intake.translate_again()
+        self._destinations, self._aliased = described, stand_ins
+
+    def take(self, text: str, at_s: float, read_s: float) -> None:
+        """Write a page that was asked for at `at_s` and had arrived at `read_s`.
+
+        Raises:
+            BadPage: it cannot be read, and nothing of it was written.
+        """
+        lines = self._intake.take(text, round(at_s * 1000))
+        counted: dict[tuple[str, str], int] = {}
+        for labels, value in lines:
+            if labels.name == REQUESTS:
+                counted[labels[CLUSTER_LABEL], labels[CODE_LABEL]] = int(value)
+        self._count(counted, at_s, read_s)
+
+    def fail(self, at_s: float) -> None:
+        """End every series: the proxy cannot be read. The counts stay as they are."""
+        self._intake.fail(round(at_s * 1000))
+
+    def counters(self, key: Key) -> tuple[float, Mapping[str, Tally]]:
+        """Say when the proxy was last read, and what it had counted of each version by then; from any thread.
+
+        The counts only grow, whatever the proxy does. Before the first reading the time is 0.
+        """
+        at_s, counts = self._counters
+        return at_s, counts.get(key, {})
+
+    def _count(self, counted: Mapping[tuple[str, str], int], at_s: float, read_s: float) -> None:
+        self._odometer = self._odometer.read(counted)
+        for cluster in {cluster for cluster, _ in counted}:
+            self._seen_at[cluster] = at_s
+        for cluster in [name for name, seen in self._seen_at.items() if at_s - seen > FORGET_AFTER_S]:
+            del self._seen_at[cluster]
+            self._answering_since.pop(cluster, None)
+            self._odometer = self._odometer.without(cluster)
+        counts: dict[Key, dict[str, Tally]] = {}
+        for cluster, tally in self._odometer.totals().items():
+            version = self._read_cluster(cluster)
+            if version is not None:
+                counts.setdefault(version[0], {})[version[1]] = tally
+            if tally.requests:
+                self._answering_since.setdefault(cluster, read_s)
+        self._counters = (at_s, counts)
+
+    def _stand_in(self, key: Key, heard: Collection[Witness]) -> frozenset[str]:
+        answering = ((self._read_cluster(cluster), at) for cluster, at in self._answering_since.items())
+        since = {version[1]: at for version, at in answering if version is not None and version[0] == key}
+        return aliased(ALIASED, self._aliased.get(key, frozenset()), heard, since)
+
+    def _translate(self, line: Labels) -> Iterator[Mapped]:
+        """Say which series a line of the proxy feeds: none where the cluster is not a version of a rollout."""
+        version = self._read_cluster(line.get(CLUSTER_LABEL, ""))
+        if version is None:
+            return
+        key, hash_ = version
+        unknown = Destination(key.namespace, key.name, hash_, key.name)
+        destination = self._destinations.get(version, unknown)
+        yield from proxy_series(line, destination)
+        alias = alias_series(line, destination)
+        if alias is not None and family(alias.labels.name) in self._aliased.get(key, frozenset()):
+            yield alias

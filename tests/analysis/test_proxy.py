@@ -1,0 +1,173 @@
+from collections.abc import Mapping
+
+import pytest
+
+from davy.analysis.alias import Witness
+from davy.analysis.promql.evaluate import Engine
+from davy.analysis.promql.exposition import ExpositionError
+from davy.analysis.promql.result import Vector
+from davy.analysis.promql.series import SeriesStore
+from davy.analysis.proxy import FORGET_AFTER_S, ProxyIntake
+from davy.analysis.tally import Tally
+from davy.analysis.vantage import Destination
+from davy.model.key import Key
+
+PAYMENTS = Key("shop", "payments")
+STABLE = Destination("shop", "payments", "aaa", "pay", {"app": "pay"})
+CANARY = Destination("shop", "payments", "bbb", "pay-canary", {"app": "pay"})
+VERSIONS = {(PAYMENTS, "aaa"): STABLE, (PAYMENTS, "bbb"): CANARY}
+SILENT = {PAYMENTS: [Witness("aaa", asked_at=50.0, answered=True)]}
+SPEAKS = {PAYMENTS: [Witness("aaa", 50.0, True, frozenset({"http_requests_total"}))]}
+
+
+def read_cluster(name: str) -> tuple[Key, str] | None:
+    """`shop/payments|aaa`, without the escapes that the real one has."""
+    route, separator, hash_ = name.partition("|")
+    namespace, _, rollout = route.partition("/")
+    return (Key(namespace, rollout), hash_) if separator else None
+
+
+def page(**counts: Mapping[int, int]) -> str:
+    """What Envoy shows: answers by version and status, and a histogram of one bucket."""
+    rows = ["# TYPE envoy_cluster_upstream_rq counter"]
+    for version, by_code in counts.items():
+        name = "xds" if version == "xds" else f"shop/payments|{version}"
+        cluster = f'envoy_cluster_name="{name}"'
+        for code, count in by_code.items():
+            rows.append(f'envoy_cluster_upstream_rq{{envoy_response_code="{code}",{cluster}}} {count}')
+        rows.append(f"envoy_cluster_membership_healthy{{{cluster}}} 2")
+        rows.append(f'envoy_cluster_upstream_rq_time_bucket{{{cluster},le="250"}} {sum(by_code.values())}')
+    return "\n".join(rows) + "\n"
+
+
+class Proxy:
+    """A proxy that is read once a second."""
+
+    def __init__(self) -> None:
+        self.store = SeriesStore()
+        self.intake = ProxyIntake(self.store, read_cluster)
+        self.second = 0
+
+    def shows(self, **counts: Mapping[int, int]) -> "Proxy":
+        self.second += 1
+        self.intake.take(page(**counts), float(self.second), self.second + 0.002)
+        return self
+
+    def ask(self, query: str) -> list[float]:
+        answer = Engine(self.store).instant(query, float(self.second))
+        assert isinstance(answer, Vector)
+        return sorted(sample.value for sample in answer.samples)
+
+    def count(self, name: str) -> list[float]:
+        return self.ask(f"sum by (rollouts_pod_template_hash) ({name})")
+
+
+def test_a_query_for_a_mesh_finds_the_canary() -> None:
+    proxy = Proxy()
+    proxy.intake.describe(VERSIONS, {})
+    proxy.shows(aaa={200: 1}).shows(aaa={200: 101}, bbb={200: 8, 503: 2})
+    errors = 'sum(rate(istio_requests_total{destination_version="bbb",response_code=~"5.."}[5s]))'
+    total = 'sum(rate(istio_requests_total{reporter="source",destination_service=~"pay-canary.*"}[5s]))'
+    assert proxy.ask(f"{errors} / {total}") == [pytest.approx(0.2)]
+
+
+def test_no_error_is_zero_and_no_request_is_nothing() -> None:
+    errors = 'sum(istio_requests_total{destination_version="bbb",response_code=~"5.."})'
+    assert Proxy().shows(bbb={200: 8}).ask(errors) == [0.0]
+    assert Proxy().shows(bbb={}).ask(errors) == []
+
+
+def test_a_version_that_nobody_described_goes_by_its_name() -> None:
+    assert Proxy().shows(aaa={200: 3}).ask(
+        'istio_requests_total{destination_app="payments",response_code="200"}'
+    ) == [3]
+
+
+def test_a_cluster_that_is_no_version_feeds_nothing() -> None:
+    proxy = Proxy().shows(xds={200: 3})
+    assert proxy.store.series_count == 0
+    assert proxy.intake.counters(PAYMENTS) == (1.0, {})
+
+
+def test_nothing_stands_in_for_a_workload_that_was_not_heard() -> None:
+    proxy = Proxy()
+    proxy.intake.describe(VERSIONS, {PAYMENTS: [Witness("aaa")]})
+    assert proxy.shows(aaa={200: 3}).count("http_requests_total") == []
+
+
+def test_the_proxy_stands_in_for_a_workload_that_is_silent() -> None:
+    proxy = Proxy().shows(aaa={200: 3})
+    proxy.intake.describe(VERSIONS, SILENT)
+    proxy.shows(aaa={200: 5}, bbb={200: 2})
+    assert proxy.count('http_requests_total{app="pay"}') == [2, 5]
+    assert proxy.ask('sum(http_request_duration_seconds_bucket{app="pay",le="0.25"})') == [7]
+
+
+def test_and_no_longer_once_it_speaks() -> None:
+    proxy = Proxy().shows(aaa={200: 3})
+    proxy.intake.describe(VERSIONS, SILENT)
+    proxy.shows(aaa={200: 5})
+    proxy.intake.describe(VERSIONS, SPEAKS)
+    proxy.shows(aaa={200: 6})
+    assert proxy.count("http_requests_total") == []
+    assert proxy.ask("sum(http_request_duration_seconds_bucket)") == [6]
+    assert proxy.count("envoy_cluster_upstream_rq") == [6]
+
+
+def test_silence_from_before_the_first_answer_is_not_believed() -> None:
+    proxy = Proxy()
+    proxy.second = 60
+    proxy.shows(aaa={200: 0}).shows(aaa={200: 1})
+    proxy.intake.describe(VERSIONS, SILENT)
+    assert proxy.shows(aaa={200: 3}).count("http_requests_total") == []
+
+
+def test_a_description_is_kept_for_as_long_as_the_proxy_shows_the_version() -> None:
+    proxy = Proxy()
+    proxy.intake.describe(VERSIONS, {})
+    proxy.shows(bbb={200: 3})
+    for _ in range(2):
+        proxy.intake.describe({}, {})
+    service = 'sum by (destination_service_name) (istio_requests_total{destination_service_name="pay-canary"})'
+    assert proxy.shows(bbb={200: 4}).ask(service) == [4]
+
+
+def test_a_service_that_is_renamed_invents_no_requests() -> None:
+    proxy = Proxy()
+    proxy.intake.describe(VERSIONS, {})
+    proxy.shows(bbb={200: 1}).shows(bbb={200: 1000})
+    proxy.intake.describe({(PAYMENTS, "bbb"): STABLE}, {})
+    proxy.shows(bbb={200: 1001}).shows(bbb={200: 1002})
+    assert proxy.ask(
+        'sum(increase(istio_requests_total{destination_service_name="pay",response_code="200"}[2s]))'
+    ) == [pytest.approx(2)]
+
+
+def test_counts_are_by_version_and_as_of_the_time_the_proxy_was_asked() -> None:
+    proxy = Proxy()
+    assert proxy.intake.counters(PAYMENTS) == (0.0, {})
+    proxy.shows(aaa={200: 90, 404: 5, 500: 3, 503: 2}, bbb={200: 1}, xds={200: 7})
+    assert proxy.intake.counters(PAYMENTS) == (1.0, {"aaa": Tally(100, 5), "bbb": Tally(1, 0)})
+    assert proxy.intake.counters(Key("shop", "other")) == (1.0, {})
+
+
+def test_counts_survive_the_proxy() -> None:
+    proxy = Proxy().shows(aaa={200: 90, 500: 10}).shows().shows(aaa={200: 1})
+    proxy.second += 1
+    proxy.intake.fail(float(proxy.second))
+    assert proxy.intake.counters(PAYMENTS) == (3.0, {"aaa": Tally(101, 10)})
+    assert proxy.count("istio_requests_total") == []
+
+
+def test_a_page_that_cannot_be_read_changes_nothing() -> None:
+    proxy = Proxy().shows(aaa={200: 90})
+    with pytest.raises(ExpositionError):
+        proxy.intake.take("upstream connect error", 2.0, 2.0)
+    assert proxy.intake.counters(PAYMENTS) == (1.0, {"aaa": Tally(90, 0)})
+
+
+def test_a_version_that_is_long_gone_is_forgotten() -> None:
+    proxy = Proxy().shows(aaa={200: 9}, bbb={200: 1})
+    proxy.second = round(FORGET_AFTER_S)
+    assert "bbb" in proxy.shows(aaa={200: 10}).intake.counters(PAYMENTS)[1]
+    assert proxy.shows(aaa={200: 11}).intake.counters(PAYMENTS)[1] == {"aaa": Tally(11, 0)}
