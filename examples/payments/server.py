@@ -18,7 +18,7 @@ ANSWER = "HTTP/1.1 {} {}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{}
 
 
 class Payments:
-    """Counts what it answers; one request in `fails_one_in` fails, none when that is 0."""
+    """Counts what it answers; of `fails_one_in` requests the one at `fails_at` fails, none when that is 0."""
 
     def __init__(self) -> None:
         self.answered = {200: 0, 500: 0}
@@ -31,7 +31,7 @@ class Payments:
         await asyncio.sleep(RELEASE["latency_s"])
         every = RELEASE["fails_one_in"]
         number = sum(self.answered.values()) + 1
-        status = 500 if every and number % every == 0 else 200
+        status = 500 if every and number % every == RELEASE.get("fails_at", 0) else 200
         self.answered[status] += 1
         took = time.perf_counter() - began
         self.seconds += took
@@ -44,7 +44,10 @@ class Payments:
         for bound, count in zip((*BUCKETS, "+Inf"), self.buckets, strict=True):
             total += count
             lines.append(f'http_request_duration_seconds_bucket{{le="{bound}"}} {total}')
-        lines += [f"http_request_duration_seconds_sum {self.seconds}", f"http_request_duration_seconds_count {total}"]
+        lines += [
+            f"http_request_duration_seconds_sum {self.seconds}",
+            f"http_request_duration_seconds_count {total}",
+        ]
         lines.append(f"payments_attempted_total {total}")
         lines.append(f"payments_authorised_total {self.answered[200]}")
         return "\n".join(lines) + "\n"

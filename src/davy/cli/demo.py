@@ -1,0 +1,139 @@
+"""`davy demo`: two releases of one service, on a real Envoy, with real traffic, in about a minute."""
+
+import importlib.resources
+import secrets
+import sys
+from pathlib import Path
+
+import click
+
+from davy import __version__
+from davy.errors import Refused, UsageError
+
+SPEED = 20.0
+
+
+@click.command()
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=1, max=40),
+    default=SPEED,
+    show_default=True,
+    help="How many seconds of the rollout pass in one real second.",
+)
+@click.option("--keep", is_flag=True, help="Leave everything running, and the workspace where it is.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Which requests fail first."
+)
+@click.option("-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(speed: float, *, keep: bool, seed: int, form: str) -> None:
+    """See a good and a bad release, on a real Envoy, in about a minute.
+
+    Nothing leaves this machine, and nothing is left behind. The seed decides which of twelve requests the bad
+    version fails; which request goes to which version is Envoy's own coin. Exits 1 if the story does not come
+    true.
+    """
+    import msgspec
+
+    from davy.cli.guardian import Guardian
+    from davy.cli.running import start
+    from davy.cli.story import Stage, tell
+
+    workspace = Path.cwd() / f"davy-demo-{secrets.token_hex(3)}"
+    home = workspace / "state"
+    try:
+        home.mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot make {workspace}: {error.strerror}", hint="change to a directory of yours"
+        ) from error
+    teller = Teller(quiet=form == "json")
+    teller.say(
+        f'Davy {__version__} demo: two releases of "payments", a real Envoy, real processes, real traffic'
+    )
+    kept = "kept" if keep else "removed on exit; --keep to stay"
+    teller.say(f"  workspace ./{workspace.name} ({kept})   clock at {speed:g}x   nothing leaves this machine")
+    guardian = Guardian(workspace, home)
+    running = start(home, speed=speed, scratch=True)
+    try:
+        stage = Stage(running, workspace, examples(), teller.say, teller.progress, seed=seed)
+        report = tell(stage, speed=speed)
+        teller.say(_farewell(workspace, report.seconds, keep=keep))
+    except BaseException:
+        keep = False
+        raise
+    finally:
+        if keep:
+            running.close()
+        else:
+            running.shutdown()
+            _remove(workspace)
+        guardian.dismiss()
+    if form == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
+    if not report.ok:
+        raise Refused("the story did not come true")
+
+
+class Teller:
+    """Tells the story to a person: on standard output, or on standard error when that is for data.
+
+    What is under way is redrawn on one line of a terminal, and left out where there is none.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._error = quiet
+        self._stream = sys.stderr if quiet else sys.stdout
+        self._live = self._stream.isatty()
+        self._open = False
+
+    def say(self, text: str) -> None:
+        """Tell something for good."""
+        if self._open:
+            click.echo("\r\x1b[K", nl=False, err=self._error)
+            self._open = False
+        click.echo(text, err=self._error)
+
+    def progress(self, text: str) -> None:
+        """Show what is under way."""
+        if self._live:
+            click.echo(f"\r\x1b[K{text[:110]}", nl=False, err=self._error)
+            self._open = True
+
+
+def examples() -> Path:
+    """Find the example manifests: in the package, or beside it in a checkout.
+
+    Raises:
+        UsageError: they are in neither place.
+    """
+    packaged = Path(str(importlib.resources.files("davy"))) / "examples"
+    checkout = Path(__file__).resolve().parents[3] / "examples"
+    for found in (packaged, checkout):
+        if (found / "payments" / "rollout.yaml").exists():
+            return found
+    raise UsageError("the example manifests are missing from this installation", hint="install davy anew")
+
+
+def _farewell(workspace: Path, seconds: float, *, keep: bool) -> str:
+    """Say what to do next."""
+    lines = [f"\ntold in {seconds:.1f} s\n"]
+    if keep:
+        home = f"--home ./{workspace.name}/state"
+        lines += ["Next", f"  davy up {home}", f"  davy get rollout payments {home}", f"  davy down {home}"]
+    else:
+        lines += [
+            "Next",
+            "  davy up                                an engine of your own",
+            "  davy apply -f examples/                the manifests that this demo used",
+            "  davy set image payments payments=ghcr.io/acme/payments:1.4.2",
+            "  davy get rollout payments -w           and watch it take itself back",
+        ]
+    return "\n".join(lines)
+
+
+def _remove(workspace: Path) -> None:
+    """Take the workspace away."""
+    import shutil
+
+    shutil.rmtree(workspace, ignore_errors=True)

@@ -1,0 +1,318 @@
+"""The story that the demo tells: two releases of payments, one of them bad.
+
+Every number in it comes from the run itself: from the answers that users got, and from the engine's record. A
+chapter that does not come true says so, and the demo fails: the demo is a test.
+"""
+
+import difflib
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from davy.adapters.load import Exchange, Load
+from davy.analysis.fix import fix
+from davy.cli.demo_report import DemoReport, DemoRollout, DemoStep
+from davy.cli.running import Running
+from davy.control import requests, views
+from davy.control.requests import AnyRequest
+from davy.errors import DavyError
+
+NAMESPACE, NAME = "default", "payments"
+ACTOR = "demo"
+RATE_HZ = 240.0
+SEED_QUERY = (
+    'sum(rate(http_requests_total{app="payments",status=~"5.."}[1m]))'
+    ' / sum(rate(http_requests_total{app="payments"}[1m]))'
+)
+"""The left side of the seed's err-rate query: what it compares with its limit of 2 %."""
+
+LOOK_EVERY_S = 0.02
+LIMIT_S = 120.0
+"""Real seconds after which a chapter is given up."""
+
+
+class NotTrue(Exception):
+    """A chapter of the story did not come true."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """Where the story is played: the engine, the files, and where it is told."""
+
+    running: Running
+    workspace: Path
+    examples: Path
+    say: Callable[[str], None]
+    progress: Callable[[str], None]
+    seed: int = 1
+    load: Load | None = None
+    steps: list[DemoStep] = field(default_factory=list)
+    rollouts: list[DemoRollout] = field(default_factory=list)
+
+    def ask(self, request: AnyRequest) -> views.AnyView:
+        """Ask the engine as a person would."""
+        return self.running.engine.handle(request, ACTOR)
+
+    def rollout(self) -> views.RolloutView:
+        """Look at payments."""
+        view = self.ask(requests.Get(NAMESPACE, NAME))
+        assert isinstance(view, views.RolloutView)
+        return view
+
+
+def tell(stage: Stage, *, speed: float) -> DemoReport:
+    """Play the whole story and report it; a chapter that fails ends it."""
+    began = time.monotonic()
+    chapters: Sequence[tuple[str, Callable[[Stage], dict[str, object]]]] = (
+        ("a gate that can never fail is refused", refuse_the_seed),
+        ("the first version goes live", go_live),
+        ("a bad version takes itself back", release_bad),
+        ("a good version is promoted", release_good),
+        ("the record", show_record),
+    )
+    ok = True
+    for number, (name, chapter) in enumerate(chapters, start=1):
+        stage.say(f"\n{number}  {name}")
+        started = time.monotonic()
+        try:
+            detail = chapter(stage)
+        except (NotTrue, DavyError) as error:
+            ok, detail = False, {"error": str(error)}
+            stage.say(f"   ✖ this did not come true: {error}")
+        stage.steps.append(DemoStep(name, ok, round(time.monotonic() - started, 3), detail))
+        if not ok:
+            break
+    if stage.load is not None:
+        stage.load.stop()
+    seconds = round(time.monotonic() - began, 3)
+    return DemoReport(
+        ok=ok,
+        speed=speed,
+        seed=stage.seed,
+        seconds=seconds,
+        steps=tuple(stage.steps),
+        rollouts=tuple(stage.rollouts),
+    )
+
+
+def refuse_the_seed(stage: Stage) -> dict[str, object]:
+    """Apply the seed's templates word for word, see them refused, mend them, and see them accepted."""
+    published = (stage.examples / "payments" / "seed" / "payments-canary.yaml.txt").read_text()
+    analysis = stage.workspace / "analysis.yaml"
+    analysis.write_text(published.split("---\n", 1)[1])
+    for name in ("rollout.yaml", "images.yaml", "revenue-check.yaml", "server.py"):
+        shutil.copy(stage.examples / "payments" / name, stage.workspace / name)
+    shutil.copytree(stage.examples / "payments" / "releases", stage.workspace / "releases")
+    _sow(stage)
+    refused = _apply(stage)
+    errors = [finding for finding in refused.findings if finding.severity == "error"]
+    _hold(not refused.accepted and {finding.code for finding in errors} == {"PD050"}, f"refused for {errors}")
+    stage.say("   $ davy apply -f .")
+    stage.say(_indented(errors[0].text))
+    stage.say(f"   refused, and nothing was applied; {len(errors)} gates like this one\n")
+
+    before = analysis.read_text()
+    mended = fix(before, analysis.name).text
+    analysis.write_text(mended)
+    stage.say("   $ davy fix --write analysis.yaml")
+    stage.say(_indented(_diff(before, mended)))
+    accepted = _apply(stage)
+    _hold(accepted.accepted, "the mended templates are refused as well")
+    blind = [finding for finding in accepted.findings if finding.code == "PD053"]
+    _hold(bool(blind), "nothing says that the mended gate is blind at 5 %")
+    stage.say("   $ davy apply -f .")
+    stage.say(f"   accepted, with a warning: {blind[0].title}")
+    return {"refused": [finding.code for finding in errors], "warned": [finding.code for finding in blind]}
+
+
+def go_live(stage: Stage) -> dict[str, object]:
+    """Wait until the first version is up, and let users in."""
+    began = time.monotonic()
+    view = _until(stage, lambda view: view.status == "Healthy")
+    port = int(view.url.rstrip("/").rsplit(":", 1)[1])
+    stage.load = Load(port, rate_hz=RATE_HZ).start()
+    _until(stage, lambda view: view.revisions[0].requests >= RATE_HZ)
+    took = time.monotonic() - began
+    stage.say(
+        f"   ✔ {view.replicas.available} x payments 1.4.1   ✔ envoy   ✔ {RATE_HZ:.0f} requests/s   {took:.1f} s"
+    )
+    return {"replicas": view.replicas.available, "url": view.url, "rate": RATE_HZ}
+
+
+def release_bad(stage: Stage) -> dict[str, object]:
+    """Release a version of which one request in twelve fails, and count what it costs."""
+    assert stage.load is not None
+    began, at_zero, canary, seen = time.monotonic(), 0.0, "", 0.0
+    _set_image(stage, "1.4.2")
+    while not at_zero:
+        view = stage.rollout()
+        canary = view.revisions[0].hash
+        if view.status == "Degraded" and view.actual_weight == 0:
+            at_zero = time.monotonic()
+        elif view.status == "Healthy" or time.monotonic() - began > LIMIT_S:
+            raise NotTrue("the bad version was not aborted")
+        else:
+            seen = max(seen, _query(stage))
+            stage.progress(_line(view))
+            time.sleep(LOOK_EVERY_S)
+    view = stage.rollout()
+    exchanges = [one for one in stage.load.exchanges() if one.sent_s >= began]
+    release = _release("1.4.2", "aborted", exchanges, canary, weight=view_weight(stage), at_zero=at_zero)
+    stage.rollouts.append(release)
+    _hold(release.weight_at_abort == 5, f"it was aborted at {release.weight_at_abort} %, not on its first step")
+    _hold(release.bad_requests > 0 and release.seconds_first_error_to_zero is not None, "no request failed")
+    guard = view.guard
+    _hold(guard is not None and guard.alarm, "it was not the guard that aborted")
+    assert guard is not None
+    stage.say(f"   ✖ aborted at {release.weight_at_abort} %: {guard.sentence}")
+    stage.say(
+        f"   first error → 0 %: {release.seconds_first_error_to_zero:.2f} s;"
+        f" {release.bad_requests} of {release.requests} requests failed"
+    )
+    stage.say(
+        f"   the seed's own gate saw {100 * seen:.2f} % of its 2 % at most: it looks at both versions together,"
+        "\n   and at 5 % of the traffic it is blind to a canary that fails less than 40 % of its requests"
+    )
+    return {"sentence": guard.sentence, "seedQueryMax": seen, "seedQueryLimit": 0.02}
+
+
+def release_good(stage: Stage) -> dict[str, object]:
+    """Release a version that works, and see it take every step."""
+    assert stage.load is not None
+    began, weights, canary = time.monotonic(), [], ""
+    _set_image(stage, "1.4.3")
+    while True:
+        view = stage.rollout()
+        canary = view.revisions[0].hash
+        weight = view.actual_weight or 0
+        if weight and (not weights or weights[-1] != weight):
+            weights.append(weight)
+            stage.say(f"   {weight:>3} %  {time.monotonic() - began:5.1f} s")
+        if view.status == "Healthy":
+            break
+        if view.status == "Degraded" or time.monotonic() - began > LIMIT_S:
+            raise NotTrue(f"the good version was not promoted: {view.message}")
+        stage.progress(_line(view))
+        time.sleep(LOOK_EVERY_S)
+    exchanges = [one for one in stage.load.exchanges() if one.sent_s >= began]
+    release = _release("1.4.3", "promoted", exchanges, canary, weight=None, at_zero=None)
+    stage.rollouts.append(release)
+    _hold(weights == [5, 25, 50, 100], f"it went {weights}")
+    _hold(release.bad_requests == 0, f"{release.bad_requests} requests failed")
+    took = time.monotonic() - began
+    stage.say(f"   ✔ promoted in {took:.1f} s; 0 of {release.requests} requests failed")
+    return {"weights": weights}
+
+
+def show_record(stage: Stage) -> dict[str, object]:
+    """Show what was written down, and the one sentence."""
+    record = stage.ask(requests.Record(NAMESPACE, NAME))
+    why = stage.ask(requests.Why(NAMESPACE, NAME))
+    assert isinstance(record, views.RecordView)
+    assert isinstance(why, views.WhyView)
+    kinds = [entry.kind for entry in record.entries]
+    told = ("change_exposed", "change_rolled_back", "change_promoted")
+    _hold(all(kind in kinds for kind in told), f"the record has only {sorted(set(kinds))}")
+    for entry in record.entries:
+        if entry.kind in (*told, "human_action"):
+            revision = entry.detail.get("revision", "")
+            what = f"revision {revision}" if revision else entry.detail.get("action", "")
+            stage.say(f"   #{entry.seq:<4} {entry.kind:<20} {what:<12} by {entry.actor}")
+    stage.say(f"   {len(kinds)} entries\n   $ davy why payments\n   {why.sentence}")
+    return {"entries": len(kinds), "why": why.sentence}
+
+
+def view_weight(stage: Stage) -> int | None:
+    """Read from the record at which weight the last abort happened."""
+    record = stage.ask(requests.Record(NAMESPACE, NAME))
+    assert isinstance(record, views.RecordView)
+    weights = [entry.detail["weight"] for entry in record.entries if entry.kind == "change_rolled_back"]
+    return weights[-1] if weights and isinstance(weights[-1], int) else None
+
+
+def _release(
+    version: str,
+    outcome: str,
+    exchanges: list[Exchange],
+    canary: str,
+    *,
+    weight: int | None,
+    at_zero: float | None,
+) -> DemoRollout:
+    """Count what users got."""
+    bad = [one for one in exchanges if not 200 <= one.status < 500]
+    strangers = [one for one in bad if one.version != canary]
+    _hold(not strangers, f"{len(strangers)} requests failed that the new version did not answer")
+    seconds = round(at_zero - bad[0].received_s, 3) if bad and at_zero is not None else None
+    return DemoRollout(NAME, version, outcome, weight, len(bad), len(exchanges), seconds)
+
+
+def _apply(stage: Stage) -> views.ApplyView:
+    """Apply everything in the workspace."""
+    texts = tuple((file.name, file.read_text()) for file in sorted(stage.workspace.glob("*.yaml")))
+    view = stage.ask(requests.Apply(texts, str(stage.workspace), reason="demo"))
+    assert isinstance(view, views.ApplyView)
+    return view
+
+
+def _sow(stage: Stage) -> None:
+    """Let the seed decide which of twelve requests the bad version fails."""
+    file = stage.workspace / "releases" / "1.4.2" / "release.json"
+    release = json.loads(file.read_text())
+    release["fails_at"] = stage.seed % release["fails_one_in"]
+    file.write_text(json.dumps(release))
+
+
+def _set_image(stage: Stage, tag: str) -> None:
+    """Go to another version of payments."""
+    stage.say(f"   $ davy set image payments payments=ghcr.io/acme/payments:{tag}")
+    stage.ask(
+        requests.SetImage(
+            NAMESPACE, NAME, {"payments": f"ghcr.io/acme/payments:{tag}"}, reason=f"release {tag}"
+        )
+    )
+
+
+def _query(stage: Stage) -> float:
+    """Evaluate what the seed's query looks at; nothing counts as zero here, since it is only shown."""
+    view = stage.ask(requests.Query(SEED_QUERY))
+    assert isinstance(view, views.QueryView)
+    values = [float(sample.value) for sample in view.samples]
+    return max((value for value in values if value == value), default=0.0)
+
+
+def _line(view: views.RolloutView) -> str:
+    """Say in one line where an update is."""
+    step = f"step {(view.step or 0) + 1}/{len(view.steps)}"
+    guard = f"   {view.guard.sentence}" if view.guard else ""
+    return f"   {view.actual_weight or 0:>3} %  {step}  {view.message}{guard}"
+
+
+def _until(stage: Stage, wanted: Callable[[views.RolloutView], bool]) -> views.RolloutView:
+    """Look at payments until it is as wanted."""
+    deadline = time.monotonic() + LIMIT_S
+    while not wanted(view := stage.rollout()):
+        if time.monotonic() > deadline:
+            raise NotTrue(f"{view.status}: {view.message} {view.trouble}")
+        stage.progress(_line(view))
+        time.sleep(LOOK_EVERY_S)
+    return view
+
+
+def _hold(truth: bool, otherwise: str) -> None:
+    """Go on only if this is true."""
+    if not truth:
+        raise NotTrue(otherwise)
+
+
+def _diff(before: str, after: str) -> str:
+    """Show what changed, without the lines around it."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
+    return "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"   {line}" for line in text.splitlines())
