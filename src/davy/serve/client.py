@@ -19,6 +19,10 @@ class NoEngine(Undecided):
     code = "no-engine"
 
 
+class NotRunning(NoEngine):
+    """Nobody listens at the socket."""
+
+
 class Client:
     """Asks the engine that listens at `path`. Every question has a connection of its own."""
 
@@ -78,7 +82,7 @@ class Client:
         except BlockingIOError as error:
             raise NoEngine("the engine has more callers than it takes", hint="ask again in a moment") from error
         except OSError as error:
-            raise NoEngine(f"no engine listens at {self.path}", hint="davy up starts one") from error
+            raise NotRunning(f"no engine listens at {self.path}", hint="davy up starts one") from error
 
 
 def revived(view: ErrorView) -> DavyError:

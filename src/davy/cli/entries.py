@@ -1,0 +1,91 @@
+"""Entries of the record as lines: when, what, of what, in a sentence, by whom and why."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from davy.cli.paint import Line, span
+from davy.ledger.entry import Entry
+
+_SENTENCES: dict[str, str] = {
+    "update_started": "revision {revision} ({images}) begins{again}",
+    "change_exposed": "a user met revision {revision} for the first time, at weight {weight}",
+    "change_promoted": "revision {revision} is the stable one: {reason}",
+    "change_rolled_back": "revision {revision} is taken back from weight {weight}: {cause}",
+    "change_aborted_unexposed": "revision {revision} ends before a user met it: {cause}",
+    "change_superseded": "a newer manifest takes the place of revision {revision}",
+    "weight_set": "revision {revision} gets {weight} of {of}",
+    "step_completed": "revision {revision} is done with step {step}/{of} ({what})",
+    "engine_started": "davy {version} is up with {rollouts} rollouts",
+    "ledger_gap": "{entries} entries that could not be written when they happened follow",
+}
+
+_LOOKS = {
+    "change_promoted": "good",
+    "change_rolled_back": "bad",
+    "change_aborted_unexposed": "bad",
+    "ledger_gap": "bad",
+    "paused": "wait",
+    "human_action": "strong",
+}
+
+
+def entry_line(entry: Entry) -> Line:
+    """Write an entry as a line."""
+    told = sentence(entry.kind, entry.detail)
+    who = f"  by {entry.actor}" + (f": {entry.reason}" if entry.reason else "") if entry.actor != "davy" else ""
+    return (
+        span(f"#{entry.seq}", "faint"),
+        span(f"  {instant(entry.at)}  "),
+        span(entry.kind, _LOOKS.get(entry.kind, "")),
+        span(f"  {entry.subject}" + (f"  {told}" if told else "")),
+        span(who, "strong"),
+    )
+
+
+def instant(at: float) -> str:
+    """Write seconds since the epoch as an instant of RFC 3339, in UTC."""
+    try:
+        return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except (OverflowError, ValueError, OSError):
+        return f"@{at:g}"
+
+
+def sentence(kind: str, detail: Mapping[str, object]) -> str:
+    """Say what an entry says; one whose details are not the expected ones is shown as they are."""
+    match kind, detail:
+        case "paused", {"reason": str(reason)}:
+            return f"waits for a person: {reason}"
+        case "paused", {"seconds": None}:
+            return "waits for a person"
+        case "paused", {"seconds": float() | int() as seconds}:
+            return f"waits for {seconds:g} s"
+        case "human_action", {"action": str(action), **more}:
+            return action + (f" {_pairs(more)}" if more else "")
+    words = {name: _words(name, value) for name, value in detail.items()}
+    words["again"] = f", attempt {detail['attempt']}" if detail.get("attempt", 1) != 1 else ""
+    try:
+        return _SENTENCES[kind].format_map(words)
+    except KeyError:
+        return _pairs(detail)
+
+
+def _words(name: str, value: object) -> str:
+    """Write one detail for a sentence; steps are counted from one, as people do."""
+    match name, value:
+        case "step", int():
+            return str(value + 1)
+        case "cause", "":
+            return "a person asked for it"
+        case _, list() | tuple():
+            return ", ".join(str(item) for item in value)
+        case _:
+            return str(value)
+
+
+def _pairs(detail: Mapping[str, object]) -> str:
+    """Write details as they are."""
+    return " ".join(
+        f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)}"
+        for name, value in detail.items()
+    )
