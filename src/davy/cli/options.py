@@ -128,3 +128,4 @@ def _override(context: click.Context, parameter: click.Parameter, value: object)
         value = value.absolute()
     context.obj = replace(context.obj, **{str(parameter.name): value})
     context.color = context.obj.colored
+    context.find_root().obj = context.obj  # errors are told at the root

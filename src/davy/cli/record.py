@@ -19,13 +19,13 @@ PAGE = 1000
 
 
 @click.command("record")
-@click.argument("name", type=ROLLOUT, required=False, default="")
+@click.argument("name", type=ROLLOUT, required=False)
 @output("text", "json", "yaml")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is added, until Ctrl-C.")
 @click.option("--after", type=click.IntRange(0), default=0, metavar="N", help="Begin after entry N.")
 @common
 @click.pass_obj
-def command(setting: Setting, name: str, form: str, follow: bool, after: int) -> None:
+def command(setting: Setting, name: str | None, form: str, follow: bool, after: int) -> None:
     """Read the record, oldest entry first: all of it, or of one rollout.
 
     A line has the entry's number, the time (UTC), what happened, to what, in a sentence, and for what people
@@ -33,10 +33,10 @@ def command(setting: Setting, name: str, form: str, follow: bool, after: int) ->
     """
     if follow:
         with leaving("the record goes on"):
-            for entries in looks(_Reader(setting, name, after).fresh, setting):
+            for entries in looks(_Reader(setting, name or "", after).fresh, setting):
                 _show(entries, form)
         return
-    found = tuple(_Reader(setting, name, after).fresh())
+    found = tuple(_Reader(setting, name or "", after).fresh())
     if form != "text":
         show_view(RecordView(entries=found), form)
     elif found:
