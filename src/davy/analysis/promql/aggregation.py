@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from davy.analysis.promql.arithmetic import (
@@ -20,7 +21,7 @@ from davy.analysis.promql.labelling import label_name
 from davy.analysis.promql.matching import QueryError
 from davy.analysis.promql.series import EMPTY_LABELS, NAME, Labels
 from davy.analysis.promql.syntax import Aggregation
-from davy.analysis.promql.vector import Element, Settings, refuse_duplicates
+from davy.analysis.promql.vector import Element, Settings
 
 STATISTICS: Final[dict[str, Callable[[Sequence[float]], float]]] = {
     "avg": mean,
@@ -98,18 +99,13 @@ def _count(parameter: float | str | None) -> int:
 
 
 def _counted(node: Aggregation, elements: list[Element], label: str) -> list[Element]:
-    counted: list[Element] = []
-    for group in _groups(node, elements):
-        counts: dict[str, float] = {}
-        for element in group.elements:
-            text = written(element.value)
-            counts[text] = counts.get(text, 0.0) + 1.0
-        counted.extend(
-            Element(group.labels.with_label(label, text), count, group.nameless)
-            for text, count in counts.items()
-        )
-    refuse_duplicates(counted)
-    return counted
+    """Count elements by their value, which takes a label's place before they are put into groups."""
+    grouping = node if node.without else replace(node, labels=(*node.labels, label))
+    valued = [
+        Element(element.labels.with_label(label, written(element.value)), element.value, element.nameless)
+        for element in elements
+    ]
+    return _computed(grouping, valued, STATISTICS["count"])
 
 
 def _groups(node: Aggregation, elements: list[Element]) -> Iterator[Group]:

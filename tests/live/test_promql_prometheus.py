@@ -1,0 +1,222 @@
+"""The evaluator and a real Prometheus 2.x, asked the same of the same samples."""
+
+import math
+import random
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.live.prometheus import Exposed, Prometheus, Refused, running
+
+from davy.analysis.promql.evaluate import Engine
+from davy.analysis.promql.matching import QueryError
+from davy.analysis.promql.result import Matrix, Result, Scalar, String, Vector
+from davy.analysis.promql.series import SeriesStore
+
+pytestmark = pytest.mark.live
+
+START_S = 1_700_000_000
+HOUR_S = 3600
+INSTANTS = (START_S + 50, START_S + 333.3, START_S + 1000, START_S + 2417.123, START_S + HOUR_S + 130)
+CASES = Path(__file__).parent.parent / "cases" / "promql_queries.txt"
+QUERIES = tuple(
+    line for line in CASES.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")
+)
+
+
+def samples() -> Iterator[Exposed]:
+    """One hour of two services: resets, gaps, births and deaths, NaN and infinities."""
+    yield from requests()
+    yield from durations()
+    yield from gauges()
+    yield from oddities()
+
+
+def every(step_s: float, *, first_s: float = 0.0, last_s: float = HOUR_S) -> Iterator[int]:
+    count = int((last_s - first_s) / step_s) + 1
+    for index in range(count):
+        yield round((START_S + first_s + index * step_s) * 1000)
+
+
+def requests() -> Iterator[Exposed]:
+    chance = random.Random(1)
+    for pod in range(6):
+        for status in ("200", "201", "404", "500", "503"):
+            for method in ("GET", "POST"):
+                labels = {
+                    "__name__": "http_requests_total",
+                    "app": "payments" if pod < 4 else "orders",
+                    "pod": f"pod-{pod}",
+                    "status": status,
+                    "method": method,
+                }
+                value = float(chance.randrange(100))
+                for at in every(5, first_s=pod * 0.7):
+                    value += chance.randrange(20 if status == "200" else 3)
+                    value = 0.0 if chance.random() < 0.002 else value
+                    if chance.random() > 0.01:
+                        yield Exposed(labels, at, value)
+
+
+def durations() -> Iterator[Exposed]:
+    chance = random.Random(2)
+    bounds = ("0.005", "0.05", "0.1", "0.25", "0.4", "0.5", "1", "2.5", "+Inf")
+    for pod in range(3):
+        counts = [0] * len(bounds)
+        for at in every(5, first_s=pod):
+            for _ in range(chance.randrange(6)):
+                slow = chance.choice(range(len(bounds)))
+                counts = [count + (index >= slow) for index, count in enumerate(counts)]
+            for bound, count in zip(bounds, counts, strict=True):
+                labels = {"app": "payments", "pod": f"pod-{pod}", "le": bound}
+                name = "http_request_duration_seconds_bucket"
+                yield Exposed({"__name__": name, **labels}, at, float(count))
+
+
+def gauges() -> Iterator[Exposed]:
+    chance = random.Random(3)
+    for pod in range(6):
+        labels = {"app": "payments" if pod < 4 else "orders", "pod": f"pod-{pod}"}
+        for at in every(5, first_s=pod * 0.7):
+            yield Exposed({"__name__": "up", **labels}, at, float(chance.random() > 0.05))
+            yield Exposed({"__name__": "temperature", **labels}, at, chance.gauss(20.0, 6.0))
+            yield Exposed({"__name__": "constant", **labels}, at, 0.1 * pod)
+        for at in every(15):
+            yield Exposed({"__name__": "app_info", **labels, "version": f"v{pod % 2}"}, at, 1.0)
+
+
+def oddities() -> Iterator[Exposed]:
+    for at in every(5, first_s=300, last_s=620):
+        yield Exposed({"__name__": "short_lived", "pod": "x"}, at, (at / 1000 - START_S) / 5)
+    for at in every(37.1):
+        yield Exposed({"__name__": "sparse", "pod": "x"}, at, (at / 1000 - START_S) ** 1.5)
+    for at in every(5, last_s=1800):
+        yield Exposed({"__name__": "ended", "pod": "x"}, at, 7.0)
+    for at in every(5):
+        second = at / 1000 - START_S
+        if not 900 < second < 1150:
+            yield Exposed({"__name__": "counter_with_gap", "pod": "x"}, at, second * 3 % 5000)
+        specials = (1.0, math.nan, -1.0, math.inf, 0.0, -math.inf, 3.5, math.nan, 2.0)
+        for shift, kind in enumerate(("nan", "infinity", "mixed")):
+            value = specials[(int(second) // 5 * (shift + 1) + shift) % len(specials)]
+            value = 1.0 if kind == "nan" and math.isinf(value) else value
+            value = 2.0 if kind == "infinity" and math.isnan(value) else value
+            yield Exposed({"__name__": "specials", "kind": kind}, at, value)
+        for number, text in enumerate(("line\nbreak", "München", 'quote"back\\slash', "日本")):
+            yield Exposed({"__name__": "odd_labels", "text": text}, at, float(number))
+        for name in ("twin_one", "twin_two"):
+            yield Exposed({"__name__": name, "pod": "x"}, at, second)
+        for bound, count in (("-5", 3.0), ("0", 4.0), ("1e1", 9.0), ("no number", 5.0), ("+Inf", 8.0)):
+            yield Exposed({"__name__": "strange_bucket", "le": bound}, at, count + second)
+            yield Exposed({"__name__": "twin_bucket_one", "le": bound, "pod": "x"}, at, count)
+            yield Exposed({"__name__": "twin_bucket_two", "le": bound, "pod": "y"}, at, count * 2)
+    for at in every(60):
+        for name, instant in (("leap", 1709210096), ("old", -86400.5), ("new", 32503680000), ("now", START_S)):
+            yield Exposed({"__name__": "dates", "date": name}, at, float(instant))
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    with running(tmp_path_factory.mktemp("prometheus"), samples()) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    store = SeriesStore()
+    for sample in samples():
+        assert store.append(*sample)
+    return Engine(store, prometheus_2=True)
+
+
+def ours(result: Result) -> Any:
+    """Say a result in the words of Prometheus' HTTP API."""
+    match result:
+        case Scalar(value):
+            return "scalar", value
+        case String(text):
+            return "string", text
+        case Vector(elements):
+            return "vector", [(dict(e.labels), e.value) for e in elements]
+        case Matrix(series):
+            return "matrix", [
+                (dict(s.labels), list(zip(s.timestamps_ms, s.values, strict=True))) for s in series
+            ]
+
+
+def theirs(data: Mapping[str, Any]) -> Any:
+    found = data["result"]
+    match data["resultType"]:
+        case "scalar":
+            return "scalar", float(found[1])
+        case "string":
+            return "string", found[1]
+        case "vector":
+            return "vector", [(e["metric"], float(e["value"][1])) for e in found]
+        case kind:
+            return kind, [
+                (s["metric"], [(round(at * 1000), float(value)) for at, value in s["values"]]) for s in found
+            ]
+
+
+def close(a: float, b: float) -> bool:
+    return (a != a and b != b) or math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Tell whether two results are equal, but for the order of what has none and the last digits."""
+    match a, b:
+        case ("string", _), _:
+            return bool(a == b)
+        case ("scalar", x), ("scalar", y):
+            return close(x, y)
+        case (str(kind), list(left)), (str(other), list(right)) if kind == other and len(left) == len(right):
+            by_labels = {tuple(sorted(labels.items())): value for labels, value in right}
+            return all(
+                (key := tuple(sorted(labels.items()))) in by_labels and alike(value, by_labels[key])
+                for labels, value in left
+            )
+        case _:
+            return False
+
+
+def alike(a: Any, b: Any) -> bool:
+    if isinstance(a, float):
+        return close(a, b)
+    return len(a) == len(b) and all(x[0] == y[0] and close(x[1], y[1]) for x, y in zip(a, b, strict=True))
+
+
+def asked(ask: Any, *arguments: Any) -> Any:
+    try:
+        return ask(*arguments)
+    except (QueryError, Refused) as error:
+        return "refused", str(error)
+
+
+def compare(mine: Any, other: Any) -> None:
+    if "refused" in (mine[0], other[0]):
+        assert (mine[0], other[0]) == ("refused", "refused"), f"ours: {mine}\ntheirs: {other}"
+    else:
+        assert same(mine, other), f"ours: {mine}\ntheirs: {other}"
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_an_instant_gives_what_prometheus_gives(prometheus: Prometheus, engine: Engine, query: str) -> None:
+    for at in INSTANTS:
+        mine = asked(lambda t: ours(engine.instant(query, t)), at)
+        other = asked(lambda t: theirs(prometheus.instant(query, t)), at)
+        compare(mine, other)
+        if query.startswith("sort"):
+            assert [v for _, v in mine[1] if v == v] == [v for _, v in other[1] if v == v]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_range_gives_what_prometheus_gives(prometheus: Prometheus, engine: Engine, query: str) -> None:
+    between = (START_S + 411.0, START_S + 2300.0, 100.0)
+    mine = asked(lambda *range_: ours(engine.range(query, *range_)), *between)
+    compare(mine, asked(lambda *range_: theirs(prometheus.range(query, *range_)), *between))
+
+
+def test_there_are_enough_queries_to_mean_something() -> None:
+    assert len(set(QUERIES)) == len(QUERIES) >= 150
