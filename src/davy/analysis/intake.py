@@ -50,6 +50,7 @@ class Intake:
         self._translate = translate
         self._absent_ms = born_ms
         self._exposition = Exposition(self._line)
+        self._types: Mapping[str, str] = {}
         self._pages = 0
         self._count = 0
         self._made = 0
@@ -72,8 +73,10 @@ class Intake:
         readings = self._exposition.read(text)
         last, self._pages = self._pages, self._pages + 1
         fresh = [(line, value) for line, value, _ in readings if line.seen != last]
-        if fresh or self._outdated or len(readings) != self._count:
-            self._arrange([line for line, _, _ in readings], _types(text), at_ms)
+        types = _types(text)
+        if fresh or self._outdated or len(readings) != self._count or types != self._types:
+            self._types = types
+            self._arrange([line for line, _, _ in readings], at_ms)
         for line, value in fresh:
             self._begin(line, value, at_ms)
         for line, value, _ in readings:
@@ -97,12 +100,12 @@ class Intake:
         self._made += 1
         return self._lines.get(named) or _Line(named)
 
-    def _arrange(self, lines: list[_Line], types: Mapping[str, str], at_ms: int) -> None:
+    def _arrange(self, lines: list[_Line], at_ms: int) -> None:
         """Say of each line which series it feeds, and end the series that none feeds any more."""
         for line in lines:
             if self._outdated or not line.sinks:
                 name = line.labels.name
-                line.counter = is_counter(name, types.get(name) or types.get(family(name), ""))
+                line.counter = is_counter(name, self._types.get(name) or self._types.get(family(name), ""))
                 line.sinks = tuple(self._sinks(line.labels))
         missing = missing_errors(line.labels for line in lines if line.counter)
         self._zeros = tuple(series for labels in missing for series, _ in self._sinks(labels))
@@ -115,7 +118,7 @@ class Intake:
         self._lines = {line.labels: line for line in lines}
         if self._made > _MEMORY + 4 * len(lines):
             self._exposition, self._made = Exposition(self._line), 0
-        self.families = frozenset(types).union(family(line.labels.name) for line in lines)
+        self.families = frozenset(self._types).union(family(line.labels.name) for line in lines)
 
     def _sinks(self, labels: Labels) -> Iterator[tuple[Series, float]]:
         return ((self._store.series(mapped.labels), mapped.factor) for mapped in self._translate(labels))
