@@ -24,6 +24,7 @@ CODES: dict[str, str] = {
     "DV012": "the embedded engine does not act on this field, and leaves nothing out in silence",
     "DV013": "Davy does not run this kind; it is left to the cluster",
     "DV014": "of two objects with the same kind and name one replaces the other, depending on their order",
+    "DV015": "without a router a weight is pods; Argo takes such a step with none, and then measures nothing",
 }
 
 _WIDTH = 100

@@ -95,14 +95,6 @@ def join(path: str, step: str | int) -> str:
     return f"{path}.{step}" if path else step
 
 
-def path_of(*steps: str | int) -> str:
-    """Write a path from its steps."""
-    path = ""
-    for step in steps:
-        path = join(path, step)
-    return path
-
-
 def parents(path: str) -> Iterable[str]:
     """Go through the paths above a path, the nearest first, the whole document last."""
     for found in reversed(list(_STEP.finditer(path))):

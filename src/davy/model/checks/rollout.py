@@ -1,0 +1,116 @@
+"""What has to hold of a Rollout, apart from its strategy."""
+
+import re
+
+from davy.model.checks.canary import validate_anti_affinity, validate_canary
+from davy.model.checks.complaints import Complaints
+from davy.model.checks.pod import validate_pod_template
+from davy.model.checks.rollout_analysis import validate_rollout_analysis
+from davy.model.rollout import BlueGreenStrategy, Rollout, RolloutSpec
+
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def validate_rollout(rollout: Rollout, complaints: Complaints) -> None:
+    """Hold a Rollout against `ValidateRolloutSpec` of Argo Rollouts."""
+    spec = rollout.spec
+    complaints.check_least("spec.replicas", spec.replicas)
+    _validate_workload(spec, complaints)
+    complaints.check_least("spec.minReadySeconds", spec.min_ready_seconds)
+    complaints.check_least("spec.revisionHistoryLimit", spec.revision_history_limit)
+    complaints.check_least("spec.progressDeadlineSeconds", spec.progress_deadline_seconds)
+    if spec.progress_deadline_s <= spec.min_ready_seconds:
+        path = "spec.progressDeadlineSeconds"
+        if not complaints.document.has(path):
+            path = "spec.minReadySeconds"
+        title = f"progressDeadlineSeconds is {spec.progress_deadline_s}: must be greater than minReadySeconds"
+        complaints.add(path, title)
+    if spec.restart_at is not None and not _TIME.fullmatch(spec.restart_at):
+        title = f"`spec.restartAt` is {spec.restart_at!r}, which is no time"
+        complaints.add("spec.restartAt", title, part="value", fix="write it like 2026-01-31T12:00:00Z")
+    _validate_strategy(rollout, complaints)
+
+
+def _validate_workload(spec: RolloutSpec, complaints: Complaints) -> None:
+    if spec.workload_ref is not None:
+        if spec.template.metadata.labels or spec.template.metadata.annotations:
+            complaints.add("spec.template", "template must be empty for workload reference rollout", part="key")
+        for field in ("apiVersion", "kind", "name"):
+            if not complaints.document.has(f"spec.workloadRef.{field}"):
+                title = f"`spec.workloadRef.{field}` is missing"
+                complaints.add("spec.workloadRef", title, code="DV007", part="key")
+        complaints.check_one_of(
+            "spec.workloadRef.scaleDown",
+            spec.workload_ref.scale_down,
+            ("", "never", "onsuccess", "progressively"),
+        )
+        return
+    _validate_selector(spec, complaints)
+    if complaints.document.has("spec.template"):
+        validate_pod_template(spec.template, complaints)
+    else:
+        title = "Rollout has missing field '.spec.template'"
+        complaints.add("spec.template", title, code="DV007", label="here, `template` has to be given")
+
+
+def _validate_selector(spec: RolloutSpec, complaints: Complaints) -> None:
+    path = "spec.selector"
+    if spec.selector is None:
+        title = "Rollout has missing field '.spec.selector'"
+        complaints.add(path, title, code="DV007", label="here, `selector` has to be given")
+        return
+    before = len(complaints.findings)
+    complaints.check_selector(path, spec.selector)
+    if not spec.selector.match_labels and not spec.selector.match_expressions:
+        complaints.add(path, "empty selector is invalid for deployment", part="key")
+    elif len(complaints.findings) > before or not complaints.document.has("spec.template"):
+        pass  # there is nothing to hold against each other
+    elif not spec.selector.matches(spec.template.metadata.labels):
+        fix = "give the template the labels of the selector"
+        title = "`selector` does not match template `labels`"
+        complaints.add("spec.template.metadata.labels", title, part="key", fix=fix)
+
+
+def _validate_strategy(rollout: Rollout, complaints: Complaints) -> None:
+    strategy = rollout.spec.strategy
+    if strategy.canary is not None and strategy.blue_green is not None:
+        complaints.add("spec.strategy", "Multiple Strategies can not be listed", part="key")
+    elif strategy.canary is not None:
+        validate_canary(strategy.canary, complaints)
+    elif strategy.blue_green is not None:
+        _validate_blue_green(rollout, strategy.blue_green, complaints)
+    else:
+        title = "Rollout has missing field '.spec.strategy.canary or .spec.strategy.blueGreen'"
+        complaints.add("spec.strategy", title, code="DV007", part="key")
+
+
+def _validate_blue_green(rollout: Rollout, strategy: BlueGreenStrategy, complaints: Complaints) -> None:
+    path = "spec.strategy.blueGreen"
+    if strategy.active_service == strategy.preview_service:
+        title = (
+            "This rollout uses the same service for the active and preview services, "
+            "but two different services are required."
+        )
+        complaints.add(f"{path}.activeService", title)
+    limit = strategy.scale_down_delay_revision_limit
+    if limit is not None and rollout.spec.kept_revisions < limit:
+        title = "This rollout's revision history limit can not be smaller than the rollout's scale down limit"
+        complaints.add(f"{path}.scaleDownDelayRevisionLimit", title)
+    for field, value in (
+        ("previewReplicaCount", strategy.preview_replica_count),
+        ("autoPromotionSeconds", strategy.auto_promotion_seconds),
+        ("scaleDownDelaySeconds", strategy.scale_down_delay_seconds),
+        ("scaleDownDelayRevisionLimit", limit),
+        ("abortScaleDownDelaySeconds", strategy.abort_scale_down_delay_seconds),
+    ):
+        complaints.check_least(f"{path}.{field}", value)
+    complaints.check_bound(f"{path}.maxUnavailable", strategy.max_unavailable)
+    validate_anti_affinity(f"{path}.antiAffinity", strategy.anti_affinity, complaints)
+    for field, analysis in (
+        ("prePromotionAnalysis", strategy.pre_promotion_analysis),
+        ("postPromotionAnalysis", strategy.post_promotion_analysis),
+    ):
+        if analysis is not None:
+            validate_rollout_analysis(f"{path}.{field}", analysis, complaints)
