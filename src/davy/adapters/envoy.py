@@ -57,6 +57,7 @@ class Envoy:
         self._engine = EnvoyProcess(self._directory, find_envoy(search_path), self._assert_again)
         self._shared = threading.Lock()  # guards the files that all rollouts share: clusters, listeners
         self._trouble = ""
+        self._refused: dict[str, int] = {}  # how many documents of each scope were refused so far
 
     @property
     def process(self) -> Process | None:
@@ -131,7 +132,7 @@ class Envoy:
         with self._shared:
             told = [*self._others(_LISTENERS, document["name"]), document]
             self._tell(self._documents.listeners, told, _LISTENERS)
-        self._confirm(_route_scope(key), self._documents.version(routes), 0)
+        self._confirm(_route_scope(key), self._documents.version(routes))
 
     def port(self, key: Key) -> int | None:
         """Return the port where users reach a rollout, None when it has none."""
@@ -167,7 +168,7 @@ class Envoy:
         document = cluster(name, endpoints_path=str(path))
         with self._shared:
             self._tell(self._documents.clusters, [*self._others(_CLUSTERS, name), document], _CLUSTERS)
-        self._confirm(f"cluster.{name}", self._documents.version(path), 0)
+        self._confirm(f"cluster.{name}", self._documents.version(path))
 
     def endpoints(self, name: str) -> list[Endpoint]:
         """Return where the replicas of a cluster are, as it was told last."""
@@ -195,22 +196,25 @@ class Envoy:
     def _tell(self, path: Path, resources: list[Document], scope: str, *, undo: bool = True) -> None:
         """Write a document and wait until Envoy has taken it; else say again what was told before."""
         before, was_told = self._documents.told(path), self._documents.version(path) > 0
-        refused = self._refusals(scope)
+        if scope not in self._refused:
+            with Admin(self._directory) as admin:
+                self._refused[scope] = _count(_readings(admin, scope))
         try:
-            self._confirm(scope, self._documents.tell(path, resources), refused)
+            self._confirm(scope, self._documents.tell(path, resources))
         except Undecided:
             if undo and was_told:
                 self._documents.tell(path, before)
             raise
 
-    def _confirm(self, scope: str, version: int, refused_before: int) -> None:
+    def _confirm(self, scope: str, version: int) -> None:
         deadline = time.monotonic() + self._deadline_s
         with Admin(self._directory) as admin:
             while True:
                 seen = _readings(admin, scope)
                 if seen.get(f"{scope}.version_text") == str(version):
                     return
-                if _count(seen) > refused_before:
+                if (refused := _count(seen)) > self._refused.get(scope, 0):
+                    self._refused[scope] = refused
                     raise Undecided(
                         f"Envoy refused a change: {self._reason()}",
                         hint=f"what it had stays in force; see {self._engine.log}",
@@ -218,10 +222,6 @@ class Envoy:
                 if time.monotonic() > deadline:
                     raise self._silent()
                 time.sleep(_ASK_EVERY_S)
-
-    def _refusals(self, scope: str) -> int:
-        with Admin(self._directory) as admin:
-            return _count(_readings(admin, scope))
 
     def _reason(self) -> str:
         """Read in the log why the last change was refused; the log is a little late."""
@@ -268,6 +268,7 @@ class Envoy:
         A Davy that was killed between writing a bad document and mending it leaves a file that Envoy refused.
         """
         self._trouble = ""
+        self._refused.clear()
         deadline = time.monotonic() + _SETTLE_S
         while self._not_taken() and time.monotonic() < deadline:
             time.sleep(_ASK_EVERY_S)

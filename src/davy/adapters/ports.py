@@ -4,11 +4,14 @@ import itertools
 import random
 import socket
 import threading
+from pathlib import Path
 
 from davy.errors import Undecided
 
 _FIRST, _LAST = 20000, 31999
 """Below the range from which systems take the local ports of outgoing connections."""
+
+_ESTABLISHED = "01"
 
 _given: set[int] = set()
 _lock = threading.Lock()
@@ -50,3 +53,17 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def connections(port: int) -> int:
+    """Count the connections that are open to the server on a port."""
+    wanted = f":{port:04X}"
+    count = 0
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            rows = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue  # no IPv6, or no such file system: nothing is known to be open
+        fields = (row.split(maxsplit=4) for row in rows)
+        count += sum(local.endswith(wanted) and state == _ESTABLISHED for _, local, _, state, *_ in fields)
+    return count

@@ -1,0 +1,248 @@
+"""One rollout on this machine: what is wanted of it, the replicas that run, and the split in force.
+
+Two rules hold it together. Weight goes only where somebody answers: a revision is reachable from when its first
+ready replica was made known to the data plane. And nobody is taken away from under traffic: the last place of a
+revision that has weight stays, dead or alive, until the weight has gone; errors there are evidence, not to be
+hidden.
+
+The lock of the split is held for as long as the data plane takes to acknowledge a split, and never while a
+replica is started, asked or ended.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from davy.adapters import ports
+from davy.adapters.envoy import Envoy
+from davy.adapters.processes import Record, Replica, Surroundings
+from davy.errors import DavyError
+from davy.model.key import Key
+from davy.rollout.platform import Desired, ReplicaSet, Seen
+from davy.traffic.names import cluster_name, read_cluster_name
+from davy.traffic.reach import publishable
+from davy.traffic.route import Endpoint, Route
+
+
+class Steered:
+    """One rollout. `wake` is called when there may be something to converge on."""
+
+    def __init__(self, key: Key, envoy: Envoy, around: Surroundings, wake: Callable[[], None]) -> None:
+        self.key = key
+        self.desired: Desired | None = None
+        """What was asked for last and came into force; None until somebody asks."""
+        self.forgotten = False
+        self.unsaved = ""
+        """Why what is wanted could not be written down, or nothing."""
+        self._envoy, self._around, self._wake = envoy, around, wake
+        self._replicas: tuple[Replica, ...] = ()
+        self._weights = envoy.weights(key) or None
+        self._port = envoy.port(key)
+        self._reachable = {hash_ for hash_ in self._weights or {} if envoy.endpoints(self._cluster(hash_))}
+        self._waiting = ""
+        self._retired = False
+        self._troubles: tuple[str, ...] = ()
+        self._splitting = threading.Lock()
+        self._placing = threading.RLock()
+        self._listing = threading.Lock()
+
+    # What the loop asks:
+
+    def look(self, now: float) -> Seen:
+        """Say what there is; everything is in memory."""
+        min_ready_s = self.desired.min_ready_s if self.desired is not None else 0.0
+        replicas = self._replicas
+        troubles = [self._waiting, self._envoy.trouble, self.unsaved, *self._troubles]
+        troubles += [replica.trouble for replica in replicas]
+        return Seen(
+            pods=tuple(replica.pod(now, min_ready_s) for replica in replicas),
+            weights=self._weights,
+            port=self._port,
+            trouble="; ".join(dict.fromkeys(trouble for trouble in troubles if trouble)),
+        )
+
+    def steer(self, desired: Desired) -> bool:
+        """Put the split into force, as far as it can be; replicas follow when it is time to converge.
+
+        Returns False when this rollout was forgotten and has ended, so that a new one has to be made.
+
+        Raises:
+            Undecided: the data plane did not acknowledge; nothing has changed.
+        """
+        with self._splitting:
+            if self._retired:
+                return False
+            self._listen(desired.port)
+            self._publish(desired)
+            self.desired, self.forgotten = desired, False
+        return True
+
+    def forget(self) -> None:
+        """Take the listener away and let every replica go.
+
+        Raises:
+            Undecided: the data plane did not acknowledge.
+        """
+        with self._splitting:
+            self._envoy.forget(self.key)
+            self.desired, self.forgotten = Desired((), {}), True
+            self._weights = self._port = None
+
+    # What the platform does in the background:
+
+    def adopt(self, record: Record) -> None:
+        """Go on with a replica that an earlier Davy started."""
+        self._add(Replica(record, self._around, self._changed))
+
+    def converge(self) -> None:
+        """Start what is missing, let go of what is too much, and repeat what did not succeed before."""
+        troubles = []
+        for act in self._plan():
+            try:
+                act()
+            except (DavyError, OSError) as error:
+                troubles.append(str(error))
+        self._troubles = tuple(troubles)
+
+    def _plan(self) -> Iterator[Callable[[], None]]:
+        """Say what there is to do, step by step; a step that fails does not keep the next from being taken."""
+        if self.desired is not None:
+            wanted = {each.hash: each for each in self.desired.replica_sets}
+            for each in wanted.values():
+                yield partial(self._grow, each)
+            for hash_ in self._running():
+                yield partial(self._shrink, hash_, wanted[hash_].replicas if hash_ in wanted else 0)
+        for hash_ in self._running():
+            yield partial(self._place, hash_)
+        yield self._publish_what_waits
+        yield self._sweep
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether something has to be tried again."""
+        return bool(self._troubles or self.unsaved)
+
+    def retire(self) -> bool:
+        """Say whether nothing of a forgotten rollout is left; from then on nobody can steer it."""
+        with self._splitting:
+            self._retired = self.forgotten and not self._replicas and not self._troubles
+            return self._retired
+
+    @property
+    def replicas(self) -> tuple[Replica, ...]:
+        """Every replica, those on their way out too."""
+        return self._replicas
+
+    def _grow(self, wanted: ReplicaSet) -> None:
+        staying = [replica for replica in self._of(wanted.hash) if not replica.leaving]
+        for _ in range(wanted.replicas - len(staying)):
+            self._add(Replica.create(self.key, wanted, self._around, self._changed))
+
+    def _shrink(self, hash_: str, wanted: int) -> None:
+        """Let the least useful go first: those that are not ready, then the youngest.
+
+        A revision with more traffic than it shall have keeps its ready replicas until the split is in force.
+        """
+        staying = [replica for replica in self._of(hash_) if not replica.leaving]
+        surplus = max(0, len(staying) - wanted)
+        if self._overloaded(hash_):
+            staying = [replica for replica in staying if not replica.ready]
+        staying.sort(key=lambda replica: (replica.ready, -replica.record.started_at))
+        for replica in staying[:surplus]:
+            replica.leave()
+
+    def _overloaded(self, hash_: str) -> bool:
+        """Whether a revision has a larger share of the traffic than was asked for."""
+        asked = self.desired.weights if self.desired is not None else {}
+        has = self._weights or {}
+        return has.get(hash_, 0) * sum(asked.values()) > asked.get(hash_, 0) * sum(has.values())
+
+    def _sweep(self) -> None:
+        """Take away the clusters that have neither replicas nor weight."""
+        known = (read_cluster_name(name) for name in self._envoy.clusters())
+        for hash_ in {found[1] for found in known if found is not None and found[0] == self.key}:
+            with self._placing, self._splitting:
+                if not self._of(hash_) and not self._carries(hash_):
+                    self._reachable.discard(hash_)
+                    self._envoy.remove(self._cluster(hash_))
+
+    # What replicas tell, in their own threads:
+
+    def _changed(self, replica: Replica) -> bool:
+        """Take in that a replica is ready, is not, or has gone; say whether it may be left alone now."""
+        if replica.gone:
+            with self._listing:
+                self._replicas = tuple(each for each in self._replicas if each is not replica)
+            self._wake()
+            return True
+        cluster = self._cluster(replica.record.revision.hash)
+        try:
+            self._place(replica.record.revision.hash)
+            self._publish_what_waits()
+        except DavyError:
+            return False
+        finally:
+            self._wake()
+        return replica.ready or Endpoint(replica.record.port) not in self._envoy.endpoints(cluster)
+
+    # What they share:
+
+    def _listen(self, port: int | None) -> None:
+        """Let users in; until somebody answers, they are told that nobody does."""
+        wanted = port or self._port or ports.free_port()
+        if wanted == self._port:
+            return
+        if self._port is None:
+            self._envoy.split(Route(self.key, {}))
+        self._envoy.listen(self.key, wanted)
+        self._port = wanted
+
+    def _publish_what_waits(self) -> None:
+        """Put the rest of the split into force when those it waited for are there."""
+        with self._splitting:
+            if self.desired is not None and not self.forgotten:
+                self._publish(self.desired)
+
+    def _publish(self, desired: Desired) -> None:
+        split = publishable(desired.weights, self._weights or {}, self._reachable)
+        if split is not None and split != self._weights:
+            self._envoy.split(Route(self.key, split))
+            self._weights = split
+        late = sorted(
+            hash_ for hash_, weight in desired.weights.items() if weight and hash_ not in self._reachable
+        )
+        self._waiting = f"no replica of {' and '.join(late)} is ready to take traffic" if late else ""
+
+    def _place(self, hash_: str) -> None:
+        """Make known where the ready replicas of a revision are."""
+        cluster = self._cluster(hash_)
+        with self._placing:
+            ready = sorted(Endpoint(replica.record.port) for replica in self._of(hash_) if replica.ready)
+            known = sorted(self._envoy.endpoints(cluster))
+            if not ready and known:
+                with self._splitting:
+                    if self._carries(hash_):
+                        return
+                    self._reachable.discard(hash_)
+            if ready != known:
+                self._envoy.place(cluster, ready)
+            if ready:
+                with self._splitting:
+                    self._reachable.add(hash_)
+
+    def _carries(self, hash_: str) -> bool:
+        return (self._weights or {}).get(hash_, 0) > 0
+
+    def _of(self, hash_: str) -> list[Replica]:
+        return [replica for replica in self._replicas if replica.record.revision.hash == hash_]
+
+    def _running(self) -> set[str]:
+        return {replica.record.revision.hash for replica in self._replicas}
+
+    def _add(self, replica: Replica) -> None:
+        with self._listing:
+            self._replicas = (*self._replicas, replica)
+        replica.start()
+
+    def _cluster(self, hash_: str) -> str:
+        return cluster_name(self.key, hash_)
