@@ -34,14 +34,22 @@ def command(setting: Setting, sources: tuple[str, ...], dry_run: bool, reason: s
     Exits 1 when a gate said no (PD…) and 2 when something is no valid manifest (DV…).
     """
     refuse_namespace(setting)
-    request = Apply(as_text(read_manifests(sources)), str(Path.cwd()), reason, dry_run)
+    apply(setting, Apply(as_text(read_manifests(sources)), str(Path.cwd()), reason, dry_run), form)
+
+
+def apply(setting: Setting, request: Apply, form: str) -> None:
+    """Have the engine accept manifests, and say what came of it.
+
+    Raises:
+        UsageError, Refused: there are errors among the findings.
+    """
     view = setting.ask(request, ApplyView, timeout_s=BUILD_S)
     if form != "text":
         show_view(view, form)
     else:
         tell(setting, view.findings)
         for applied in view.applied:
-            click.echo(outcome(applied) + (" (dry run)" if dry_run else ""))
+            click.echo(outcome(applied) + (" (dry run)" if request.dry_run else ""))
             if applied.url:
                 talk(f"  {applied.name} answers at {applied.url}")
     refuse(view.findings, "nothing was changed")

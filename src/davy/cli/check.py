@@ -9,6 +9,8 @@ from davy.cli.manifests import read_manifests
 from davy.cli.options import common, output, refuse_namespace
 from davy.cli.output import show_view
 from davy.cli.setting import Setting, talk
+from davy.control import admission
+from davy.control.catalog import Catalog
 
 
 @click.command("check")
@@ -29,9 +31,6 @@ def command(setting: Setting, paths: tuple[str, ...], sources: tuple[str, ...], 
 
     Exits 1 when a gate says no (PD…) and 2 when something is no valid manifest (DV…).
     """
-    from davy.control import admission
-    from davy.control.catalog import Catalog
-
     if not (sources or paths):
         raise click.UsageError("nothing to check: name files or directories", click.get_current_context())
     refuse_namespace(setting)
@@ -43,5 +42,7 @@ def command(setting: Setting, paths: tuple[str, ...], sources: tuple[str, ...], 
         tell(setting, view.findings)
         if view.accepted:
             found = summary(view.findings)
-            talk(f"{len(view.applied)} objects pass" + (f" ({found})" if found else ""))
+            count = len(view.applied)
+            told = "1 object passes" if count == 1 else f"{count} objects pass"
+            talk(told + (f" ({found})" if found else ""))
     refuse(view.findings, "an engine would refuse them")

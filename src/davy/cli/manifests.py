@@ -31,8 +31,8 @@ def read_manifests(sources: Iterable[str]) -> list[tuple[str, bytes]]:
     return texts
 
 
-def as_text(texts: Iterable[tuple[str, bytes]]) -> tuple[tuple[str, str], ...]:
-    """Decode contents for a request.
+def as_text(texts: Iterable[tuple[str, bytes]], *, signed: bool = False) -> tuple[tuple[str, str], ...]:
+    """Decode contents; the byte order mark that some editors begin a file with stays only when it is `signed`.
 
     Raises:
         UsageError: one of them is not UTF-8.
@@ -40,7 +40,7 @@ def as_text(texts: Iterable[tuple[str, bytes]]) -> tuple[tuple[str, str], ...]:
     decoded = []
     for name, content in texts:
         try:
-            decoded.append((name, content.decode("utf-8-sig")))
+            decoded.append((name, content.decode("utf-8" if signed else "utf-8-sig")))
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
             hint = "save it as UTF-8"

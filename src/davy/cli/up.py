@@ -1,0 +1,121 @@
+"""`davy up`: run the engine on this machine."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from davy import __version__
+from davy.cli.apply import apply
+from davy.cli.manifests import as_text, read_manifests
+from davy.cli.options import common
+from davy.cli.running import Running, start
+from davy.cli.setting import Setting, default_home, talk
+from davy.control.requests import Apply, Health, List
+from davy.control.views import HealthView, RolloutList
+from davy.errors import Bug
+from davy.serve.socket import SocketServer
+
+LOOK_S = 1.0
+"""Real seconds between two looks at whether the loop still turns."""
+
+
+@click.command("up")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, max=1000, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Seconds of pauses, intervals, windows and deadlines that pass in one real second.",
+)
+@click.option(
+    "--prometheus",
+    type=click.Choice(["auto", "in-process"]),
+    default="auto",
+    show_default=True,
+    help="Ask a template's Prometheus where its address answers, or never.",
+)
+@click.option(
+    "-f",
+    "--filename",
+    "sources",
+    multiple=True,
+    metavar="FILE|DIR|-",
+    help="Apply these once the engine is up; may be given again.",
+)
+@common
+@click.pass_obj
+def command(setting: Setting, speed: float, prometheus: str, sources: tuple[str, ...]) -> None:
+    """Run the engine on this machine until Ctrl-C.
+
+    Workloads and Envoy outlive it: users are served while no engine runs, and the next `davy up` takes them
+    over where they are. `davy down` stops them too.
+    """
+    texts = as_text(read_manifests(sources)) if sources else ()
+    with signals() as asked_to_stop:
+        running = start(setting.home, speed=speed, in_process=prometheus == "in-process")
+        try:
+            with SocketServer(setting.socket, running.engine, reports=setting.reports):
+                if texts:
+                    apply(setting, Apply(texts, str(Path.cwd()), "davy up"), "text")
+                greet(setting)
+                serve(running, asked_to_stop)
+                talk("stopping the engine; workloads and Envoy go on (davy down stops them too)")
+        finally:
+            running.close()
+
+
+def serve(running: Running, asked_to_stop: threading.Event) -> None:
+    """Wait until somebody wants the engine to stop.
+
+    Raises:
+        Bug: the loop ended by itself, and nothing is decided any more.
+    """
+    while not asked_to_stop.wait(LOOK_S):
+        if not running.loop.is_alive():
+            raise Bug("the engine's loop ended by itself", hint="davy up starts it again where it was")
+
+
+def greet(setting: Setting) -> None:
+    """Say that the engine is up, and where everything is."""
+    health = setting.ask(Health(), HealthView)
+    speed = "" if health.speed == 1 else f"  clock at {health.speed:g}x"
+    talk(f"davy {__version__} is up  pid {os.getpid()}{speed}")
+    talk(f"  state     {setting.home}")
+    talk(f"  socket    {setting.socket}")
+    talk(f"  record    davy record -f{_home_option(setting)}")
+    for number, view in enumerate(setting.ask(List(), RolloutList).items):
+        label = "  rollouts  " if number == 0 else "            "
+        talk(f"{label}{view.namespace}/{view.name}  {view.status}  {view.url}".rstrip())
+    if not health.rollouts:
+        talk(f"  rollouts  none yet: davy apply -f FILE{_home_option(setting)}")
+    talk("Ctrl-C stops the engine; workloads and Envoy go on. davy down stops them too.")
+
+
+def _home_option(setting: Setting) -> str:
+    """Return what another shell has to add to reach this engine."""
+    return "" if setting.home == default_home(setting.environment) else f" --home {setting.home}"
+
+
+@contextmanager
+def signals() -> Iterator[threading.Event]:
+    """Turn the first SIGINT or SIGTERM into an event; the second ends the process at once."""
+    asked = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
