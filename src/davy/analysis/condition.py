@@ -89,9 +89,9 @@ def read(condition: str) -> Expression:
         ExpressionError: it is no expression, or it names something that no condition has.
     """
     expression = compile(condition)
-    for name in sorted(expression.names() - {"result", *FUNCTIONS}):
+    for name in sorted(expression.names() - {"result"}):
         raise ExpressionError(
-            f"unknown name {name}",
+            f"{name} is a function: call it" if name in FUNCTIONS else f"unknown name {name}",
             source=condition,
             position=expression.position_of(name),
             hint="a condition knows result",
@@ -134,12 +134,16 @@ def _evaluate(field: str, condition: str, result: object, now: float | None) -> 
 def _variables(expression: Expression, result: object) -> Mapping[str, object]:
     if not expression.calls():
         return {"result": result}
-    return {"result": result, **_FIXED, **_about(result)}
+    return {"result": result, **functions_about(result)}
 
 
-def _about(result: object) -> Mapping[str, Function]:
-    """Make the two functions that ignore their first argument and look at the whole result, as Argo's do."""
+def functions_about(result: object) -> dict[str, object]:
+    """Return the functions that a condition on this result has besides those of the language.
+
+    `isNil` and `default` ignore their first argument and look at the whole result, as Argo's do.
+    """
     return {
+        **_FIXED,
         "isNil": Function(_ONE_TO_BOOL, lambda value: result is None),
         "default": Function(_TWO, lambda value, fallback: fallback if result is None else admitted(result)),
     }

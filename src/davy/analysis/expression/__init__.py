@@ -20,6 +20,7 @@ from functools import lru_cache
 from math import isfinite
 
 from davy.analysis.expression import syntax
+from davy.analysis.expression.builtins import BUILTINS, PREDICATES
 from davy.analysis.expression.checker import Checker
 from davy.analysis.expression.evaluator import compile_tree
 from davy.analysis.expression.faults import EvaluationError, ExpressionError, Fault
@@ -105,10 +106,9 @@ class Expression:
                 raise Fault(f"cannot redeclare {name}", "choose another name").at(position)
         for name in facts.needs:
             if name not in variables:
-                known = ", ".join(sorted(variables))
-                raise Fault(f"unknown name {name}", f"known are: {known}" if known else "").at(
-                    facts.needs[name]
-                )
+                known = f"known are: {', '.join(sorted(variables))}" if variables else ""
+                hint = f"call it: {name}(…)" if name in BUILTINS or name in PREDICATES else known
+                raise Fault(f"unknown name {name}", hint).at(facts.needs[name])
         return {name: admitted(variables[name]) for name in (variables if facts.takes_all else facts.needs)}
 
 

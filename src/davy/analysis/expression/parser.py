@@ -73,7 +73,7 @@ class _Parser:
         for count, (below, depth) in enumerate(syntax.walk(node), start=1):
             if depth > MAX_TREE_DEPTH:
                 raise self._failure(
-                    f"more than {MAX_TREE_DEPTH} operations hang on one another", below.position
+                    f"more than {MAX_TREE_DEPTH} operations build on one another", below.position
                 )
             if count > MAX_NODES:
                 raise self._failure(f"the expression has more than {MAX_NODES} parts", below.position)
@@ -254,7 +254,7 @@ class _Parser:
             name = self._next().text
             if name not in self._predicates[-1]:
                 raise self._failure(
-                    f"unknown pointer #{name}", position, "map has #index, and reduce #index and #acc"
+                    f"unknown pointer #{name}", position, "map has #index, reduce #index and #acc"
                 )
         return syntax.Pointer(position, name)
 
