@@ -1,0 +1,307 @@
+"""The tables of `davy.model.honour`: which fields the embedded engine acts on, which not, and why not.
+
+`[]` stands for any item of a list. `IGNORED[""]` holds for every kind.
+"""
+
+_CANARY = "spec.strategy.canary"
+_ROUTING = f"{_CANARY}.trafficRouting"
+_POD = "spec.template.spec"
+_CONTAINER = f"{_POD}.containers[]"
+_PROBES = tuple(f"{_CONTAINER}.{name}Probe" for name in ("readiness", "liveness", "startup"))
+_PROVIDER = "spec.metrics[].provider"
+
+_ONE_MACHINE = "all replicas run on this machine"
+_NO_CONTAINER = "replicas are processes of this machine, and nothing isolates them"
+_OWN_PROXY = "the embedded engine splits traffic with its own Envoy, and writes to no other router"
+_RUNS = "runs are in the record, by rollout, revision and step"
+_LOOPBACK = "the embedded engine is reached on the loopback interface, at the port it says"
+_ONE_ENVIRONMENT = "replicas have the names and addresses of this machine"
+
+SERVER_SIDE = frozenset(
+    f"{place}.{field}"
+    for place in ("metadata", "spec.template.metadata")
+    for field in (
+        "clusterName",
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    )
+)
+"""What only a server writes; it comes along in the output of `kubectl get`, and means nothing to anyone."""
+
+_ALWAYS = frozenset(
+    {"apiVersion", "kind", "metadata.name", "metadata.namespace", "metadata.labels", "metadata.annotations"}
+)
+
+HONOURED: dict[str, frozenset[str]] = {
+    "Rollout": _ALWAYS
+    | {
+        "spec.replicas",
+        "spec.selector",
+        "spec.minReadySeconds",
+        "spec.revisionHistoryLimit",
+        "spec.paused",
+        "spec.progressDeadlineSeconds",
+        "spec.progressDeadlineAbort",
+        f"{_CANARY}.canaryService",
+        f"{_CANARY}.stableService",
+        f"{_CANARY}.steps[].setWeight",
+        f"{_CANARY}.steps[].pause",
+        f"{_CANARY}.maxSurge",
+        f"{_CANARY}.maxUnavailable",
+        f"{_CANARY}.analysis.startingStep",
+        f"{_CANARY}.scaleDownDelaySeconds",
+        f"{_CANARY}.abortScaleDownDelaySeconds",
+        f"{_CANARY}.minPodsPerReplicaSet",
+        f"{_ROUTING}.maxTrafficWeight",
+        "spec.template.metadata.labels",
+        "spec.template.metadata.annotations",
+        f"{_POD}.terminationGracePeriodSeconds",
+        f"{_POD}.restartPolicy",
+        f"{_CONTAINER}.name",
+        f"{_CONTAINER}.image",
+        f"{_CONTAINER}.command",
+        f"{_CONTAINER}.args",
+        f"{_CONTAINER}.workingDir",
+        f"{_CONTAINER}.env[].name",
+        f"{_CONTAINER}.env[].value",
+        f"{_CONTAINER}.env[].valueFrom.fieldRef",
+        f"{_CONTAINER}.ports[].containerPort",
+        f"{_CONTAINER}.ports[].name",
+        f"{_CONTAINER}.lifecycle.preStop",
+        f"{_CONTAINER}.lifecycle.stopSignal",
+    }
+    | {
+        f"{_CANARY}.{place}.{field}"
+        for place in ("steps[].analysis", "analysis")
+        for field in ("templates", "args", "dryRun", "measurementRetention")
+    }
+    | {
+        f"{probe}.{field}"
+        for probe in _PROBES
+        for field in (
+            "httpGet",
+            "tcpSocket",
+            "exec",
+            "initialDelaySeconds",
+            "periodSeconds",
+            "timeoutSeconds",
+            "successThreshold",
+            "failureThreshold",
+        )
+    },
+    "Service": _ALWAYS | {"spec.ports[].port", "spec.ports[].name", "spec.ports[].targetPort", "spec.selector"},
+    "VirtualService": _ALWAYS,
+    "HTTPRoute": _ALWAYS,
+    "ImageMap": _ALWAYS | {"spec.images"},
+}
+
+_GATE = _ALWAYS | {
+    "spec.args[].name",
+    "spec.args[].value",
+    "spec.args[].valueFrom.fieldRef",
+    "spec.dryRun",
+    "spec.measurementRetention",
+    "spec.templates",
+    f"{_PROVIDER}.prometheus.address",
+    f"{_PROVIDER}.prometheus.query",
+    f"{_PROVIDER}.prometheus.timeout",
+    f"{_PROVIDER}.prometheus.insecure",
+    f"{_PROVIDER}.prometheus.headers",
+    f"{_PROVIDER}.prometheus.rangeQuery",
+    f"{_PROVIDER}.prometheus.authentication.basicAuth",
+    "spec.metrics[].name",
+    "spec.metrics[].interval",
+    "spec.metrics[].initialDelay",
+    "spec.metrics[].count",
+    "spec.metrics[].successCondition",
+    "spec.metrics[].failureCondition",
+    "spec.metrics[].failureLimit",
+    "spec.metrics[].inconclusiveLimit",
+    "spec.metrics[].consecutiveErrorLimit",
+    "spec.metrics[].consecutiveSuccessLimit",
+}
+HONOURED |= {"AnalysisTemplate": _GATE, "ClusterAnalysisTemplate": _GATE, "AnalysisRun": _ALWAYS}
+
+IGNORED: dict[str, dict[str, str]] = {
+    "": {
+        "metadata.generateName": "an object has the name that is written",
+        "metadata.ownerReferences": "objects are removed when somebody removes them",
+        "metadata.finalizers": "objects are removed at once",
+    },
+    "Rollout": {
+        "spec.rollbackWindow": "going back takes the steps that going forward takes",
+        "spec.restartAt": "replicas are restarted by a new revision",
+        "spec.analysis": "the record keeps every analysis run",
+        f"{_CANARY}.antiAffinity": _ONE_MACHINE,
+        f"{_CANARY}.canaryMetadata": "replicas are processes, and carry no labels while they run",
+        f"{_CANARY}.stableMetadata": "replicas are processes, and carry no labels while they run",
+        f"{_CANARY}.scaleDownDelayRevisionLimit": "one old version stays up at a time",
+        f"{_CANARY}.pingPong": "versions keep their parts, and services are not rewritten",
+        f"{_CANARY}.replicaProgressThreshold": "a step is reached when all of its replicas are available",
+        f"{_CANARY}.analysis.analysisRunMetadata": _RUNS,
+        f"{_CANARY}.steps[].analysis.analysisRunMetadata": _RUNS,
+        f"{_ROUTING}.istio": f"{_OWN_PROXY}; weights go into no VirtualService",
+        f"{_ROUTING}.nginx": f"{_OWN_PROXY}; no Ingress is made",
+        f"{_ROUTING}.alb": f"{_OWN_PROXY}; no Ingress is changed",
+        f"{_ROUTING}.smi": f"{_OWN_PROXY}; no TrafficSplit is made",
+        f"{_ROUTING}.ambassador": f"{_OWN_PROXY}; no Mapping is made",
+        f"{_ROUTING}.appMesh": f"{_OWN_PROXY}; no VirtualRouter is changed",
+        f"{_ROUTING}.traefik": f"{_OWN_PROXY}; no TraefikService is changed",
+        f"{_ROUTING}.apisix": f"{_OWN_PROXY}; no ApisixRoute is changed",
+        f"{_ROUTING}.plugins": f"{_OWN_PROXY}; no plug-in is asked",
+        f"{_ROUTING}.managedRoutes": f"{_OWN_PROXY}; there are no steps that make routes yet",
+        "spec.template.metadata.generateName": "a replica is named after its revision",
+        "spec.template.metadata.finalizers": "replicas are removed at once",
+        "spec.template.metadata.ownerReferences": "replicas belong to their rollout",
+        "spec.template.metadata.name": "a replica is named after its revision",
+        "spec.template.metadata.namespace": "a replica is in the namespace of its rollout",
+        f"{_CONTAINER}.resources": f"{_NO_CONTAINER}: nothing limits or reserves",
+        f"{_CONTAINER}.volumeMounts": f"{_NO_CONTAINER}: they see its files",
+        f"{_CONTAINER}.volumeDevices": f"{_NO_CONTAINER}: they see its files",
+        f"{_CONTAINER}.securityContext": f"{_NO_CONTAINER}: they run as the user who runs Davy",
+        f"{_CONTAINER}.imagePullPolicy": "nothing is pulled: an ImageMap says what an image stands for",
+        f"{_CONTAINER}.resizePolicy": f"{_NO_CONTAINER}: nothing limits or reserves",
+        f"{_CONTAINER}.restartPolicy": "a process that ends is started again",
+        f"{_CONTAINER}.restartPolicyRules": "a process that ends is started again",
+        f"{_CONTAINER}.terminationMessagePath": "the last words of a process are in its log",
+        f"{_CONTAINER}.terminationMessagePolicy": "the last words of a process are in its log",
+        f"{_CONTAINER}.stdin": "a process has nothing to read from its standard input",
+        f"{_CONTAINER}.stdinOnce": "a process has nothing to read from its standard input",
+        f"{_CONTAINER}.tty": "a process has no terminal",
+        f"{_CONTAINER}.ports[].protocol": "only TCP is routed",
+        f"{_CONTAINER}.ports[].hostPort": "every replica gets a port of its own",
+        f"{_CONTAINER}.ports[].hostIP": "replicas listen on the loopback interface",
+        f"{_CONTAINER}.lifecycle.postStart": "nothing is done after a process started; let its command do it",
+        **{f"{probe}.terminationGracePeriodSeconds": "the pod's is used" for probe in _PROBES},
+        f"{_POD}.activeDeadlineSeconds": "replicas run until they are stopped",
+        f"{_POD}.automountServiceAccountToken": "there is no API server to sign in to",
+        f"{_POD}.serviceAccount": "there is no API server to sign in to",
+        f"{_POD}.serviceAccountName": "there is no API server to sign in to",
+        f"{_POD}.imagePullSecrets": "nothing is pulled: an ImageMap says what an image stands for",
+        f"{_POD}.ephemeralContainers": f"{_NO_CONTAINER}; look at them from a shell",
+        f"{_POD}.readinessGates": "a replica is ready when its probe says so",
+        f"{_POD}.schedulingGates": "replicas start at once",
+        f"{_POD}.resources": f"{_NO_CONTAINER}: nothing limits or reserves",
+        f"{_POD}.resourceClaims": f"{_NO_CONTAINER}: nothing limits or reserves",
+        f"{_POD}.overhead": f"{_NO_CONTAINER}: nothing limits or reserves",
+        f"{_POD}.securityContext": f"{_NO_CONTAINER}: they run as the user who runs Davy",
+        f"{_POD}.runtimeClassName": _NO_CONTAINER,
+        f"{_POD}.shareProcessNamespace": _NO_CONTAINER,
+        f"{_POD}.hostIPC": _NO_CONTAINER,
+        f"{_POD}.hostPID": _NO_CONTAINER,
+        f"{_POD}.hostNetwork": _NO_CONTAINER,
+        f"{_POD}.hostUsers": _NO_CONTAINER,
+        f"{_POD}.os": _NO_CONTAINER,
+        f"{_POD}.volumes": f"{_NO_CONTAINER}: they see its files",
+        **{
+            f"{_POD}.{field}": _ONE_ENVIRONMENT
+            for field in (
+                "dnsConfig",
+                "dnsPolicy",
+                "enableServiceLinks",
+                "hostAliases",
+                "hostname",
+                "hostnameOverride",
+                "setHostnameAsFQDN",
+                "subdomain",
+            )
+        },
+        **{
+            f"{_POD}.{field}": _ONE_MACHINE
+            for field in (
+                "affinity",
+                "nodeName",
+                "nodeSelector",
+                "preemptionPolicy",
+                "priority",
+                "priorityClassName",
+                "schedulerName",
+                "tolerations",
+                "topologySpreadConstraints",
+            )
+        },
+    },
+    "Service": {
+        "spec.ports[].protocol": "only TCP is routed",
+        "spec.ports[].appProtocol": "HTTP/1.1 is routed",
+        "spec.ports[].nodePort": _LOOPBACK,
+        **{
+            f"spec.{field}": _LOOPBACK
+            for field in (
+                "allocateLoadBalancerNodePorts",
+                "clusterIP",
+                "clusterIPs",
+                "externalIPs",
+                "externalName",
+                "externalTrafficPolicy",
+                "healthCheckNodePort",
+                "internalTrafficPolicy",
+                "ipFamilies",
+                "ipFamily",
+                "ipFamilyPolicy",
+                "loadBalancerClass",
+                "loadBalancerIP",
+                "loadBalancerSourceRanges",
+                "publishNotReadyAddresses",
+                "sessionAffinity",
+                "sessionAffinityConfig",
+                "topologyKeys",
+                "trafficDistribution",
+                "type",
+            )
+        },
+    },
+    "VirtualService": {"spec": f"{_OWN_PROXY}; it is only held against the rollout"},
+    "HTTPRoute": {"spec": f"{_OWN_PROXY}; it is only held against the rollout"},
+    "AnalysisRun": {"spec": "runs are made by rollouts, from templates"},
+}
+
+_SECRET = {"spec.args[].valueFrom.secretKeyRef": "Davy reads no secrets: let the rollout give a value"}
+IGNORED |= {"AnalysisTemplate": _SECRET, "ClusterAnalysisTemplate": _SECRET}
+
+REFUSED: dict[str, dict[str, str]] = {
+    "Rollout": {
+        "spec.strategy.blueGreen": "only canaries are",
+        "spec.workloadRef": "write the template into the Rollout",
+        f"{_CANARY}.dynamicStableScale": "the stable version keeps its replicas until promotion",
+        f"{_CANARY}.steps[].experiment": "a step that is left out is a gate that is left open",
+        f"{_CANARY}.steps[].setCanaryScale": "replicas follow the weight",
+        f"{_CANARY}.steps[].setHeaderRoute": "traffic is split by weight only",
+        f"{_CANARY}.steps[].setMirrorRoute": "traffic is split by weight only",
+        f"{_CANARY}.steps[].plugin": "a step that is left out is a gate that is left open",
+        f"{_POD}.initContainers": "let the build of its ImageMap or its command do what they do",
+        f"{_CONTAINER}.envFrom": "one machine has no ConfigMaps or Secrets; write the variables into env",
+        **{
+            f"{_CONTAINER}.env[].valueFrom.{source}": "one machine has none; give the variable a plain value"
+            for source in ("configMapKeyRef", "secretKeyRef", "resourceFieldRef", "fileKeyRef")
+        },
+        **{f"{probe}.grpc": "use tcpSocket or exec" for probe in _PROBES},
+    },
+}
+
+_MEASURES = {
+    f"{_PROVIDER}.{name}": "only Prometheus is asked; a metric that is not measured is a gate that is left open"
+    for name in (
+        "cloudWatch",
+        "datadog",
+        "graphite",
+        "influxdb",
+        "job",
+        "kayenta",
+        "newRelic",
+        "plugin",
+        "skywalking",
+        "wavefront",
+        "web",
+    )
+} | {
+    f"{_PROVIDER}.prometheus.authentication.{way}": "use basicAuth or a header, or a proxy that signs in"
+    for way in ("oauth2", "sigv4")
+}
+REFUSED |= {"AnalysisTemplate": _MEASURES, "ClusterAnalysisTemplate": _MEASURES}
