@@ -1,0 +1,72 @@
+"""Take the figures that are named, or all of them: `python -m bench [NAME…] [-o json]`.
+
+Exits 1 when one is over its budget. What cannot be taken here is said, and is no failure.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib import import_module
+
+from bench.figure import Figure, Skipped
+
+BENCHES = {
+    "startup": "how long it takes until the command says something",
+    "decision": "one decision about a rollout",
+    "promql": "the seed's queries in process and by a Prometheus over HTTP",
+    "abort": "from the verdict to no more traffic on the canary, acknowledged by Envoy",
+    "traffic": "requests that fail while weights move, replicas come and go",
+}
+
+
+def main() -> int:
+    """Measure, and say what came of it."""
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHES))
+    parser.add_argument("-o", "--output", choices=["text", "json"], default="text")
+    options = parser.parse_args()
+    if unknown := [name for name in options.names if name not in BENCHES]:
+        parser.error(f"there is no figure called {unknown[0]}; there are {', '.join(BENCHES)}")
+    taken: dict[str, list[Figure]] = {}
+    skipped: dict[str, str] = {}
+    say = print if options.output == "text" else _quiet
+    say(machine())
+    for name in options.names or BENCHES:
+        say(f"\n{name}: {BENCHES[name]}")
+        measure: Callable[[], list[Figure]] = import_module(f"bench.{name}").measure
+        try:
+            taken[name] = measure()
+        except Skipped as reason:
+            skipped[name] = str(reason)
+            say(f"  - skipped: {reason}")
+        for figure in taken.get(name, []):
+            say(line(figure))
+    if options.output == "json":
+        figures = {name: [asdict(figure) for figure in found] for name, found in taken.items()}
+        print(json.dumps({"machine": machine(), "figures": figures, "skipped": skipped}, indent=2))
+    return 0 if all(figure.kept for found in taken.values() for figure in found) else 1
+
+
+def machine() -> str:
+    """Say what it was measured on."""
+    cores = len(os.sched_getaffinity(0))
+    return f"{cores} cores, {platform.machine()}, Python {platform.python_version()}, {platform.system()}"
+
+
+def line(figure: Figure) -> str:
+    """Write a figure as a line: measured, budget, how many."""
+    mark = " " if figure.budget is None else "✔" if figure.kept else "✖"
+    budget = "" if figure.budget is None else f"budget {figure.budget:g} {figure.unit}"
+    return f"  {mark} {figure.name:<52} {figure.measured:>9.4g} {figure.unit:<9} {budget:<22} n={figure.n}"
+
+
+def _quiet(_: str) -> None:
+    """Say nothing."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
