@@ -10,10 +10,10 @@ from davy.adapters.memory_store import MemoryStore
 from davy.analysis.promql.evaluate import Engine as QueryEngine
 from davy.analysis.promql.series import SeriesStore
 from davy.analysis.provider import Answer, ProviderError
+from davy.analysis.tally import Tally
 from davy.control import requests, views
 from davy.control.catalog import Catalog
 from davy.control.engine import Engine, Setting
-from davy.control.ports import Counters
 from davy.control.runs import Runs
 from davy.control.turn import World
 from davy.errors import Refused, Undecided
@@ -137,9 +137,9 @@ class FakePlatform:
 @dataclass
 class FakeTraffic:
     clock: FakeClock
-    counts: dict[str, Counters] = field(default_factory=dict)
+    counts: dict[str, Tally] = field(default_factory=dict)
 
-    def counters(self, key: Key) -> tuple[float, Mapping[str, Counters]]:
+    def counters(self, key: Key) -> tuple[float, Mapping[str, Tally]]:
         return self.clock.time, self.counts
 
 
@@ -222,9 +222,9 @@ class Lab:
         """Let users make a hundred requests of what has traffic, all of those to `failing` in vain."""
         for desired in self.platform.desired.values():
             for hash_, weight in desired.weights.items():
-                count = self.traffic.counts.get(hash_, Counters(0, 0))
+                count = self.traffic.counts.get(hash_, Tally(0, 0))
                 errors = count.errors + (weight if hash_ == failing else 0)
-                self.traffic.counts[hash_] = Counters(count.requests + weight, errors)
+                self.traffic.counts[hash_] = Tally(count.requests + weight, errors)
 
     def until(
         self, wanted: Callable[[views.RolloutView], bool], seconds: float = 10.0, most: int = 200

@@ -7,7 +7,7 @@ in the same directory finds the processes, the splits and what was wanted, and g
 import fcntl
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,6 +50,7 @@ class EmbeddedPlatform:
         base: where images that are not mapped run.
         back_off_s: the pause before a replica that crashed twice is started again; it doubles from there.
         deadline_s: how long Envoy may take to acknowledge.
+        changed: called when a replica came up, went or failed, so that nobody has to ask for news.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class EmbeddedPlatform:
         base: Path | None = None,
         back_off_s: float = 10.0,
         deadline_s: float = 3.0,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._directory = directory.absolute()
         for name in ("replicas", "rollouts", "logs", "builds"):
@@ -85,6 +87,7 @@ class EmbeddedPlatform:
         self._adding = threading.Lock()
         self._woken = threading.Event()
         self._closing = False
+        self._changed = changed
         self._thread = threading.Thread(target=self._converge, name="converge", daemon=True)
 
     def start(self) -> "EmbeddedPlatform":
@@ -170,9 +173,14 @@ class EmbeddedPlatform:
     def _steered(self, key: Key) -> Steered:
         with self._adding:
             if key not in self._rollouts:
-                made = Steered(key, self._envoy, self._around, self._woken.set)
+                made = Steered(key, self._envoy, self._around, self._wake)
                 self._rollouts = {**self._rollouts, key: made}
             return self._rollouts[key]
+
+    def _wake(self) -> None:
+        """Take in that a replica changed."""
+        self._woken.set()
+        self._changed()
 
     def _converge(self) -> None:
         unfinished = False

@@ -71,6 +71,7 @@ class Scraper:
         proxy_every_s: seconds of the clock between two looks at the proxy.
         workloads_every_s: seconds of the clock between two looks at a workload.
         retention_s: seconds of the clock for which samples are kept.
+        looked: called after each look at the proxy, so that nobody has to ask for news.
         timeout_s: seconds on the wall that a workload may take for its answer.
         max_bytes: the largest answer of a workload that is read.
     """
@@ -85,6 +86,7 @@ class Scraper:
         proxy_every_s: float = 1.0,
         workloads_every_s: float = 5.0,
         retention_s: float = 3600.0,
+        looked: Callable[[], None] = lambda: None,
         timeout_s: float = 1.0,
         max_bytes: int = 4 << 20,
     ) -> None:
@@ -95,6 +97,7 @@ class Scraper:
         self._clock = clock
         self._targets = targets
         self._retention_s = retention_s
+        self._looked = looked
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
         self._collector = Collector(store, fetch_stats)
@@ -189,6 +192,7 @@ class Scraper:
             if good:
                 self._last_good_look = self._looks_begun
             self._changed.notify_all()
+        self._attempt(self._looked)
 
     def _ask_workloads(self) -> None:
         for observed in self._collector.due():

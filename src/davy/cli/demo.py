@@ -54,7 +54,7 @@ def command(speed: float, *, keep: bool, seed: int, form: str) -> None:
     kept = "kept" if keep else "removed on exit; --keep to stay"
     teller.say(f"  workspace ./{workspace.name} ({kept})   clock at {speed:g}x   nothing leaves this machine")
     guardian = Guardian(workspace, home)
-    running = start(home, speed=speed, scratch=True)
+    running = start(home, speed=speed, in_process=True)
     try:
         stage = Stage(running, workspace, examples(), teller.say, teller.progress, seed=seed)
         report = tell(stage, speed=speed)

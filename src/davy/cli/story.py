@@ -182,7 +182,8 @@ def release_bad(stage: Stage) -> dict[str, object]:
 def release_good(stage: Stage) -> dict[str, object]:
     """Release a version that works, and see it take every step."""
     assert stage.load is not None
-    began, weights, canary = time.monotonic(), [], ""
+    began, canary = time.monotonic(), ""
+    weights: list[int] = []
     _set_image(stage, "1.4.3")
     while True:
         view = stage.rollout()

@@ -11,13 +11,15 @@ from typing import TypeVar
 import msgspec
 
 from davy.analysis import teeth
+from davy.analysis.blind import blind_spots
 from davy.control import views
-from davy.control.catalog import KINDS, Catalog, Object
+from davy.control.catalog import HELD, Catalog, Object
 from davy.model import honour, validate
 from davy.model.document import Document
 from davy.model.finding import Finding, render
 from davy.model.images import ImageMap, ImageSource
 from davy.model.loader import load_all
+from davy.model.references import check_references
 from davy.model.rollout import Rollout
 from davy.rollout.carry import uncarried
 
@@ -51,18 +53,16 @@ def admit(texts: Iterable[tuple[str, str | bytes]], directory: str, known: Catal
     """
     loaded = load_all(texts)
     findings = list(loaded.findings)
-    documents = [document for document in loaded.documents if document.kind in KINDS]
+    documents = [document for document in loaded.documents if isinstance(document.value, HELD)]
     for document in documents:
         findings += validate.validate(document)
         findings += honour.unhonoured(document)
         findings += teeth.inspect(document)
         findings += _uncarried(document)
-    findings += validate.check_references(documents, known.objects)
-    templates = Catalog([*known.objects, *(document.value for document in documents)])
-    for document in documents:
-        if isinstance(document.value, Rollout):
-            findings += teeth.blind_spots(document, templates.templates(document.value.key.namespace))
+    findings += check_references(documents, known.objects)
     objects = tuple(_located(document, directory) for document in documents)
+    for rollout in Catalog([*known.objects, *objects]).rollouts.values():
+        findings += [finding for finding in blind_spots(rollout, documents) if finding not in findings]
     return Admitted(objects, tuple(sorted(findings, key=lambda finding: finding.place)))
 
 
@@ -99,9 +99,8 @@ def _uncarried(document: Document) -> list[Finding]:
     return [
         document.finding(
             "DV015",
-            "error",
-            "no replica can carry this weight",
             f"spec.strategy.canary.steps[{index}].setWeight",
+            "no replica can carry this weight",
             label=why,
             fix="more replicas, a maxSurge of at least 1, or trafficRouting, which splits by request",
         )
@@ -112,6 +111,7 @@ def _uncarried(document: Document) -> list[Finding]:
 def _located(document: Document, directory: str) -> Object:
     """Make the paths of an ImageMap absolute, so that they mean the same wherever they are read."""
     value = document.value
+    assert isinstance(value, HELD)
     if not isinstance(value, ImageMap):
         return value
     base = posixpath.join(directory, posixpath.dirname(document.place.file))

@@ -27,6 +27,7 @@ KINDS: dict[str, type[Object]] = {
     "HTTPRoute": HTTPRoute,
     "ImageMap": ImageMap,
 }
+HELD = tuple(KINDS.values())
 """What an engine holds; other kinds are read, checked and left alone."""
 
 Name: TypeAlias = tuple[str, Key]

@@ -8,9 +8,9 @@ from davy.analysis import guard
 from davy.analysis.metric import MetricState, effective_count
 from davy.analysis.promql.result import Matrix, Result, Scalar, String, Vector
 from davy.analysis.run import sentence
+from davy.analysis.tally import Tally
 from davy.control import views
 from davy.control.held import Held
-from davy.control.ports import Counters
 from davy.control.runs import RunRecord, verdict
 from davy.ledger.entry import Entry
 from davy.rollout import canary
@@ -34,7 +34,7 @@ KEY_KINDS = {
 
 
 def rollout(
-    held: Held, seen: Seen, counters: Mapping[str, Counters], runs: Sequence[RunRecord], now: float
+    held: Held, seen: Seen, counters: Mapping[str, Tally], runs: Sequence[RunRecord], now: float
 ) -> views.RolloutView:
     """Draw one rollout."""
     manifest, state = held.manifest, held.state
@@ -224,12 +224,12 @@ def _revision(
     held: Held,
     revision: Revision,
     seen: Seen,
-    counters: Mapping[str, Counters],
+    counters: Mapping[str, Tally],
     runs: Iterable[RunRecord],
     now: float,
 ) -> views.RevisionView:
     """Draw one revision with its replicas and analysis runs."""
-    state, counter = held.state, counters.get(revision.hash, Counters(0, 0))
+    state, counter = held.state, counters.get(revision.hash, Tally(0, 0))
     weights = seen.weights or {}
     total = sum(weights.values()) or 1
     down = revision.scale_down_at if revision.replicas else None

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-import msgspec
-
+from davy.analysis.tally import Tally
 from davy.model.key import Key
 
 
@@ -20,16 +19,9 @@ class Clock(Protocol):
         ...
 
 
-class Counters(msgspec.Struct, frozen=True):
-    """Requests that users made of one version and how many of them failed, since the beginning."""
-
-    requests: int
-    errors: int
-
-
 class Traffic(Protocol):
     """Counts what users got, version by version, as the data plane saw it."""
 
-    def counters(self, key: Key) -> tuple[float, Mapping[str, Counters]]:
+    def counters(self, key: Key) -> tuple[float, Mapping[str, Tally]]:
         """Return when the data plane was last read, and the counters by hash."""
         ...

@@ -13,8 +13,9 @@ import msgspec
 
 from davy.analysis import guard
 from davy.analysis.promql.evaluate import Engine
+from davy.analysis.tally import Tally
 from davy.control.held import Held, Watch
-from davy.control.ports import Counters, Traffic
+from davy.control.ports import Traffic
 from davy.control.runs import Runs, ended_entry, started_entry
 from davy.errors import DavyError
 from davy.ledger.entry import Draft
@@ -76,7 +77,7 @@ def take_turn(held: Held, world: World, now: float) -> float | None:
     return now if decision.events else decision.wake_at
 
 
-def watch(held: Held, seen: Seen, at: float, counters: Mapping[str, Counters]) -> Watch | None:
+def watch(held: Held, seen: Seen, at: float, counters: Mapping[str, Tally]) -> Watch | None:
     """Let the guard see what users got since the last turn.
 
     It watches while an update has traffic; after an abort it keeps what it found, for whoever asks why.
@@ -92,7 +93,7 @@ def watch(held: Held, seen: Seen, at: float, counters: Mapping[str, Counters]) -
         if not served:
             return None
         current = Watch(state.current, state.attempt, guard.Guard(started_at=at))
-    canary, stable = (counters.get(hash_, Counters(0, 0)) for hash_ in (state.current, state.stable))
+    canary, stable = (counters.get(hash_, Tally(0, 0)) for hash_ in (state.current, state.stable))
     seen_now = guard.Counters(at, canary.requests, canary.errors, stable.requests, stable.errors)
     return msgspec.structs.replace(current, guard=guard.observe(current.guard, seen_now))
 

@@ -142,7 +142,12 @@ def retry(rollout: Rollout, state: RolloutState, now: float) -> Outcome:
 def _restart(state: RolloutState, now: float, *, attempt: int) -> Outcome:
     """Go to the first step."""
     state = msgspec.structs.replace(
-        state, progress=Stepping(index=0, since=now), background="", attempt=attempt, progressed_at=now
+        state,
+        progress=Stepping(index=0, since=now),
+        background="",
+        attempt=attempt,
+        progressed_at=now,
+        conditions=(),
     ).changing(state.current, scale_down_at=None, exposed_at=None)
     return state, (_started(state),)
 
@@ -158,7 +163,9 @@ def _adopt(
     if known:
         exposed_at = known[0].exposed_at if hash_ == state.stable else None
         fresh = msgspec.structs.replace(fresh, replicas=known[0].replicas, exposed_at=exposed_at)
-    return msgspec.structs.replace(state, revisions=(*others, fresh), current=hash_, progressed_at=now)
+    return msgspec.structs.replace(
+        state, revisions=(*others, fresh), current=hash_, progressed_at=now, conditions=()
+    )
 
 
 def _leaving(state: RolloutState) -> tuple[Event, ...]:

@@ -1,0 +1,143 @@
+"""An engine that runs: the one place where all the adapters are put together."""
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from davy import plugins
+from davy.adapters.clock import Anchor, Clock
+from davy.adapters.embedded import EmbeddedPlatform
+from davy.adapters.prometheus import InProcessPrometheus, PrometheusProvider
+from davy.adapters.scrape import Scraper
+from davy.adapters.spool import FileSpool
+from davy.adapters.sqlite import SqliteStore
+from davy.adapters.targets import Target
+from davy.analysis.promql.evaluate import Engine as QueryEngine
+from davy.analysis.promql.series import SeriesStore
+from davy.analysis.provider import Provider
+from davy.control.catalog import Catalog
+from davy.control.engine import Engine, Setting
+from davy.control.runs import Runs
+from davy.control.turn import World
+from davy.errors import Undecided
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An engine whose loop turns, and what it needs."""
+
+    engine: Engine
+    platform: EmbeddedPlatform
+    scraper: Scraper
+    runs: Runs
+    store: SqliteStore
+    loop: threading.Thread
+
+    def close(self) -> None:
+        """Stop deciding. Envoy and the workloads go on, and are taken up again by the next start."""
+        self._stop_deciding()
+        self.platform.close()
+        self.store.close()
+
+    def shutdown(self) -> None:
+        """Stop everything."""
+        self._stop_deciding()
+        self.platform.shutdown()
+        self.store.close()
+
+    def _stop_deciding(self) -> None:
+        self.engine.stop()
+        self.loop.join()
+        self.scraper.stop()
+        self.runs.close()
+
+
+def start(home: Path, *, speed: float = 1.0, in_process: bool = False) -> Running:
+    """Start an engine on a state directory and let its loop turn.
+
+    Args:
+        home: where everything is kept; made if it is not there.
+        speed: of the clock. A state directory keeps its clock, so that a restart goes on in the same time.
+        in_process: never ask a Prometheus, even where a template's address answers.
+
+    Raises:
+        Conflict: another engine runs on this directory.
+        Undecided: the store, Envoy or the disk cannot be used.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        spool = FileSpool(home / "spool")
+    except OSError as error:
+        raise Undecided(
+            f"cannot keep state in {home}: {error.strerror}", hint="name another with --home"
+        ) from error
+    store = SqliteStore(home / "davy.db")
+    clock = _clock(store, speed)
+    platform = EmbeddedPlatform(
+        home / "platform", clock, environment=dict(os.environ), changed=lambda: engine.kick()
+    )
+    series = SeriesStore()
+    queries = QueryEngine(series)
+    catalog = Catalog.load(store)
+    providers: dict[str, Provider] = {"prometheus": _prometheus(queries, clock, in_process=in_process)}
+    scraper = Scraper(
+        series, clock, platform.stats, lambda: _targets(catalog, platform), looked=lambda: engine.kick()
+    )
+    runs = Runs(providers, catalog.templates, clock, lambda: engine.kick())
+    world = World(store, platform, scraper, runs, spool, queries)
+    engine = Engine(world, catalog, clock, Setting(pid=os.getpid(), speed=clock.speed))
+    platform.start()
+    scraper.start()
+    loop = threading.Thread(target=engine.run, name="davy-loop")
+    loop.start()
+    return Running(engine, platform, scraper, runs, store, loop)
+
+
+def end_all(home: Path) -> None:
+    """Stop whatever an engine of this state directory left running; none runs now."""
+    platform = EmbeddedPlatform(home / "platform", Clock.at_speed(1.0), environment=dict(os.environ))
+    platform.start().shutdown()
+
+
+def _clock(store: SqliteStore, speed: float) -> Clock:
+    """Take up the clock of a store where it was, at the speed that is wanted now."""
+    kept = store.load("meta").get("clock")
+    if kept:
+        anchor = msgspec.json.decode(kept, type=Anchor)
+        if anchor.speed == speed:
+            return Clock(anchor)
+        now = Clock(anchor).now()
+        anchor = Anchor(wall_s=Clock.pin(speed).wall_s, clock_s=now, speed=speed)
+    else:
+        anchor = Clock.pin(speed)
+    store.commit({("meta", "clock"): msgspec.json.encode(anchor)}, [])
+    return Clock(anchor)
+
+
+def _prometheus(queries: QueryEngine, clock: Clock, *, in_process: bool) -> Provider:
+    """Make the provider `prometheus`; it is found by name, as anyone's would be."""
+    if in_process:
+        return InProcessPrometheus(queries)
+    made: type[PrometheusProvider] = plugins.load("providers", "prometheus")
+    return made(queries, speed=clock.speed)
+
+
+def _targets(catalog: Catalog, platform: EmbeddedPlatform) -> Iterator[Target]:
+    """List the replicas whose metrics are read."""
+    for key, rollout in catalog.rollouts.items():
+        plan = rollout.spec.strategy.canary
+        for pod in platform.look(key).pods:
+            if pod.port and pod.phase != "Terminating":
+                yield Target(
+                    key=key,
+                    hash=pod.hash,
+                    pod=pod.name,
+                    port=pod.port,
+                    labels=rollout.spec.template.metadata.labels,
+                    service=plan.stable_service if plan else "",
+                    started_at=pod.started_at,
+                )
