@@ -125,7 +125,8 @@ def manifest(held: Held, seen: Seen) -> views.ManifestView:
     """Show a manifest with its status, as the Kubernetes API would return it."""
     state, how = held.state, status(held.manifest, held.state, seen)
     numbers = count(held.manifest, state, seen)
-    body = msgspec.to_builtins(held.manifest)
+    name = {"apiVersion": held.manifest.api_version, "kind": held.manifest.kind}
+    body = {**name, **msgspec.to_builtins(held.manifest)}
     plan = canary.strategy(held.manifest)
     weight = (seen.weights or {}).get(state.current, 0)
     body["status"] = {
