@@ -46,6 +46,10 @@ class App:
             case "/break" | "/mend":
                 self.broken = route == "/break"
                 return 200, "ok"
+            case "/pid":
+                return 200, str(os.getpid())
+            case "/nowhere":
+                return 404, "no"
             case "/crash":
                 os._exit(int(query or "1"))
         delay_s = float(query.removeprefix("ms=")) / 1000 if route == "/slow" else DELAY_S

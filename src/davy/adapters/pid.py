@@ -9,8 +9,10 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -112,13 +114,14 @@ class Bell:
         self._listen, self._ring = os.pipe()
         os.set_blocking(self._listen, False)
         os.set_blocking(self._ring, False)
+        self._closed = False
+        self._closing = threading.Lock()  # a closed descriptor may be somebody else's already
 
     def ring(self) -> None:
-        """Wake up whoever waits, or will wait next."""
-        try:
-            os.write(self._ring, b"!")
-        except BlockingIOError:
-            return  # a full pipe rings as well
+        """Wake up whoever waits, or will wait next; nobody does after `close`."""
+        with self._closing, suppress(BlockingIOError):  # a full pipe rings as well
+            if not self._closed:
+                os.write(self._ring, b"!")
 
     def wait(self, seconds: float | None, *processes: Process) -> None:
         """Wait until a process has ended, the bell was rung or the time is over."""
@@ -146,14 +149,14 @@ class Bell:
 
     def close(self) -> None:
         """Give the descriptors back."""
-        os.close(self._listen)
-        os.close(self._ring)
+        with self._closing:
+            self._closed = True
+            os.close(self._listen)
+            os.close(self._ring)
 
     def _drain(self) -> None:
-        try:
+        with suppress(BlockingIOError):
             os.read(self._listen, 4096)
-        except BlockingIOError:
-            return
 
 
 class _Stat(msgspec.Struct, frozen=True):

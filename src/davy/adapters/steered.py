@@ -241,7 +241,7 @@ class Steered:
 
     def _add(self, replica: Replica) -> None:
         with self._listing:
-            self._replicas = (*self._replicas, replica)
+            self._replicas = tuple(sorted((*self._replicas, replica), key=lambda each: each.record.name))
         replica.start()
 
     def _cluster(self, hash_: str) -> str:
