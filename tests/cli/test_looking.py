@@ -254,6 +254,12 @@ def test_the_record_can_be_followed(run: Any, engine: Scripted, shelf: Any, wait
         ("step_completed", {"revision": 2, "step": 0, "of": 4, "what": "setWeight: 5"},
          "revision 2 is done with step 1/4 (setWeight: 5)"),
         ("human_action", {"action": "set image", "images": {"app": "a:2"}}, 'set image images={"app": "a:2"}'),
+        ("analysis_started", {"run": "r-1", "metrics": [{"name": "a"}, {"name": "b"}, 7]}, "r-1 measures a, b"),
+        ("analysis_started", {"run": "r-1"}, "r-1 measures nothing"),
+        (
+            "analysis_finished", {"run": "r-1", "phase": "Failed", "sentence": "a is over 1", "metrics": []},
+            "r-1 is Failed: a is over 1",
+        ),
         ("object_applied", {}, ""),
         ("weight_set", {"unforeseen": [1]}, "unforeseen=[1]"),
         ("made_up", {"x": "y"}, "x=y"),

@@ -16,6 +16,9 @@ _SENTENCES: dict[str, str] = {
     "change_superseded": "a newer manifest takes the place of revision {revision}",
     "weight_set": "revision {revision} gets {weight} of {of}",
     "step_completed": "revision {revision} is done with step {step}/{of} ({what})",
+    "analysis_started": "{run} measures {names}",
+    "analysis_finished": "{run} is {phase}: {sentence}",
+    "analysis_repeated": "the analysis of step {step} is run again, attempt {attempt}",
     "engine_started": "davy {version} is up with {rollouts} rollouts",
     "ledger_gap": "{entries} entries that could not be written when they happened follow",
 }
@@ -64,6 +67,7 @@ def sentence(kind: str, detail: Mapping[str, object]) -> str:
             return action + (f" {_pairs(more)}" if more else "")
     words = {name: _words(name, value) for name, value in detail.items()}
     words["again"] = f", attempt {detail['attempt']}" if detail.get("attempt", 1) != 1 else ""
+    words["names"] = _names(detail.get("metrics"))
     try:
         return _SENTENCES[kind].format_map(words)
     except KeyError:
@@ -81,6 +85,13 @@ def _words(name: str, value: object) -> str:
             return ", ".join(str(item) for item in value)
         case _:
             return str(value)
+
+
+def _names(metrics: object) -> str:
+    """Name the metrics of an analysis."""
+    found = metrics if isinstance(metrics, list) else []
+    named = [str(metric["name"]) for metric in found if isinstance(metric, dict) and "name" in metric]
+    return ", ".join(named) or "nothing"
 
 
 def _pairs(detail: Mapping[str, object]) -> str:
