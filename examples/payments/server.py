@@ -1,18 +1,18 @@
 """Payments, as small as a service can be: it answers, it measures itself, it drains before it goes.
 
-The release is the directory it is started in: `release.json` there says how that version behaves.
+The release is the directory it is started in: `release.toml` there says how that version behaves.
 Standard library only, so that a replica is up in the blink of an eye.
 """
 
 import asyncio
 import bisect
-import json
 import os
 import signal
 import time
+import tomllib
 from pathlib import Path
 
-RELEASE = json.loads(Path("release.json").read_text())
+RELEASE = tomllib.loads(Path("release.toml").read_text())
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.4, 0.5, 1.0, 2.5, 5.0)
 ANSWER = "HTTP/1.1 {} {}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{}\r\n{}"
 
@@ -31,7 +31,7 @@ class Payments:
         await asyncio.sleep(RELEASE["latency_s"])
         every = RELEASE["fails_one_in"]
         number = sum(self.answered.values()) + 1
-        status = 500 if every and number % every == RELEASE.get("fails_at", 0) else 200
+        status = 500 if every and number % every == RELEASE["fails_at"] else 200
         self.answered[status] += 1
         took = time.perf_counter() - began
         self.seconds += took

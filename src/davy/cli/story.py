@@ -5,7 +5,6 @@ chapter that does not come true says so, and the demo fails: the demo is a test.
 """
 
 import difflib
-import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -261,10 +260,8 @@ def _apply(stage: Stage) -> views.ApplyView:
 
 def _sow(stage: Stage) -> None:
     """Let the seed decide which of twelve requests the bad version fails."""
-    file = stage.workspace / "releases" / "1.4.2" / "release.json"
-    release = json.loads(file.read_text())
-    release["fails_at"] = stage.seed % release["fails_one_in"]
-    file.write_text(json.dumps(release))
+    file = stage.workspace / "releases" / "1.4.2" / "release.toml"
+    file.write_text(file.read_text().replace("fails_at = 0", f"fails_at = {stage.seed % 12}"))
 
 
 def _set_image(stage: Stage, tag: str) -> None:
