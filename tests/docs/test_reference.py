@@ -22,6 +22,7 @@ from davy.cli.program import COMMANDS, program
 from davy.errors import DavyError
 from davy.ledger import entry
 from davy.model.finding import CODES
+from davy.model.honoured import HONOURED, IGNORED, REFUSED
 from davy.model.kinds import KINDS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -88,10 +89,20 @@ def test_a_command_has_the_options_that_its_section_names(name: str) -> None:
 
 
 def test_every_kind_that_is_read_is_in_the_table_of_kinds() -> None:
-    table = rows(page("kinds"))
+    table = rows(page("kinds").split("## Annotations")[0])
     assert list(table) == list(KINDS)
     for name, (versions, _) in KINDS.items():
         assert words(table[name][0]) == set(versions)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_is_told_as_the_engine_treats_it(kind: str) -> None:
+    told = next(part for part in page("kinds").split("\n### ") if part.startswith(f"{kind}\n"))
+    acted_on, _, tables = told.partition("\n\n| ")
+    assert words(acted_on) == HONOURED[kind]
+    assert {path: cells[0] for path, cells in rows(tables).items()} == REFUSED.get(kind, {}) | IGNORED.get(
+        kind, {}
+    )
 
 
 def test_every_code_of_a_finding_is_told_with_the_reason_that_it_gives() -> None:
