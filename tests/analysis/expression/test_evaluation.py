@@ -161,6 +161,8 @@ def test_now_is_an_argument_and_nothing_else() -> None:
         ("duration('-2562047h47m16.854775808s').Abs()", "2562047h47m16.854775807s"),
         ("duration('2562047h47m16s').Round(duration('1h'))", "2562047h47m16.854775807s"),
         ("duration('-1ms').Milliseconds()", -1),
+        ("duration('70m').Round(duration('1h'))", "1h0m0s"),
+        ("duration('-70m').Round(duration('1h'))", "-1h0m0s"),
         ("toJSON(timezone('UTC'))", "{}"),
         ("string(isZero)", "func"),
     ],

@@ -76,8 +76,8 @@ def test_an_expression_gives_what_expr_lang_gives(group: str) -> None:
         try:
             value = expression.compile(case["expression"]).evaluate(VARIABLES)
         except (expression.ExpressionError, expression.EvaluationError) as error:
-            outcome = {"error": error.message}
-            wanted = {"error": case.get("error", "none")}
+            outcome: object = {"error": error.message}
+            wanted: object = {"error": case.get("error", "none")}
         else:
             outcome = {"value": encoded(value)}
             wanted = {"value": expected(case["value"])} if "value" in case else {"error": case["error"]}

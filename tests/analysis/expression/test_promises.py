@@ -179,6 +179,11 @@ def test_a_text_that_is_quoted_reads_as_itself(text: str) -> None:
     assert expression.compile(source).evaluate({}) == text
 
 
+def test_what_cannot_be_seen_is_quoted_as_go_quotes_it() -> None:
+    assert quoted('a"\\\a\b\f\n\r\t\v') == r'"a\"\\\a\b\f\n\r\t\v"'
+    assert quoted("\x00\x7fé\u200b\U000e0001") == r'"\x00\x7fé\u200b\U000e0001"'
+
+
 @given(st.lists(st.floats(allow_nan=False) | st.integers(-(2**53), 2**53), max_size=8))
 def test_sorting_gives_the_same_elements_in_order(items: list[float]) -> None:
     value = expression.compile("sort(x)").evaluate({"x": items})

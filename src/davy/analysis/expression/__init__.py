@@ -7,7 +7,7 @@ Evaluation has no side effects, reads no clock, and is bounded in steps, depth a
 expr-lang 1.17.8 gives, but for these, which it refuses and expr-lang does not:
 
 - `and` and `or` with a right side that is no bool, `sort` of no array, `map` and its like over a map;
-- a built-in function without its call (`len > 0`), `let` over a name of the language;
+- a function without its call (`len > 0`, `let f = isNaN; f(1)`), `let` over a name of the language;
 - a date without a year, a zone's abbreviation other than UTC and GMT, the zone "Local";
 - more work than its steps pay for, where expr-lang has a budget of its own.
 

@@ -157,10 +157,7 @@ class Instant:
 
 def instant_of(local: datetime, nanosecond: int, zone: Zone) -> Instant:
     """Return the instant at which the zone's clocks show these fields and nanoseconds."""
-    try:
-        since_epoch = local.replace(microsecond=0, tzinfo=zone.rules) - _EPOCH
-    except OverflowError:
-        raise Fault("the time is outside the years 1 to 9999") from None
+    since_epoch = local.replace(microsecond=0, tzinfo=zone.rules) - _EPOCH
     return Instant((since_epoch.days * 86_400 + since_epoch.seconds) * SECOND + nanosecond, zone)
 
 

@@ -393,8 +393,6 @@ class _Parser:
                 break
             if len(arguments) > len(piped):
                 self._expect(",")
-                if self._is(")") and parameter.isupper():
-                    break
             arguments.append(self._predicate(name) if parameter in "pP" else self._expression(0))
         self._skip(",")
         self._expect(")")
