@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from davy.adapters.clock import Clock
-from davy.adapters.scrape import PROXY_FLOOR_S, WORKLOAD_FLOOR_S, Schedule, Scraper
+from davy.adapters.scrape import PROXY_FLOOR_S, THREADS, WORKLOAD_FLOOR_S, Schedule, Scraper
 from davy.adapters.targets import Target
 from davy.analysis.promql.evaluate import Engine
 from davy.analysis.promql.result import Vector
@@ -178,6 +178,18 @@ def test_one_that_hangs_holds_up_nobody(make: Callable[..., World], workload: in
     assert world.ask("up{pod='pay-0'}") == {"pay-0": 1.0}
     # The proxy shares no thread with any of them.
     assert world.requests() > 10
+
+
+def test_those_that_hang_are_kept_apart(make: Callable[..., World], workload: int, silence: int) -> None:
+    world = make(timeout_s=0.5)
+    for number in range(THREADS):
+        world.add(f"hangs-{number}", silence)
+    world.add("pay-0", workload)
+    world.scraper.start()
+    until(lambda: world.ask("count_over_time(http_requests_total[1h]) >= 20"))
+    # With all threads for everybody, each round would wait for those that hang, and all would be read as often.
+    hung = world.scraper.health().targets["shop/payments/hangs-0"]
+    assert 1 <= hung.errors <= 10
 
 
 def test_a_workload_that_is_not_there_is_down(make: Callable[..., World]) -> None:

@@ -125,6 +125,14 @@ def test_what_a_target_shows_has_the_labels_of_its_pod() -> None:
     } in [dict(series.labels) for series in store.select([])]
 
 
+def test_a_workload_cannot_say_what_only_the_scraper_and_the_proxy_say() -> None:
+    store, one = SeriesStore(), target()
+    page = 'up 1\nistio_requests_total{destination_version="aaa",response_code="200"} 1e9\nmine 1\n'
+    Observed(one, store).note(came(one, 1.0, page))
+    assert set(samples(store)) == {"mine", "up", "scrape_duration_seconds"}
+    assert [series.labels.get("exported_pod") for series in store.select([])] == [None] * 3
+
+
 def test_up_says_whether_there_is_data() -> None:
     store, one = SeriesStore(), target(started_at=0.5)
     observed = Observed(one, store)
