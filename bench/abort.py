@@ -16,10 +16,10 @@ from davy.analysis.promql.series import SeriesStore
 from davy.analysis.tally import Tally
 from davy.control.catalog import Catalog
 from davy.control.engine import Engine, Setting
-from davy.control.requests import Apply, Retry, SetImage
+from davy.control.requests import Apply, Get, Retry, SetImage
 from davy.control.runs import Runs
 from davy.control.turn import World
-from davy.control.views import ApplyView
+from davy.control.views import ApplyView, RolloutView
 from davy.errors import Undecided
 from davy.model.key import Key
 from davy.model.rollout import CanaryStep, RolloutPause
@@ -103,7 +103,7 @@ def _manifest() -> str:
 
 def _abort_often(here: Place, engine: Engine, told: Told) -> tuple[list[float], int, int]:
     """Return how long each abort took, and of the requests sent afterwards those that the canary answered."""
-    _turn(engine, lambda: len(weights(here)) == 1)
+    _turn(engine, lambda: _status(engine) == "Healthy")
     [stable] = weights(here)
     port = here.platform.look(KEY).port
     assert port is not None
@@ -113,7 +113,7 @@ def _abort_often(here: Place, engine: Engine, told: Told) -> tuple[list[float], 
     for number in range(ROUNDS):
         if number:
             engine.handle(Retry(*_name()), "bench")
-        _turn(engine, lambda: weights(here).get(stable) == 100 - SHARE)
+        _turn(engine, lambda: len(weights(here)) == 2)
         [canary] = set(weights(here)) - {stable}
         told.tell(here.clock.now(), {stable: 0, canary: 0})
         engine.turn()
@@ -127,6 +127,12 @@ def _abort_often(here: Place, engine: Engine, told: Told) -> tuple[list[float], 
         quiet.append((acknowledged, monotonic()))
     sent = [each for each in load.stop() if any(begin < each.sent_s < end for begin, end in quiet)]
     return times, sum(each.version == canary for each in sent), len(sent)
+
+
+def _status(engine: Engine) -> str:
+    view = engine.handle(Get(*_name()), "bench")
+    assert isinstance(view, RolloutView)
+    return view.status
 
 
 def weights(here: Place) -> dict[str, int]:
