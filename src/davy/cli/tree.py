@@ -139,7 +139,8 @@ def _run(run: RunView, symbols: Symbols) -> Node:
     row = _row("AnalysisRun", symbols.status(run.phase), run.age_s, about)
     lines = columns(rows)
     if run.phase in ENDED_BADLY and run.sentence:
-        lines.append((span("why: ", "strong"), span(run.sentence, "bad")))
+        look = "wait" if run.phase == "Inconclusive" else "bad"
+        lines.append((span("why: ", "strong"), span(run.sentence, look)))
     return Node(cell(symbols.kind("α") + run.name), row, tuple(Node(line) for line in lines))
 
 
