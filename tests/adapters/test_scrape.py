@@ -121,6 +121,20 @@ def test_counts_are_as_of_when_the_proxy_was_asked(make: Callable[..., World]) -
     assert before <= world.scraper.counters(PAYMENTS)[0] <= world.clock.now()
 
 
+def test_whoever_wants_news_is_told_after_each_look_even_if_they_fail() -> None:
+    told: list[int] = []
+
+    def looked() -> None:
+        told.append(len(told))
+        raise RuntimeError("no time")
+
+    scraper = Scraper(SeriesStore(), Clock.at_speed(SPEED), lambda _: "", lambda: [], looked=looked)
+    scraper.start()
+    until(lambda: len(told) >= 3)
+    scraper.stop()
+    assert "no time" in scraper.health().last_trouble
+
+
 def test_a_kick_brings_counts_that_are_fresh(make: Callable[..., World]) -> None:
     world = make(proxy_every_s=1e6)
     world.scraper.start()
