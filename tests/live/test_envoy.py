@@ -140,6 +140,7 @@ def test_envoy_comes_back_from_a_kill_with_the_same_split(envoy: Envoy, upstream
     first = envoy.process
     assert first is not None
     os.kill(first.pid, signal.SIGKILL)
+    until(lambda: not first.alive)
     envoy.split(Route(KEY, {"stable": 2}))  # waits for the new one
     assert envoy.process != first
     assert ask(port).headers["x-davy-version"] == "stable"

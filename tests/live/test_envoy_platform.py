@@ -273,6 +273,7 @@ def test_envoy_may_be_killed(bench: EmbeddedBench) -> None:
     process = bench.platform._envoy.process
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
+    until(lambda: not process.alive)
     bench.platform.steer(KEY, bench.desired({"a": 0, "b": 100}))
     assert request("GET", f"http://127.0.0.1:{bench.port}/").headers["x-davy-version"] == "b"
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.analysis.promql.cases import Group, groups
 from tests.live.prometheus import Exposed, Prometheus, Refused, running
 
 from davy.analysis.promql.evaluate import Engine
 from davy.analysis.promql.matching import QueryError
 from davy.analysis.promql.result import Matrix, Result, Scalar, String, Vector
-from davy.analysis.promql.series import SeriesStore
+from davy.analysis.promql.series import Labels, SeriesStore
 
 pytestmark = pytest.mark.live
 
@@ -220,3 +221,50 @@ def test_a_range_gives_what_prometheus_gives(prometheus: Prometheus, engine: Eng
 
 def test_there_are_enough_queries_to_mean_something() -> None:
     assert len(set(QUERIES)) == len(QUERIES) >= 150
+
+
+@pytest.fixture(scope="module")
+def case_days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus, tuple[Group, ...]]]:
+    """A Prometheus with every group of cases on a day of its own, so that they do not see each other."""
+    wanted = tuple(group for group in groups() if not group.only)
+    loaded = [
+        Exposed(labels, at_ms + day_s(index) * 1000, value)
+        for index, group in enumerate(wanted)
+        for labels, at_ms, value in group.samples()
+    ]
+    with running(tmp_path_factory.mktemp("cases"), loaded) as server:
+        yield server, wanted
+
+
+def day_s(index: int) -> int:
+    return START_S + index * 86_400
+
+
+def test_prometheus_gives_the_answers_that_the_cases_write_down(
+    case_days: tuple[Prometheus, tuple[Group, ...]],
+) -> None:
+    server, wanted = case_days
+    wrong = []
+    for index, group in enumerate(wanted):
+        for query, at, expected in group.cases:
+            other = asked(lambda q, t: theirs(server.instant(q, t)), query, day_s(index) + at)
+            if " @ " not in query and not agrees(expected, other):
+                wrong.append((group.name, query, expected, other))
+    assert not wrong
+
+
+def agrees(expected: Any, other: tuple[str, Any]) -> bool:
+    match other:
+        case "refused", _:
+            return isinstance(expected, Mapping) and "error" in expected
+        case "scalar", value:
+            return isinstance(expected, int | float) and close(float(expected), value)
+        case "string", text:
+            return bool(expected == {"string": text})
+        case _, elements:
+            found = {repr(Labels(labels)): value for labels, value in elements}
+            return (
+                isinstance(expected, Mapping)
+                and set(expected) == set(found)
+                and all(close(float(expected[key]), found[key]) for key in found)
+            )

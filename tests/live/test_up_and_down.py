@@ -11,7 +11,7 @@ from urllib.request import urlopen
 import pytest
 
 from davy.control import requests, views
-from davy.serve.client import Client
+from davy.serve.client import Client, NoEngine
 from davy.testing.patience import until
 
 pytestmark = pytest.mark.live
@@ -37,8 +37,16 @@ class Shell:
         with (self.home / "said").open("ab") as said:
             command = [sys.executable, "-m", "davy", "up", "--speed", "10"]
             engine = subprocess.Popen(command, stderr=said, env=self.environment)
-        until(lambda: self.davy("get", "rollouts").returncode == 0, seconds=60, why=self.said)
+        until(self.answers, seconds=60, why=self.said)
         return engine
+
+    def answers(self) -> bool:
+        """Say whether an engine answers."""
+        try:
+            Client(self.home / "davy.sock").ask(requests.Health())
+        except NoEngine:
+            return False
+        return True
 
     def said(self) -> str:
         return (self.home / "said").read_text()
