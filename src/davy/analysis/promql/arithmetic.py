@@ -69,10 +69,15 @@ def total(values: Sequence[float]) -> float:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Average; where the sum overflows, as a running mean that does not (as Prometheus 3 does)."""
+    """Average; where the sum overflows, as a running mean that does not (as Prometheus 3 does).
+
+    It never lies outside of what it averages, as dividing a rounded sum could: a threshold may be that close.
+    """
     summed = total(values)
-    if not math.isinf(summed):
-        return summed / len(values)
+    if math.isfinite(summed):
+        return min(max(summed / len(values), min(values)), max(values))
+    if summed != summed:
+        return summed
     running = 0.0
     for count, value in enumerate(values, 1):
         running = running * ((count - 1) / count) + value / count

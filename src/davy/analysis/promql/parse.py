@@ -32,7 +32,7 @@ from davy.analysis.promql.syntax import (
     Text,
     Window,
 )
-from davy.analysis.promql.tokens import NESTING_LIMIT, Token, TokenKind, tokenize, within_braces
+from davy.analysis.promql.tokens import NESTING_LIMIT, Token, TokenKind, tokenize
 
 UNSUPPORTED_FUNCTIONS: Final = {
     "info": "info() joins labels by conventions of its own and is not supported",
@@ -50,7 +50,8 @@ UNSUPPORTED_FUNCTIONS: Final = {
 UNSUPPORTED_AGGREGATIONS: Final = {
     "limit_ratio": "limit_ratio samples by a hash of its own and is not supported"
 }
-_NOT_UNDERSTOOD: Final = "invalid promql query"
+_FILLS: Final = frozenset({"fill", "fill_left", "fill_right"})
+_MESSAGE_LIMIT: Final = 500
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -68,45 +69,45 @@ def parse(query: str) -> Expression:
     try:
         tree = grammar.parse(query)
     except ValueError as error:
-        message = str(error) or _NOT_UNDERSTOOD
+        message = str(error)[:_MESSAGE_LIMIT]
         raise QueryError(message, position=_position(message, tokens)) from error
-    try:
-        return _expression(tree, 0)
-    except OverflowError as error:
-        raise QueryError("a duration or an instant is out of bounds") from error
+    return _expression(tree, 0)
 
 
 def _refuse_by_tokens(tokens: Sequence[Token]) -> None:
     for index, token in enumerate(tokens):
-        before = tokens[index - 1] if index else None
-        reason = ""
-        if token.text in (">/", "</"):
-            reason = "trimming native histograms is not supported"
-        elif before is None or within_braces(tokens, index):
-            continue
-        elif token.text in ("anchored", "smoothed") and before.text == "]":
-            reason = f"the modifier {token.text!r} is not supported"
-        elif before.text == "@" and token.text == "-":
-            reason = "an instant before 1970 is not supported"
-        elif _calculates_duration(tokens, index):
-            reason = "duration expressions are not supported"
-        elif before.text == "holt_winters" and token.text == "(":
-            reason = "unknown function with name 'holt_winters': it is double_exponential_smoothing by now"
-            token = before
+        reason = "" if token.within == "{" else _refusal(tokens, index)
         if reason:
             raise QueryError(reason, position=token.start)
 
 
-def _calculates_duration(tokens: Sequence[Token], index: int) -> bool:
-    """Tell whether anything but a plain duration stands where one belongs: in brackets or after offset."""
-    token, before = tokens[index], tokens[index - 1]
-    if before.text.lower() == "offset":
-        follows = tokens[index + 1].text if index + 1 < len(tokens) else ""
-        return token.text == "(" or (token.kind is TokenKind.WORD and follows == "(")
-    if before.text == "[":
-        return token.text in ("-", "+", "(") or token.kind is TokenKind.WORD
-    opening = next((t for t in reversed(tokens[:index]) if t.depth == token.depth - 1), None)
-    return token.kind is TokenKind.OPERATOR and opening is not None and opening.text == "["
+def _refusal(tokens: Sequence[Token], index: int) -> str:
+    """Say why a token cannot stand where it does, if the parser would not name it, or not survive it."""
+    text = tokens[index].text
+    before = tokens[index - 1].text if index else ""
+    follows = tokens[index + 1].text if index + 1 < len(tokens) else ""
+    if text in (">/", "</"):
+        return "trimming native histograms is not supported"
+    if text in ("anchored", "smoothed") and before == "]":
+        return f"the modifier {text!r} is not supported"
+    if text == "-" and before == "@":
+        return "an instant before 1970 is not supported"
+    if text in _FILLS and follows == "(":
+        return f"the modifier {text!r} is not supported"
+    if text == "holt_winters" and follows == "(":
+        return "unknown function with name 'holt_winters': it is double_exponential_smoothing by now"
+    if _calculates(tokens, index, follows):
+        return "duration expressions are not supported"
+    return ""
+
+
+def _calculates(tokens: Sequence[Token], index: int, follows: str) -> bool:
+    """Tell whether something other than a plain duration stands in brackets or after `offset`."""
+    token = tokens[index]
+    calls = token.text == "(" or (token.kind is TokenKind.WORD and follows == "(")
+    if index and tokens[index - 1].text.lower() == "offset":
+        return calls
+    return token.within == "[" and (calls or token.kind is TokenKind.OPERATOR)
 
 
 def _position(message: str, tokens: Sequence[Token]) -> int | None:
@@ -179,15 +180,12 @@ def _matcher(node: Any) -> Matcher:
 
 
 def _window(node: Any, depth: int) -> Expression:
-    return Window(_selector(node.vector_selector, depth), _milliseconds(node.range))
+    return Window(_selector(node.vector_selector, depth), _duration(node, "range") or 0)
 
 
 def _subquery(node: Any, depth: int) -> Expression:
-    step = None if node.step is None else _milliseconds(node.step)
-    if step == 0:
-        raise QueryError("the step of a subquery must be at least one millisecond")
     inner = _expression(node.expr, depth)
-    return Subquery(inner, _milliseconds(node.range), step, _offset(node), _at(node))
+    return Subquery(inner, _duration(node, "range") or 0, _duration(node, "step"), _offset(node), _at(node))
 
 
 def _call(node: Any, depth: int) -> Expression:
@@ -239,14 +237,11 @@ _CARDINALITIES: Final = (
 
 def _matching(modifier: Any) -> Matching:
     labels = modifier.matching
-    fill = modifier.fill_values
     return Matching(
         cardinality=next(ours for theirs, ours in _CARDINALITIES if theirs == modifier.card),
         on=labels is not None and labels.type == grammar.LabelModifierType.Include,
         labels=() if labels is None else tuple(labels.labels),
         include=tuple(modifier.group_labels or ()),
-        fill_left=fill.lhs,
-        fill_right=fill.rhs,
     )
 
 
@@ -270,22 +265,29 @@ def gives_scalar(expression: Expression) -> bool:
 
 
 def _offset(node: Any) -> int:
-    return 0 if node.offset is None else _milliseconds(node.offset)
+    return _duration(node, "offset") or 0
 
 
 def _at(node: Any) -> At:
+    at = node.at
+    if at is None:
+        return None
+    if at.type == grammar.AtModifierType.Start:
+        return Edge.START
+    if at.type == grammar.AtModifierType.End:
+        return Edge.END
+    pinned: datetime = _bounded(at, "at")
+    return (pinned - _EPOCH) // _MILLISECOND
+
+
+def _duration(node: Any, field: str) -> int | None:
+    duration: timedelta | None = _bounded(node, field)
+    return None if duration is None else duration // _MILLISECOND
+
+
+def _bounded(node: Any, field: str) -> Any:
+    """Read a duration or an instant: the parser takes larger ones than Python has."""
     try:
-        at = node.at
-        if at is None:
-            return None
-        if at.type == grammar.AtModifierType.Start:
-            return Edge.START
-        if at.type == grammar.AtModifierType.End:
-            return Edge.END
-        return _milliseconds(at.at - _EPOCH)
-    except ValueError as error:
-        raise QueryError("timestamp out of bounds for @ modifier") from error
-
-
-def _milliseconds(duration: timedelta) -> int:
-    return duration // _MILLISECOND
+        return getattr(node, field)
+    except (OverflowError, ValueError) as error:
+        raise QueryError("a duration or an instant is out of bounds") from error

@@ -160,8 +160,6 @@ class Matching:
     on: bool = False
     labels: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
-    fill_left: float | None = None
-    fill_right: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

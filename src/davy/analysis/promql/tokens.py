@@ -6,20 +6,20 @@ parser is asked.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from enum import Enum
 from typing import Final, NamedTuple
 
 from davy.analysis.promql.matching import QueryError
 
-QUERY_LIMIT: Final = 65_536
+QUERY_LIMIT: Final = 32_768
 """Characters of a query."""
 
 NESTING_LIMIT: Final = 64
 """Brackets within brackets, and expressions within expressions."""
 
-OPERATOR_LIMIT: Final = 1_000
-"""Operators of a query: a chain of them is a tree as deep as it is long."""
+OPERATOR_LIMIT: Final = 250
+"""Operators between expressions: a chain of them is a tree as deep as it is long, and slow to take apart."""
 
 
 class TokenKind(Enum):
@@ -34,13 +34,17 @@ class TokenKind(Enum):
 
 
 class Token(NamedTuple):
-    """A piece of a query's text, from `start` up to but not including `end`, within `depth` open brackets."""
+    """A piece of a query's text, from `start` up to but not including `end`.
+
+    It stands within `depth` open brackets, `within` being the innermost, or nothing.
+    """
 
     kind: TokenKind
     text: str
     start: int
     end: int
     depth: int
+    within: str
 
 
 _PATTERN: Final = re.compile(
@@ -69,7 +73,7 @@ def tokenize(query: str) -> tuple[Token, ...]:
     if len(query) > QUERY_LIMIT:
         raise QueryError(f"the query has {len(query)} characters, and {QUERY_LIMIT} are the limit")
     tokens = tuple(_paired(query))
-    operators = sum(1 for token in tokens if token.kind is TokenKind.OPERATOR)
+    operators = sum(1 for token in tokens if token.kind is TokenKind.OPERATOR and token.within != "{")
     if operators > OPERATOR_LIMIT:
         raise QueryError(f"the query has {operators} operators, and {OPERATOR_LIMIT} are the limit")
     return tokens
@@ -81,7 +85,8 @@ def _paired(query: str) -> Iterator[Token]:
         closes = kind is TokenKind.BRACKET and text in _CLOSING
         if closes and (not open_brackets or open_brackets.pop().text != _CLOSING[text]):
             raise QueryError(f"unexpected closing bracket {text!r}", position=start)
-        token = Token(kind, text, start, start + len(text), len(open_brackets))
+        within = open_brackets[-1].text if open_brackets else ""
+        token = Token(kind, text, start, start + len(text), len(open_brackets), within)
         if kind is TokenKind.BRACKET and not closes:
             open_brackets.append(token)
             if len(open_brackets) > NESTING_LIMIT:
@@ -103,11 +108,3 @@ def _pieces(query: str) -> Iterator[tuple[TokenKind, str, int]]:
         if match.lastgroup != "blank":
             yield TokenKind(match.lastgroup), match.group(), position
         position = match.end()
-
-
-def within_braces(tokens: Sequence[Token], index: int) -> bool:
-    """Tell whether a token stands inside the braces of a selector, where words are labels."""
-    for token in reversed(tokens[:index]):
-        if token.kind is TokenKind.BRACKET and token.depth < tokens[index].depth:
-            return token.text == "{"
-    return False
