@@ -180,12 +180,14 @@ class Lab:
         self.traffic = FakeTraffic(self.clock)
         self.spool = FakeSpool()
         self.provider = FakeProvider()
+        self.watch_first_s = 0.0
         self.engine = self.start()
 
     def start(self) -> Engine:
         """Start an engine on what the store holds."""
         catalog = Catalog.load(self.store)
-        runs = Runs({"prometheus": self.provider}, catalog.templates, self.clock, lambda: None)
+        providers = {"prometheus": self.provider}
+        runs = Runs(providers, catalog.templates, self.clock, lambda: None, watch_first_s=self.watch_first_s)
         queries = QueryEngine(SeriesStore())
         world = World(self.store, self.platform, self.traffic, runs, self.spool, queries)
         self.engine = Engine(world, catalog, self.clock, Setting(pid=1, speed=1.0))

@@ -254,3 +254,14 @@ def test_lists_manifests_queries_and_the_record(lab: Any) -> None:
     assert lab.ask(requests.Query("1 + 1")).samples[0].value == "2"
     record = lab.ask(requests.Record("default", "payments", limit=2)).entries
     assert [entry.kind for entry in record] == ["object_applied", "update_started"]
+
+
+def test_an_engine_that_has_just_started_watches_before_it_asks(lab: Any) -> None:
+    live(lab)
+    release(lab)
+    lab.until(lambda view: view.step == 2)
+    lab.watch_first_s = 60.0
+    lab.start()
+    started = lab.clock.time
+    lab.until(lambda view: any(run.metrics[0].successful for run in view.revisions[0].runs), seconds=1)
+    assert lab.clock.time >= started + 60

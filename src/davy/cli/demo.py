@@ -39,14 +39,8 @@ def command(speed: float, *, keep: bool, seed: int, form: str) -> None:
     from davy.cli.running import start
     from davy.cli.story import Stage, tell
 
-    workspace = Path.cwd() / f"davy-demo-{secrets.token_hex(3)}"
+    workspace = _workspace()
     home = workspace / "state"
-    try:
-        home.mkdir(parents=True)
-    except OSError as error:
-        raise UsageError(
-            f"cannot make {workspace}: {error.strerror}", hint="change to a directory of yours"
-        ) from error
     teller = Teller(quiet=form == "json")
     teller.say(
         f'Davy {__version__} demo: two releases of "payments", a real Envoy, real processes, real traffic'
@@ -130,6 +124,23 @@ def _farewell(workspace: Path, seconds: float, *, keep: bool) -> str:
             "  davy get rollout payments -w           and watch it take itself back",
         ]
     return "\n".join(lines)
+
+
+def _workspace() -> Path:
+    """Make a directory of the demo's own where the person is.
+
+    Raises:
+        UsageError: nothing can be made there.
+    """
+    name = f"davy-demo-{secrets.token_hex(3)}"
+    try:
+        workspace = Path.cwd() / name
+        (workspace / "state").mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot make {name} here: {error.strerror}", hint="change to a directory of yours"
+        ) from error
+    return workspace
 
 
 def _remove(workspace: Path) -> None:

@@ -26,6 +26,10 @@ from davy.control.turn import World
 from davy.errors import Undecided
 
 
+WATCH_FIRST_S = 60.0
+"""Seconds of the clock for which an engine watches before it asks anything: the window of most queries."""
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """An engine whose loop turns, and what it needs."""
@@ -87,7 +91,7 @@ def start(home: Path, *, speed: float = 1.0, in_process: bool = False) -> Runnin
     scraper = Scraper(
         series, clock, platform.stats, lambda: _targets(catalog, platform), looked=lambda: engine.kick()
     )
-    runs = Runs(providers, catalog.templates, clock, lambda: engine.kick())
+    runs = Runs(providers, catalog.templates, clock, lambda: engine.kick(), watch_first_s=WATCH_FIRST_S)
     world = World(store, platform, scraper, runs, spool, queries)
     engine = Engine(world, catalog, clock, Setting(pid=os.getpid(), speed=clock.speed))
     platform.start()

@@ -58,7 +58,17 @@ class Question:
 
 
 class Runs:
-    """Starts, measures and ends analysis runs; whoever calls stores what changed and then lets it be kept."""
+    """Starts, measures and ends analysis runs; whoever calls stores what changed and then lets it be kept.
+
+    Args:
+        providers: whom to ask, by name.
+        templates: the analysis templates that a namespace may use.
+        clock: tells the time.
+        answered: called when an answer has come.
+        watch_first_s: seconds of the clock before anything is asked. Samples that are scraped in process are
+            lost with the process; a query over the last minute needs a minute to mean something again, and
+            must not be taken for a service without traffic.
+    """
 
     def __init__(
         self,
@@ -66,7 +76,10 @@ class Runs:
         templates: Callable[[str], Templates],
         clock: Clock,
         answered: Callable[[], None],
+        *,
+        watch_first_s: float = 0.0,
     ) -> None:
+        self._not_before = clock.now() + watch_first_s
         self._providers, self._templates, self._clock, self._answered = providers, templates, clock, answered
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="measure")
         self._runs: dict[Key, RunRecord] = {}
@@ -124,6 +137,8 @@ class Runs:
 
     def ask_due(self, now: float) -> float | None:
         """Ask what is due and return when the next question is, None for never."""
+        if now < self._not_before:
+            return self._not_before
         wakes = []
         for run in self._runs.values():
             if run.state.completed:
