@@ -1,0 +1,161 @@
+"""Try conditions out before they count: on good and bad results, and on none.
+
+A condition is a small program, and whether it can say no is best found out by running it. The results that
+are tried are those that the provider could give: Prometheus and its kin give numbers and lists of numbers, so
+that some telling ones are as good as all of them. What JSON an HTTP endpoint gives is anybody's guess; there
+only what holds for every result is concluded.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+from davy.analysis.condition import assess, read
+from davy.analysis.expression import Expression, ExpressionError
+from davy.analysis.expression.syntax import Constant, walk
+from davy.analysis.phase import Phase
+from davy.analysis.promql.matching import QueryError
+from davy.analysis.promql.parse import parse
+from davy.analysis.promql.syntax import Binary, Call, Negation, Number
+from davy.analysis.promql.syntax import Expression as Query
+from davy.model.analysis import Metric, MetricProvider
+
+Vector = tuple[float, ...]
+
+_ANY = (-1e9, -1.0, 0.0, 0.5, 1.0, 2.0, 100.0, 1e9, math.inf, -math.inf, math.nan)
+_MOST_CONSTANTS = 12
+_MOST_ELEMENTS = 300
+_SCALAR_FUNCTIONS = frozenset({"scalar", "time", "pi"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the conditions make of one result; `words` name the result for people."""
+
+    words: str
+    phase: Phase
+    message: str
+
+
+def decides_itself(provider: MetricProvider) -> bool:
+    """Say whether a provider gives verdicts instead of results, so that conditions are not looked at."""
+    return bool(provider.job or provider.kayenta or provider.plugin)
+
+
+def gives_numbers(provider: MetricProvider) -> bool:
+    """Say whether all that a provider can answer is a number, a list of numbers, or nothing."""
+    return bool(
+        provider.prometheus or provider.datadog or provider.wavefront or provider.graphite or provider.influxdb
+    )
+
+
+def on_data(metric: Metric) -> Iterator[Outcome]:
+    """Try the conditions of a metric on numbers of all sorts, those around its own thresholds among them."""
+    around = tuple(_around(metric))
+    numbers = tuple(dict.fromkeys((*_ANY, *around)))
+    answer = answers(metric)
+    if answer != "vector":
+        yield from (_try(metric, number, f"{number:g}") for number in numbers)
+    if answer != "scalar":
+        yield from (_try(metric, vector, _words(vector)) for vector in _vectors(numbers, around))
+
+
+def on_nothing(metric: Metric) -> Iterator[Outcome]:
+    """Try the conditions of a metric on every way in which its provider can have no data."""
+    yield _try(metric, None, "nil")
+    yield _try(metric, (), "an empty result")
+    if not gives_numbers(metric.provider):
+        yield _try(metric, {}, "an empty object")
+        yield _try(metric, "", "an empty text")
+        return
+    if answers(metric) != "vector":
+        yield _try(metric, math.nan, "NaN")
+    if answers(metric) != "scalar":
+        yield _try(metric, (math.nan,), "[NaN]")
+        yield _try(metric, (math.nan, math.nan), "[NaN NaN]")
+
+
+def answers(metric: Metric) -> str:
+    """Say what a query answers: `scalar`, `vector`, or nothing where that is not certain."""
+    prometheus = metric.provider.prometheus
+    if not prometheus:
+        return ""
+    try:
+        scalar = _is_scalar(parse(prometheus.query))
+    except QueryError:
+        return ""
+    return "vector" if prometheus.range_query or not scalar else "scalar"
+
+
+def looks_at_result(condition: str) -> bool:
+    """Say whether a condition depends on what was measured; one that cannot be read does not."""
+    expression = _expression(condition)
+    if expression is None:
+        return False
+    return "result" in expression.names() or any(
+        call.name in ("isNil", "default") for call in expression.calls()
+    )
+
+
+def constants(condition: str) -> list[float]:
+    """Collect the numbers in a condition, in the order in which they stand there."""
+    expression = _expression(condition)
+    if expression is None:
+        return []
+    nodes = sorted((node.position, node) for node, _ in walk(expression.tree) if isinstance(node, Constant))
+    return [
+        float(node.value)
+        for _, node in nodes
+        if isinstance(node.value, (int, float)) and node.value is not True
+    ]
+
+
+@lru_cache(maxsize=256)
+def _expression(condition: str) -> Expression | None:
+    try:
+        return read(condition)
+    except ExpressionError:
+        return None
+
+
+def _try(metric: Metric, result: object, words: str) -> Outcome:
+    assessment = assess(result, metric.success_condition, metric.failure_condition, now=0.0)
+    return Outcome(words, assessment.phase, assessment.message)
+
+
+def _around(metric: Metric) -> Iterator[float]:
+    """Give the numbers in the conditions, and others that lie just beside them."""
+    found = constants(metric.success_condition) + constants(metric.failure_condition)
+    for number in dict.fromkeys(found[:_MOST_CONSTANTS]):
+        beside = max(abs(number) * 1e-6, 1e-9)
+        yield from (number, -number, number - beside, number + beside, number - 1.0, number + 1.0, number * 2.0)
+
+
+def _vectors(numbers: tuple[float, ...], around: tuple[float, ...]) -> Iterator[Vector]:
+    """Give lists of one and of two numbers, and longer ones where a condition may ask for a length."""
+    yield from ((number,) for number in numbers)
+    yield ()
+    yield from product(_ANY, repeat=2)
+    yield from product(numbers, (0.0, math.inf))
+    lengths = {3, *(int(number) + more for number in around for more in (0, 1) if 2 < number < _MOST_ELEMENTS)}
+    yield from ((number,) * length for length in sorted(lengths) for number in (-1.0, 0.5, 1e9))
+
+
+def _words(vector: Vector) -> str:
+    return "[" + " ".join(f"{number:g}" for number in vector) + "]"
+
+
+def _is_scalar(query: Query) -> bool:
+    match query:
+        case Number():
+            return True
+        case Negation():
+            return _is_scalar(query.operand)
+        case Binary():
+            return _is_scalar(query.left) and _is_scalar(query.right)
+        case Call():
+            return query.function in _SCALAR_FUNCTIONS
+        case _:
+            return False

@@ -1,0 +1,57 @@
+"""What Davy holds against an analysis, each sort under a code of its own. The documentation is held to it."""
+
+from typing import NamedTuple
+
+from davy.model.document import Document
+from davy.model.finding import Finding, Severity
+from davy.model.source import Span
+
+
+class Rule(NamedTuple):
+    """What is wrong in a few words, how bad it is, and why it matters."""
+
+    title: str
+    severity: Severity
+    why: str
+
+
+RULES: dict[str, Rule] = {
+    "PD050": Rule(
+        "this analysis can never fail",
+        "error",
+        "a gate that cannot say no lets every version through, and looks green while it does",
+    ),
+    "PD051": Rule(
+        "no data passes this analysis",
+        "error",
+        "a canary that nobody has met, or whose metrics are broken, would be promoted for lack of evidence",
+    ),
+    "PD052": Rule(
+        "this condition does not do what it says",
+        "error",
+        "Argo Rollouts finds out while the canary has traffic: errors abort it, or it passes on something else",
+    ),
+    "PD053": Rule(
+        "this query does not look at the canary",
+        "warning",
+        "stable answers most requests and hides the canary in the sum, the more the smaller its share is",
+    ),
+}
+
+
+def finding(code: str, document: Document, span: Span, label: str, fix: str) -> Finding:
+    """Make a finding about a piece of a document's text; only its first line is shown and underlined."""
+    rule = RULES[code]
+    place = document.source.place(span.start)
+    shown = document.source.line(place.line)
+    return Finding(
+        code=code,
+        severity=rule.severity,
+        title=rule.title,
+        place=place,
+        label=label,
+        why=rule.why,
+        fix=fix,
+        source_line=shown,
+        length=max(1, min(span.end - span.start, len(shown) - place.column + 1)),
+    )
