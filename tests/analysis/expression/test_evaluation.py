@@ -1,5 +1,7 @@
 """Evaluation beyond the cases: the bounds, the time, the values that come in and go out."""
 
+import contextlib
+import itertools
 import math
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
@@ -7,9 +9,10 @@ from types import MappingProxyType
 import pytest
 
 from davy.analysis import expression
-from davy.analysis.expression import EvaluationError, Fault, Function, Signature
+from davy.analysis.expression import EvaluationError, ExpressionError, Fault, Function, Signature
+from davy.analysis.expression.builtins import BUILTINS, METHODS
 from davy.analysis.expression.kinds import INT, UNKNOWN
-from davy.analysis.expression.moments import Instant
+from davy.analysis.expression.moments import Duration, Instant
 
 
 def evaluate(source: str, now: float | None = None, steps: int = 100_000, **variables: object) -> object:
@@ -289,3 +292,52 @@ def test_the_environment_is_a_map_of_all_variables() -> None:
     assert evaluate("$env?.z == nil", x=1) is True
     assert failure("$env.z", x=1).message == "unknown name z"
     assert evaluate("$env[k]", k="x", x=1) == 1
+
+
+# Every function on every kind of value
+
+KINDS = (None, True, 1, 0.5, "a", b"a", [1, "a"], {"a": 1}, Duration(1), Instant(0))
+# How many arguments each function takes, by hand from https://expr-lang.org/docs/language-definition.
+ARITIES = """
+1 1 len first last reverse uniq flatten keys values toPairs fromPairs abs ceil floor round int float type
+1 1 string upper lower fromJSON toJSON toBase64 fromBase64 bitnot duration timezone
+2 2 get take repeat indexOf lastIndexOf hasPrefix hasSuffix
+2 2 bitand bitor bitxor bitnand bitshl bitshr bitushr
+1 2 sort trim trimPrefix trimSuffix join
+2 3 split splitAfter
+3 4 replace
+1 9 min max mean median concat
+1 3 date
+0 1 now
+"""
+ROWS = [line.split() for line in ARITIES.strip().splitlines()]
+CALLS = [(name, int(least), int(most)) for least, most, *names in ROWS for name in names]
+
+
+def test_no_function_is_forgotten() -> None:
+    assert {name for name, _, _ in CALLS} == BUILTINS.keys()
+
+
+@pytest.mark.parametrize(("name", "least", "most"), CALLS)
+def test_a_function_takes_its_arguments_or_says_that_it_cannot(name: str, least: int, most: int) -> None:
+    for count in range(5):
+        source = f"{name}({', '.join('x.' + 'abcd'[place] for place in range(count))})"
+        if least <= count <= most:
+            try_all(source, count)
+        else:
+            with pytest.raises(ExpressionError, match="takes"):
+                expression.compile(source)
+
+
+@pytest.mark.parametrize("name", sorted({key.name for key in METHODS}))
+def test_a_method_takes_its_arguments_or_says_that_it_cannot(name: str) -> None:
+    for count in range(4):
+        try_all(f"x.a.{name}({', '.join('x.' + 'bcd'[place] for place in range(count))})", count + 1)
+
+
+def try_all(source: str, count: int) -> None:
+    """Evaluate on many combinations of values; whatever is raised besides an EvaluationError fails the test."""
+    read = expression.compile(source)
+    for values in itertools.islice(itertools.product(KINDS, repeat=count), 0, None, 1 if count < 3 else 41):
+        with contextlib.suppress(EvaluationError):
+            read.evaluate({"x": dict(zip("abcd", values, strict=False))}, now=0)
