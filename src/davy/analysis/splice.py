@@ -14,7 +14,9 @@ _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "n": "\n", "t": "\t", " ": " "}
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """For every character of a value, where it begins and ends in the raw text; blanks begin where they may."""
+    """For every character of a value, where it begins and ends in the raw text.
+
+    Blanks have no length: they begin and end where the character before them ends."""
 
     value: str
     starts: tuple[int, ...]
@@ -26,8 +28,7 @@ class Alignment:
 
     def cut_end(self, start: int, end: int) -> tuple[int, int]:
         """Say which raw piece goes when a piece of the value goes together with the blanks before it."""
-        last = len(self.value[:start].rstrip())
-        return (self.ends[last - 1] if last else self.starts[start]), self.ends[end - 1]
+        return (self.ends[start - 1] if start else self.starts[start]), self.ends[end - 1]
 
     def cut_start(self, start: int, end: int) -> tuple[int, int]:
         """Say which raw piece goes when a piece of the value goes together with the blanks after it."""
