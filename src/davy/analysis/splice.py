@@ -16,7 +16,8 @@ _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "n": "\n", "t": "\t", " ": " "}
 class Alignment:
     """For every character of a value, where it begins and ends in the raw text.
 
-    Blanks have no length: they begin and end where the character before them ends."""
+    Blanks have no length: they begin and end where the character before them ends.
+    """
 
     value: str
     starts: tuple[int, ...]
