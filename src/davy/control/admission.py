@@ -53,14 +53,14 @@ def admit(texts: Iterable[tuple[str, str | bytes]], directory: str, known: Catal
     """
     loaded = load_all(texts)
     findings = list(loaded.findings)
-    documents = [document for document in loaded.documents if isinstance(document.value, HELD)]
+    documents = loaded.documents
     for document in documents:
         findings += validate.validate(document)
         findings += honour.unhonoured(document)
         findings += teeth.inspect(document)
         findings += _uncarried(document)
     findings += check_references(documents, known.objects)
-    objects = tuple(_located(document, directory) for document in documents)
+    objects = tuple(found for found in (_located(document, directory) for document in documents) if found)
     for rollout in Catalog([*known.objects, *objects]).rollouts.values():
         findings += [finding for finding in blind_spots(rollout, documents) if finding not in findings]
     return Admitted(objects, tuple(sorted(findings, key=lambda finding: finding.place)))
@@ -108,10 +108,14 @@ def _uncarried(document: Document) -> list[Finding]:
     ]
 
 
-def _located(document: Document, directory: str) -> Object:
-    """Make the paths of an ImageMap absolute, so that they mean the same wherever they are read."""
+def _located(document: Document, directory: str) -> Object | None:
+    """Return what an engine holds of a document, None for a kind that it only reads.
+
+    The paths of an ImageMap become absolute, so that they mean the same wherever they are read.
+    """
     value = document.value
-    assert isinstance(value, HELD)
+    if not isinstance(value, HELD):
+        return None
     if not isinstance(value, ImageMap):
         return value
     base = posixpath.join(directory, posixpath.dirname(document.place.file))
