@@ -107,6 +107,16 @@ def test_a_start_may_take_as_long_as_its_failures_would() -> None:
     assert it.condemned == "startup probe failed: loading"
 
 
+def test_only_readiness_keeps_the_clock_of_the_rollout() -> None:
+    it = health(readiness=Probe(), liveness=Probe(), startup=Probe(initial_delay_seconds=5), speed=20)
+    assert it.next_at() == 105.0
+    it.note(Kind.STARTUP, "", 105.0)
+    it.note(Kind.LIVENESS, "", 105.0)
+    it.note(Kind.READINESS, "", 105.0)
+    assert it.next_at() == 105.5
+    assert set(it.due(114.9)) == {Kind.READINESS}
+
+
 def test_an_adopted_process_that_was_ready_is_still_ready() -> None:
     it = health(ready=True, startup=Probe(), readiness=Probe())
     assert it.ready

@@ -44,7 +44,8 @@ class Health:
     Args:
         container: whose probes are asked.
         began_at: when the process started.
-        real_seconds: how long the seconds of the manifest are.
+        real_seconds: how long the readiness probe's seconds are. Those of the other two are always real ones:
+            they say how long a process may take to start or to answer, and no clock makes it any faster.
         ready: what is known from before, of a process that was adopted.
     """
 
@@ -64,7 +65,9 @@ class Health:
         self._real_seconds = real_seconds
         self._began_at = began_at
         self._asks_for_ever = container.readiness_probe is not None
-        self._courses = {Kind.READINESS: self._course(container.readiness_probe or Probe())}
+        readiness = container.readiness_probe or Probe()
+        first_at = began_at + real_seconds(readiness.initial_delay_seconds)
+        self._courses = {Kind.READINESS: _Course(readiness, first_at)}
         if container.liveness_probe is not None:
             self._courses[Kind.LIVENESS] = self._course(container.liveness_probe)
         if container.startup_probe is not None and not ready:
@@ -83,12 +86,13 @@ class Health:
         """Take an answer in; it is good when it says nothing."""
         course = self._courses[kind]
         course.passed, course.failed = (0, course.failed + 1) if failure else (course.passed + 1, 0)
-        period_s = self._real_seconds(max(1, course.probe.period_seconds))
+        period_s: float = max(1, course.probe.period_seconds)
         match kind:
             case Kind.STARTUP:
                 self._note_startup(course, failure, now)
             case Kind.READINESS:
                 self._note_readiness(course, failure)
+                period_s = self._real_seconds(period_s)
             case Kind.LIVENESS:
                 if course.failed >= max(1, course.probe.failure_threshold):
                     self.condemned = f"liveness probe failed: {failure}"
@@ -105,7 +109,7 @@ class Health:
         self.failing = failure
         probe = course.probe
         allowed = probe.initial_delay_seconds + probe.period_seconds * probe.failure_threshold
-        if now >= self._began_at + self._real_seconds(allowed):
+        if now >= self._began_at + allowed:
             self.condemned = f"startup probe failed: {failure}"
 
     def _note_readiness(self, course: _Course, failure: str) -> None:
@@ -125,4 +129,4 @@ class Health:
         return self._courses
 
     def _course(self, probe: Probe) -> _Course:
-        return _Course(probe, self._began_at + self._real_seconds(probe.initial_delay_seconds))
+        return _Course(probe, self._began_at + probe.initial_delay_seconds)

@@ -23,7 +23,7 @@ def free_port() -> int:
     Nobody is kept from taking it before it is used, so whoever starts a server on it has to be ready to try
     again. Beginning at a random place makes that rare among several Davys on one machine.
     """
-    start: int = random.randrange(_FIRST, _LAST)  # noqa: S311 - nothing secret about it
+    start: int = random.randint(_FIRST, _LAST)  # noqa: S311 - nothing secret about it
     with _lock:
         for port in itertools.chain(range(start, _LAST + 1), range(_FIRST, start)):
             if port not in _given and is_free(port):
