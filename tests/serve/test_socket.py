@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from davy.control import requests, views
 from davy.errors import Bug, Conflict, DavyError, IntegrityError, NotFound, NotPermitted, Refused, UsageError
 from davy.serve.client import Client, NoEngine, revived
-from davy.serve.lines import LONGEST
+from davy.serve.lines import LONGEST, Lines
 from davy.serve.socket import Limits, Peer, SocketServer
 from davy.testing.scripted import Scripted
 
@@ -132,6 +132,29 @@ def test_half_a_line_does_not_hang_the_server(engine: Scripted, home: Path) -> N
         error = error_of(raw(home / "s", b'{"request":', close=False))
         assert error.message == "the line has no end: it did not come within 0.05 s"
         assert raw(home / "s", b"", close=False) == []
+
+
+class Dripping:
+    """A peer that sends a byte a second, for as long as somebody listens."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def settimeout(self, value: float | None) -> None:
+        assert value is not None
+        assert value > 0
+
+    def recv(self, _size: int) -> bytes:
+        self.seconds += 1
+        return b"x"
+
+
+def test_a_peer_that_drips_gets_no_more_time_than_a_silent_one() -> None:
+    peer = Dripping()
+    lines = Lines(peer, longest=None, seconds=30, now=lambda: peer.seconds)
+    with pytest.raises(TimeoutError):
+        lines.read()
+    assert (peer.seconds, lines.half) == (30, True)
 
 
 def test_a_silent_crowd_holds_places_only_for_the_idle_time(engine: Scripted, home: Path) -> None:
@@ -343,9 +366,24 @@ def test_a_request_under_way_is_answered_when_the_server_stops(engine: Scripted,
     caller = threading.Thread(target=lambda: answers.append(Client(home / "s").ask(HEALTH)))
     caller.start()
     assert entered.wait(20)
-    stopper = threading.Thread(target=server.stop, kwargs={"grace_s": 20})
-    stopper.start()
+    with socket.socket(socket.AF_UNIX) as idle:
+        idle.settimeout(20)
+        idle.connect(str(home / "s"))
+        idle.sendall(b"\n")
+        assert idle.recv(65536), "it is the last of those that are served"
+        stopper = threading.Thread(target=server.stop, kwargs={"grace_s": 20})
+        stopper.start()
+        assert idle.recv(1) == b"", "everyone is told that there will be no more answers"
     leave.set()
     stopper.join()
     caller.join()
     assert answers == [views.ActionView(namespace="", name="", message="done")]
+
+
+def test_an_engine_with_too_many_callers_says_so(home: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as first:
+        busy.bind(str(home / "s"))
+        busy.listen(0)
+        first.connect(str(home / "s"))
+        with pytest.raises(NoEngine, match="more callers than it takes"):
+            Client(home / "s").ask(HEALTH)

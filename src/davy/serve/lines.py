@@ -3,9 +3,10 @@
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from davy.errors import UsageError
 
@@ -22,14 +23,33 @@ class BadLine(UsageError):
     code = "bad-line"
 
 
+class Incoming(Protocol):
+    """The end of a socket that is read from."""
+
+    def settimeout(self, value: float | None, /) -> None:
+        """Say how long `recv` may wait."""
+        ...
+
+    def recv(self, bufsize: int, /) -> bytes:
+        """Wait for bytes; none means that no more will come."""
+        ...
+
+
 class Lines:
     """Cuts what a peer sends into lines, each of them within a size and a time.
 
     The time is for a whole line: a peer that sends a byte now and then gets no more of it than a silent one.
     """
 
-    def __init__(self, connection: socket.socket, *, longest: int | None, seconds: float) -> None:
-        self._connection, self._longest, self._seconds = connection, longest, seconds
+    def __init__(
+        self,
+        connection: Incoming,
+        *,
+        longest: int | None,
+        seconds: float,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connection, self._longest, self._seconds, self._now = connection, longest, seconds, now
         self._pending = bytearray()
 
     @property
@@ -44,12 +64,15 @@ class Lines:
             BadLine: the line is too long, or the stream ends in the middle of it.
             TimeoutError: the time is over.
         """
-        deadline = time.monotonic() + self._seconds
+        deadline = self._now() + self._seconds
         searched = 0
         while (end := self._pending.find(b"\n", searched)) < 0:
             searched = len(self._pending)
             self._check_length(searched)
-            self._connection.settimeout(max(0.001, deadline - time.monotonic()))
+            left = deadline - self._now()
+            if left <= 0:
+                raise TimeoutError
+            self._connection.settimeout(left)
             chunk = self._connection.recv(_CHUNK)
             if not chunk and self._pending:
                 raise BadLine("the line has no end: the connection was closed in the middle of it")
