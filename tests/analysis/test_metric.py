@@ -113,6 +113,12 @@ def test_an_answer_becomes_a_measurement() -> None:
     assert "no data" in empty.message
 
 
+def test_a_condition_may_ask_what_time_it_is() -> None:
+    timed = metric(successCondition='now() > date("2020-01-01") && result < 1')
+    assert judge(timed, Answer(0.5, "0.5"), 1_700_000_000.0).phase is Phase.SUCCESSFUL
+    assert judge(timed, Answer(0.5, "0.5"), 5.0).phase is Phase.FAILED
+
+
 def test_a_provider_that_cannot_be_asked_is_an_error_and_no_value() -> None:
     error = ProviderError("connection refused")
     assert blind(error, 5.0) == Measurement(5.0, 5.0, Phase.ERROR, message="connection refused")

@@ -205,6 +205,15 @@ def test_a_condition_that_is_an_error_without_looking_is_found() -> None:
     assert told(f"failureCondition: 1 + 1\n{WEB}") == [("PD052", "failureCondition: 1 + 1")]
 
 
+def test_a_condition_that_takes_too_much_work_is_not_tried_for_long() -> None:
+    endless = f"successCondition: 'count(1..30000, {{true}}) > 3 || result[0] < 1'\n{VECTOR}"
+    [finding] = inspect(document(endless))
+    assert (finding.code, finding.label) == (
+        "PD052",
+        "it is an error on every result: the limit of 5000 steps is reached",
+    )
+
+
 def test_a_condition_that_was_cut_off_by_a_comment_says_so() -> None:
     [finding] = inspect(document(f"successCondition: all(result, # <= 0.02)\n{VECTOR}"))
     assert finding.fix == "put the condition in quotes: after a blank, # begins a comment"

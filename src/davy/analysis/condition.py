@@ -20,6 +20,7 @@ from math import isinf, isnan
 from typing import Final
 
 from davy.analysis.expression import (
+    DEFAULT_STEPS,
     EvaluationError,
     Expression,
     ExpressionError,
@@ -47,7 +48,14 @@ class Assessment:
     message: str = ""
 
 
-def assess(result: object, success: str | None, failure: str | None, now: float | None = None) -> Assessment:
+def assess(
+    result: object,
+    success: str | None,
+    failure: str | None,
+    now: float | None = None,
+    *,
+    steps: int = DEFAULT_STEPS,
+) -> Assessment:
     """Return the phase of a measurement with this result; a condition that is empty is absent.
 
     A vector of samples is a tuple of floats. An int is an integer and a float is none, as in Go, where a
@@ -58,15 +66,16 @@ def assess(result: object, success: str | None, failure: str | None, now: float 
         success: the successCondition.
         failure: the failureCondition.
         now: what `now()` returns, in seconds since 1970.
+        steps: the work that each condition may take.
     """
     passed = failed = False
     if success:
-        outcome = _evaluate("successCondition", success, result, now)
+        outcome = _evaluate("successCondition", success, result, now, steps)
         if isinstance(outcome, Assessment):
             return outcome
         passed = outcome
     if failure:
-        outcome = _evaluate("failureCondition", failure, result, now)
+        outcome = _evaluate("failureCondition", failure, result, now, steps)
         if isinstance(outcome, Assessment):
             return outcome
         failed = outcome
@@ -116,12 +125,12 @@ def _read(condition: str) -> Expression | str:
         return f"{error.message} ({error.line}:{error.column})"
 
 
-def _evaluate(field: str, condition: str, result: object, now: float | None) -> bool | Assessment:
+def _evaluate(field: str, condition: str, result: object, now: float | None, steps: int) -> bool | Assessment:
     expression = _read(condition)
     try:
         if isinstance(expression, str):
             raise Fault(expression)
-        value = expression.evaluate(_variables(expression, result), now=now)
+        value = expression.evaluate(_variables(expression, result), steps=steps, now=now)
         if value is True or value is False:
             return value
         raise Fault(f"expected bool, but got {type_name(value)}")

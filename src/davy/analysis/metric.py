@@ -88,7 +88,7 @@ def judge(metric: Metric, answer: Answer, now: float, *, started_at: float | Non
         now: when it was said.
         started_at: when it was asked, if that was earlier.
     """
-    assessment = assess(answer.result, metric.success_condition, metric.failure_condition)
+    assessment = assess(answer.result, metric.success_condition, metric.failure_condition, now)
     return Measurement(
         started_at=now if started_at is None else started_at,
         finished_at=now,

@@ -26,6 +26,8 @@ Vector = tuple[float, ...]
 
 _ANY = (-1e9, -1.0, 0.0, 0.5, 1.0, 2.0, 100.0, 1e9, math.inf, -math.inf, math.nan)
 _MOST_CONSTANTS = 12
+#: The work that a condition may take on one result: plenty for a few numbers, and hundreds of them are tried.
+_STEPS = 5_000
 _MOST_ELEMENTS = 300
 _SCALAR_FUNCTIONS = frozenset({"scalar", "time", "pi"})
 
@@ -121,7 +123,7 @@ def _expression(condition: str) -> Expression | None:
 
 
 def _try(metric: Metric, result: object, words: str) -> Outcome:
-    assessment = assess(result, metric.success_condition, metric.failure_condition, now=0.0)
+    assessment = assess(result, metric.success_condition, metric.failure_condition, now=0.0, steps=_STEPS)
     return Outcome(words, assessment.phase, assessment.message)
 
 
