@@ -177,9 +177,11 @@ class Engine:
         except DavyError as error:
             held.trouble = error.message
             return None
-        held.trouble = (
-            f"{len(held.unsaved)} entries of an abort are not written down yet" if held.unsaved else ""
-        )
+        except Exception as error:  # noqa: BLE001  a fault met by one rollout must not keep others from an abort
+            held.trouble = f"a fault of Davy itself: {type(error).__name__}: {error}"
+            return None
+        late = len(held.unsaved)
+        held.trouble = f"{late} entries of an abort are not written down yet" if late else ""
         return wake_at
 
     def _find(
