@@ -151,21 +151,16 @@ class Runs:
         return min((wake for wake in wakes if wake is not None and wake > now), default=None)
 
     def collect(self) -> list[tuple[RunRecord, list[Draft]]]:
-        """Take in the answers that have come: the runs as they are with them, and what to write down."""
-        changed: dict[Key, tuple[RunRecord, list[Draft]]] = {}
+        """Take in the answers that have come: the runs as they are with them, and what to write down.
+
+        What came together is judged together, so that a failure is never hidden by something inconclusive.
+        """
+        came: dict[Key, dict[str, Measurement]] = {}
         for place, (question, future) in list(self._out.items()):
-            if not future.done():
-                continue
-            del self._out[place]
-            run, drafts = changed.get(question.run) or (self._runs[question.run], [])
-            if run.state.completed:
-                continue
-            state = analysis.record(run.state, question.metric, future.result())
-            run = msgspec.structs.replace(run, state=state)
-            if state.completed:
-                drafts = [*drafts, ended_entry(run, state.completed_at or 0.0)]
-            changed[run.key] = (run, drafts)
-        return list(changed.values())
+            if future.done():
+                del self._out[place]
+                came.setdefault(question.run, {})[question.metric] = future.result()
+        return [self._record(self._runs[key], measurements) for key, measurements in came.items()]
 
     def settle(self) -> None:
         """Wait until everything that was asked has been answered."""
@@ -174,6 +169,14 @@ class Runs:
     def close(self) -> None:
         """Ask nothing any more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _record(self, run: RunRecord, measurements: Mapping[str, Measurement]) -> tuple[RunRecord, list[Draft]]:
+        """Put measurements into a run; one that was ended meanwhile stays as it is."""
+        if run.state.completed:
+            return run, []
+        run = msgspec.structs.replace(run, state=analysis.record_all(run.state, measurements))
+        ended_at = run.state.completed_at
+        return run, [] if ended_at is None else [ended_entry(run, ended_at)]
 
     def _ask(self, run: RunRecord, task: Task, now: float) -> None:
         """Ask one question, unless it is out already."""
