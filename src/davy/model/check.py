@@ -37,17 +37,15 @@ class Checker:
 
     def value(self, node: Node, shape: Shape, path: str) -> Any:
         """Check one value, and return what the cluster reads there."""
-        match node:
-            case Scalar():
-                return self.scalar(node, shape, path)
-            case Sequence():
-                if shape.anything or shape.items:
-                    return self.sequence(node, shape.items or ANYTHING, path)
-            case Mapping():
-                if shape.fields is not None:
-                    return self.struct(node, shape.fields, path)
-                if shape.anything or shape.values:
-                    return self.mapping(node, shape.values or ANYTHING, path)
+        if isinstance(node, Scalar):
+            return self.scalar(node, shape, path)
+        if isinstance(node, Sequence):
+            if shape.anything or shape.items:
+                return self.sequence(node, shape.items or ANYTHING, path)
+        elif shape.fields is not None:
+            return self.struct(node, shape.fields, path)
+        elif shape.anything or shape.values:
+            return self.mapping(node, shape.values or ANYTHING, path)
         found = "a list" if isinstance(node, Sequence) else "a mapping"
         fix = "write each entry after `- `" if shape.items else ""
         return self.wrong_type(node, path, shape.expected, found, fix)

@@ -98,6 +98,8 @@ def _nodes(report: Report, limits: Limits) -> Iterator[Node]:
         items = _field(root, "items")
         if _text(root, "kind") == "List" and isinstance(items, Sequence):
             yield from items.items
+        elif _text(root, "kind") == "List":
+            report.tell("DV006", items.span if items else root.span, "`items` of a List has to be a list")
         elif not (isinstance(root, Scalar) and root.plain and not root.text):  # nothing between two ---
             yield root
 

@@ -41,7 +41,7 @@ def check_references(documents: Sequence[Document], known: Iterable[Manifest] = 
             findings += complaints.findings
         else:
             findings += _check_nested(document, index)
-    return tuple(findings)
+    return tuple(sorted(findings, key=lambda finding: finding.place))
 
 
 def _doubles(documents: Sequence[Document]) -> Iterator[Finding]:

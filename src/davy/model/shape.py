@@ -13,6 +13,14 @@ from davy.model.part import Part
 ScalarKind = Literal["text", "whole number", "number", "true or false"]
 
 
+_WORDS: dict[ScalarKind, str] = {
+    "whole number": "a whole number",
+    "number": "a number",
+    "true or false": "true or false",
+    "text": "a text",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One field of a mapping, and whether it has to be there."""
@@ -38,7 +46,9 @@ class Shape:
     expected: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
-        names: list[str] = [name if name == "true or false" else f"a {name}" for name in sorted(self.scalars)]
+        names = [words for kind, words in _WORDS.items() if kind in self.scalars]
+        if {"number", "whole number"} <= self.scalars:
+            names.remove(_WORDS["whole number"])
         if self.fields is not None or self.values is not None:
             names.append("a mapping")
         if self.items is not None:

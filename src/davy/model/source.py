@@ -3,7 +3,6 @@
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -95,10 +94,9 @@ def join(path: str, step: str | int) -> str:
     return f"{path}.{step}" if path else step
 
 
-def parents(path: str) -> Iterable[str]:
-    """Go through the paths above a path, the nearest first, the whole document last."""
-    for found in reversed(list(_STEP.finditer(path))):
-        yield path[: found.start()]
+def parents(path: str) -> list[str]:
+    """List the paths above a path, the nearest first, the whole document last."""
+    return [path[: found.start()] for found in reversed(list(_STEP.finditer(path)))]
 
 
 _STEP = re.compile(r'\.?[A-Za-z_][A-Za-z0-9_-]*|\[[0-9]+\]|\["(?:[^"\\]|\\.)*"\]')

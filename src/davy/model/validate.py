@@ -37,7 +37,7 @@ def validate(document: Document) -> tuple[Finding, ...]:
             _validate_service(service, complaints)
         case ImageMap() as image_map:
             _validate_image_map(image_map, complaints)
-    return tuple(complaints.findings)
+    return tuple(sorted(complaints.findings, key=lambda finding: finding.place))
 
 
 def _validate_service(service: Service, complaints: Complaints) -> None:

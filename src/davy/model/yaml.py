@@ -234,7 +234,9 @@ class _Composer:
         if tag not in _TAGS:
             self.unknown_tag(event)
         start, end = event.start_mark.index + self.bom, event.end_mark.index + self.bom
-        if event.style in ("|", ">"):
+        if start == end:  # nothing was written; that is best seen behind what comes before
+            start = end = len(self.source.text[:start].rstrip())
+        elif event.style in ("|", ">"):
             end = start + len(self.source.text[start:end].rstrip())
         text = self.whole(event)
         return Scalar(Span(start, end), text, not event.style and tag != "!", _TAGS[tag])

@@ -82,7 +82,8 @@ class Complaints:
             re2.compile(pattern, PATTERNS)
         except re2.error as error:
             fix = "all names are `.*`" if pattern == "*" else ""
-            title = f"`{path}` is not a regular expression: {error}"
+            reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error
+            title = f"`{path}` is not a regular expression: {reason}"
             self.add(path, title, part="value", fix=fix)
 
     def check_labels(self, path: str, labels: Sequence[tuple[str, str]]) -> None:

@@ -169,11 +169,16 @@ def _check_arguments(gate: Gate, templates: Sequence[Template], complaints: Comp
             complaints.add(f"{gate.path}.templates", title, part="key")
     given = [argument.name for argument in gate.analysis.args]
     for name, argument in declared.items():
-        if name not in given and argument.value is None and argument.value_from is None:
-            fix = f"add `- {{name: {name}, value: …}}` to its args"
-            complaints.add(
-                f"{gate.path}.args", f"args.{name} was not resolved", code="DV010", part="key", fix=fix
-            )
+        if name in given or argument.value is not None:
+            continue
+        source = argument.value_from
+        fix = f"add `- {{name: {name}, value: …}}` to its args"
+        if source is None:
+            title = f"args.{name} was not resolved"
+            complaints.add(f"{gate.path}.args", title, code="DV010", part="key", fix=fix)
+        elif source.secret_key_ref is not None:
+            title = f"args.{name} is a secret of {source.secret_key_ref.name}, and Davy reads no secrets yet"
+            complaints.add(f"{gate.path}.args", title, code="DV011", part="key", fix=fix)
     for number, passed in enumerate(gate.analysis.args):
         if passed.name not in declared:
             _warn_undeclared(f"{gate.path}.args[{number}].name", passed, list(declared), complaints)
