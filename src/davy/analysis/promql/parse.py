@@ -1,8 +1,8 @@
 """Text to syntax tree, and every refusal that does not need a sample.
 
-The grammar is `promql_parser`'s. What it gets wrong or does not do is done here: it overflows the stack on
-deep nesting and panics on instants before 1970 (so the tokens are looked at first), it names no positions,
-and it lets through what Prometheus refuses and what this evaluator does not answer.
+The grammar is `promql_parser`'s. What it does not do is done here: it names no positions, and it lets through
+what Prometheus refuses and what this evaluator does not answer. What it does not survive is refused before it
+is asked.
 """
 
 import re
@@ -14,6 +14,7 @@ from typing import Any, Final
 import promql_parser as grammar
 
 from davy.analysis.promql.matching import Matcher, MatchOperator, QueryError
+from davy.analysis.promql.refusals import OUT_OF_BOUNDS, refuse_by_tokens
 from davy.analysis.promql.series import NAME
 from davy.analysis.promql.syntax import (
     Aggregation,
@@ -50,7 +51,6 @@ UNSUPPORTED_FUNCTIONS: Final = {
 UNSUPPORTED_AGGREGATIONS: Final = {
     "limit_ratio": "limit_ratio samples by a hash of its own and is not supported"
 }
-_FILLS: Final = frozenset({"fill", "fill_left", "fill_right"})
 _MESSAGE_LIMIT: Final = 500
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -65,49 +65,13 @@ def parse(query: str) -> Expression:
             where known.
     """
     tokens = tokenize(query)
-    _refuse_by_tokens(tokens)
+    refuse_by_tokens(tokens)
     try:
         tree = grammar.parse(query)
     except ValueError as error:
         message = str(error)[:_MESSAGE_LIMIT]
         raise QueryError(message, position=_position(message, tokens)) from error
     return _expression(tree, 0)
-
-
-def _refuse_by_tokens(tokens: Sequence[Token]) -> None:
-    for index, token in enumerate(tokens):
-        reason = "" if token.within == "{" else _refusal(tokens, index)
-        if reason:
-            raise QueryError(reason, position=token.start)
-
-
-def _refusal(tokens: Sequence[Token], index: int) -> str:
-    """Say why a token cannot stand where it does, if the parser would not name it, or not survive it."""
-    text = tokens[index].text
-    before = tokens[index - 1].text if index else ""
-    follows = tokens[index + 1].text if index + 1 < len(tokens) else ""
-    if text in (">/", "</"):
-        return "trimming native histograms is not supported"
-    if text in ("anchored", "smoothed") and before == "]":
-        return f"the modifier {text!r} is not supported"
-    if text == "-" and before == "@":
-        return "an instant before 1970 is not supported"
-    if text in _FILLS and follows == "(":
-        return f"the modifier {text!r} is not supported"
-    if text == "holt_winters" and follows == "(":
-        return "unknown function with name 'holt_winters': it is double_exponential_smoothing by now"
-    if _calculates(tokens, index, follows):
-        return "duration expressions are not supported"
-    return ""
-
-
-def _calculates(tokens: Sequence[Token], index: int, follows: str) -> bool:
-    """Tell whether something other than a plain duration stands in brackets or after `offset`."""
-    token = tokens[index]
-    calls = token.text == "(" or (token.kind is TokenKind.WORD and follows == "(")
-    if index and tokens[index - 1].text.lower() == "offset":
-        return calls
-    return token.within == "[" and (calls or token.kind is TokenKind.OPERATOR)
 
 
 def _position(message: str, tokens: Sequence[Token]) -> int | None:
@@ -180,12 +144,13 @@ def _matcher(node: Any) -> Matcher:
 
 
 def _window(node: Any, depth: int) -> Expression:
-    return Window(_selector(node.vector_selector, depth), _duration(node, "range") or 0)
+    return Window(_selector(node.vector_selector, depth), _span(node, "range"))
 
 
 def _subquery(node: Any, depth: int) -> Expression:
     inner = _expression(node.expr, depth)
-    return Subquery(inner, _duration(node, "range") or 0, _duration(node, "step"), _offset(node), _at(node))
+    step = None if _bounded(node, "step") is None else _span(node, "step")
+    return Subquery(inner, _span(node, "range"), step, _offset(node), _at(node))
 
 
 def _call(node: Any, depth: int) -> Expression:
@@ -265,7 +230,16 @@ def gives_scalar(expression: Expression) -> bool:
 
 
 def _offset(node: Any) -> int:
-    return _duration(node, "offset") or 0
+    offset = _bounded(node, "offset")
+    return 0 if offset is None else _milliseconds(offset)
+
+
+def _span(node: Any, field: str) -> int:
+    """Read a time that something goes over: it cannot be nothing."""
+    span = _milliseconds(_bounded(node, field))
+    if span < 1:
+        raise QueryError("duration must be at least a millisecond")
+    return span
 
 
 def _at(node: Any) -> At:
@@ -280,9 +254,8 @@ def _at(node: Any) -> At:
     return (pinned - _EPOCH) // _MILLISECOND
 
 
-def _duration(node: Any, field: str) -> int | None:
-    duration: timedelta | None = _bounded(node, field)
-    return None if duration is None else duration // _MILLISECOND
+def _milliseconds(duration: timedelta) -> int:
+    return duration // _MILLISECOND
 
 
 def _bounded(node: Any, field: str) -> Any:
@@ -290,4 +263,4 @@ def _bounded(node: Any, field: str) -> Any:
     try:
         return getattr(node, field)
     except (OverflowError, ValueError) as error:
-        raise QueryError("a duration or an instant is out of bounds") from error
+        raise QueryError(OUT_OF_BOUNDS) from error

@@ -30,7 +30,7 @@ class TokenKind(Enum):
     WORD = "word"
     OPERATOR = "operator"
     BRACKET = "bracket"
-    COMMA = "comma"
+    SEPARATOR = "separator"
 
 
 class Token(NamedTuple):
@@ -52,10 +52,10 @@ _PATTERN: Final = re.compile(
     (?P<blank>   [ \t\r\n]+ | \#[^\n]* )
   | (?P<string>  "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | `[^`]*` )
   | (?P<number>  (?: 0[xX][0-9a-fA-F]+ | (?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? ) [0-9a-zA-Z_.]* )
-  | (?P<word>    [A-Za-z_:][A-Za-z0-9_:]* )
+  | (?P<word>    [A-Za-z_][A-Za-z0-9_:]* )
   | (?P<operator> == | != | =~ | !~ | >= | <= | >/ | </ | [-+*/%^<>=@] )
   | (?P<bracket> [()\[\]{}] )
-  | (?P<comma>   , )
+  | (?P<separator> [,:] )
     """,
     re.VERBOSE | re.DOTALL,
 )
