@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from os import environ
 from pathlib import Path
 
-import msgspec
-
 from bench.figure import Skipped
 from davy.adapters.clock import Clock
 from davy.adapters.embedded import EmbeddedPlatform
 from davy.adapters.envoy_process import find_envoy
+from davy.control.engine import with_images
 from davy.errors import Undecided
 from davy.model.images import ImageMap
 from davy.model.loader import load
@@ -40,13 +39,7 @@ def rollout() -> Rollout:
 
 def version(manifest: Rollout, tag: str) -> Rollout:
     """Return the rollout at another version."""
-    template = manifest.spec.template
-    containers = tuple(
-        msgspec.structs.replace(each, image=f"ghcr.io/acme/payments:{tag}") for each in template.spec.containers
-    )
-    pod = msgspec.structs.replace(template.spec, containers=containers)
-    spec = msgspec.structs.replace(manifest.spec, template=msgspec.structs.replace(template, spec=pod))
-    return msgspec.structs.replace(manifest, spec=spec)
+    return with_images(manifest, {"*": f"ghcr.io/acme/payments:{tag}"})
 
 
 @contextmanager
