@@ -294,6 +294,12 @@ def test_the_environment_is_a_map_of_all_variables() -> None:
     assert evaluate("$env[k]", k="x", x=1) == 1
 
 
+def test_escapes_reach_to_the_last_character_and_make_no_half_of_a_pair() -> None:
+    assert evaluate(r"'\U0010ffff\u{10ffff}'") == "\U0010ffff" * 2
+    assert evaluate(r"'\ud7ff\ud800\udfff\ue000'") == "\ud7ff\ufffd\ufffd\ue000"
+    assert evaluate(r"b'\xff\377\0" + "60'") == b"\xff\xff0"
+
+
 # Every function on every kind of value
 
 KINDS = (None, True, 1, 0.5, "a", b"a", [1, "a"], {"a": 1}, Duration(1), Instant(0))

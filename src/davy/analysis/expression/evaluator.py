@@ -168,23 +168,12 @@ class _Compiler:
             case "??":
                 return lambda frame: right(frame) if (value := left(frame)) is None else value
             case "in" if words := _words(node.right):
-                return self._operation(_among(words), left, right, position)
+                return _placed(_among(words), left, right, position)
             case "matches":
-                return self._operation(
+                return _placed(
                     _matching(constant=isinstance(node.right, syntax.Constant)), left, right, position
                 )
-        return self._operation(_OPERATIONS[node.operator], left, right, position)
-
-    def _operation(self, operation: Operation, left: Run, right: Run, position: int) -> Run:
-        def run(frame: Frame) -> object:
-            one = left(frame)
-            other = right(frame)
-            try:
-                return operation(frame, one, other)
-            except Fault as fault:
-                raise fault.at(position) from None
-
-        return run
+        return _placed(_OPERATIONS[node.operator], left, right, position)
 
     def _between(self, node: syntax.Between) -> Run:
         first = self.compile(node.first)
@@ -319,6 +308,18 @@ class _Compiler:
             return result
 
         return run
+
+
+def _placed(operation: Operation, left: Run, right: Run, position: int) -> Run:
+    def run(frame: Frame) -> object:
+        one = left(frame)
+        other = right(frame)
+        try:
+            return operation(frame, one, other)
+        except Fault as fault:
+            raise fault.at(position) from None
+
+    return run
 
 
 def _name(name: str) -> Run:
