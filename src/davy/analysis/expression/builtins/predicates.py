@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from davy.analysis.expression.kinds import ARRAY, BOOL, FLOATS, GROUPS, INT, INTS, UNKNOWN, Kind, array_of
+from davy.analysis.expression.kinds import ARRAY, BOOL, GROUPS, INT, UNKNOWN, Kind, array_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class PredicateBuiltin:
         parameters: the pattern of its arguments: `e` an expression, `p` a predicate, in capitals what may be
             left out.
         boolean: whether the predicate has to give true or false.
-        returns: the kind of the result, from that of the array and that of what the predicate gives.
+        returns: the kind of the result, from that of the array and that of what the predicate gives; without a
+            predicate an element gives itself.
         pointers: what a predicate may name besides the element.
     """
 
@@ -48,17 +49,12 @@ def _array_of_given(array: Kind, given: Kind) -> Kind:
     return array_of(given)
 
 
-def _sum(array: Kind, given: Kind) -> Kind:
-    # Without a predicate what is given are the elements; only Go's typed arrays are known to hold nothing else.
-    return array.element if array in (FLOATS, INTS) and array.element is given else UNKNOWN
+def _given(array: Kind, given: Kind) -> Kind:
+    return given
 
 
 def _groups(array: Kind, given: Kind) -> Kind:
     return GROUPS
-
-
-def _unknown(array: Kind, given: Kind) -> Kind:
-    return UNKNOWN
 
 
 PREDICATES: Final[Mapping[str, PredicateBuiltin]] = {
@@ -70,12 +66,11 @@ PREDICATES: Final[Mapping[str, PredicateBuiltin]] = {
     "map": PredicateBuiltin("ep", False, _array_of_given, frozenset({"index"})),
     "count": PredicateBuiltin("eP", True, _int),
     "find": PredicateBuiltin("ep", True, _element),
-    # An index that is not found is nil, so that its kind is not known.
-    "findIndex": PredicateBuiltin("ep", True, _unknown),
+    "findIndex": PredicateBuiltin("ep", True, _int),
     "findLast": PredicateBuiltin("ep", True, _element),
-    "findLastIndex": PredicateBuiltin("ep", True, _unknown),
-    "sum": PredicateBuiltin("eP", False, _sum),
+    "findLastIndex": PredicateBuiltin("ep", True, _int),
+    "sum": PredicateBuiltin("eP", False, _given),
     "groupBy": PredicateBuiltin("ep", False, _groups),
     "sortBy": PredicateBuiltin("epE", False, _same_elements),
-    "reduce": PredicateBuiltin("epE", False, _unknown, frozenset({"index", "acc"})),
+    "reduce": PredicateBuiltin("epE", False, _given, frozenset({"index", "acc"})),
 }
