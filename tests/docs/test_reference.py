@@ -5,6 +5,7 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from functools import cache
+from math import nan
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ import pytest
 import davy
 from davy.analysis import vantage
 from davy.analysis.condition import FUNCTIONS as CONDITION_FUNCTIONS
+from davy.analysis.condition import assess
 from davy.analysis.expression.builtins import BUILTINS, PREDICATES
 from davy.analysis.promql.aggregation import STATISTICS
 from davy.analysis.promql.functions import FUNCTIONS as QUERY_FUNCTIONS
@@ -155,6 +157,16 @@ def test_every_function_of_conditions_is_told_and_no_other() -> None:
         for name in words(line)
     }
     assert told - {"time.Time", "time.Duration"} == BUILTINS.keys() | PREDICATES.keys()
+
+
+TRIED = re.compile(r"^\|(.*)\| (Successful|Failed|Inconclusive|Error) \|", re.MULTILINE)
+
+
+@pytest.mark.parametrize(("cells", "phase"), TRIED.findall(page("conditions").split("## Things")[1]))
+def test_what_is_said_of_conditions_is_what_they_do(cells: str, phase: str) -> None:
+    results: dict[str, object] = {"[]": (), "[NaN]": (nan,), "nil": None, "1": 1.0}
+    success, failure, result = (cell.strip(" `") for cell in cells.split("|"))
+    assert assess(results[result], success, failure).phase == phase
 
 
 def test_every_function_of_queries_is_told_and_no_other() -> None:
