@@ -50,7 +50,6 @@ BOMBS: dict[str, tuple[str | bytes, str]] = {
     "3 MiB of words": ("a " * 1_572_864, "DV006"),
     "3 MiB of blanks": (" " * 3_145_727 + "a", "DV006"),
     "more than 3 MiB": (b"a" * (3 * 2**20 + 1), "DV002"),
-    "many keys": ("".join(f"k{i}: 1\n" for i in range(30_000)), "DV002"),
     "many documents": ("--- 1\n" * 1_001, "DV002"),
     "a long tag": ("kind: !" + "a" * 100_000, "DV001"),
 }

@@ -10,7 +10,11 @@ from ruamel.yaml.error import YAMLError
 
 from davy.model.scanner import QuickParser, QuickReader, QuickScanner
 
-CASES = sorted((Path(__file__).parent.parent / "cases").glob("**/*.yaml"))
+CASES = sorted(
+    path
+    for directory in ("broken", "complete", "seed")
+    for path in (Path(__file__).parent.parent / "cases" / directory).glob("*.yaml")
+)
 
 PIECES = [
     *(

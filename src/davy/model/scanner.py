@@ -33,15 +33,18 @@ class QuickReader(Reader):
 
     def forward(self, length: int = 1) -> None:
         """Move on, and keep count of lines and columns."""
-        start, end = self.pointer, self.pointer + length
-        newlines = self.buffer.count("\n", start, end)
-        if newlines:
-            self.line += newlines
-            self.column = end - self.buffer.rfind("\n", start, end) - 1
-        else:
-            self.column += length
-        self.pointer = end
+        start = self.pointer
+        self.pointer = end = start + length
         self.index += length
+        last = self.buffer.rfind("\n", start, end)
+        if last < 0:
+            self.column += length
+        else:
+            self.line += self.buffer.count("\n", start, end)
+            self.column = end - last - 1
+
+    def check_printable(self, data: str) -> None:
+        """Do nothing: `davy.model.yaml` has looked for invisible characters, and says where they are."""
 
 
 class QuickScanner(Scanner):
@@ -56,10 +59,22 @@ class QuickScanner(Scanner):
 
     def check_token(self, *choices: type[Token]) -> bool:
         """Say whether the next token is one of some types; any token will do where none are given."""
+        token = self.peek_token()
+        return token is not None and (not choices or type(token) in choices)
+
+    def peek_token(self) -> Token | None:
+        """Return the next token, and leave it where it is."""
         if self.possible_simple_keys or not self.tokens:
             while self.need_more_tokens():
                 self.fetch_more_tokens()
-        return bool(self.tokens) and (not choices or isinstance(self.tokens[0], choices))
+        return self.tokens[0] if self.tokens else None
+
+    def get_token(self) -> Token:
+        """Take the next token; callers have seen that there is one."""
+        self.peek_token()
+        self.tokens_taken += 1
+        token: Token = self.tokens.pop(0)
+        return token
 
     def need_more_tokens(self) -> bool:
         """Say whether the next token is certain; nothing can change while no simple key is possible."""

@@ -6,9 +6,10 @@ what counts. Every way in which a text can be unreadable ends in a finding.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NoReturn
 
+import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
@@ -49,8 +50,7 @@ class Limits:
     findings: int = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(msgspec.Struct, frozen=True):
     """A scalar as written; `plain` means without quotes, `tag` is its explicit tag or empty."""
 
     span: Span
@@ -59,16 +59,14 @@ class Scalar:
     tag: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(msgspec.Struct, frozen=True):
     """A list."""
 
     span: Span
     items: "tuple[Node, ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(msgspec.Struct, frozen=True):
     """Keys and values in the order of the text; keys may be anything, and may be there twice."""
 
     span: Span
@@ -209,10 +207,10 @@ class _Composer:
 
     def node(self, event: Event) -> Node | None:
         """Take in one event; return the root of the document when it is complete."""
-        if isinstance(event, CollectionStartEvent):
-            self.open(event)
-        elif isinstance(event, ScalarEvent):
+        if isinstance(event, ScalarEvent):
             return self.add(self.scalar(event), 1, 0, event.anchor)
+        elif isinstance(event, CollectionStartEvent):
+            self.open(event)
         elif isinstance(event, AliasEvent):
             return self.add(*self.alias(event), None)
         elif isinstance(event, MappingEndEvent | SequenceEndEvent):
@@ -230,12 +228,13 @@ class _Composer:
 
     def scalar(self, event: ScalarEvent) -> Scalar:
         self.count(1, event, 0)
-        tag = event.tag or ""
+        tag = "" if event.ctag is None else str(event.ctag)
         if tag not in _TAGS:
             self.unknown_tag(event)
         start, end = event.start_mark.index + self.bom, event.end_mark.index + self.bom
         if start == end:  # nothing was written; that is best seen behind what comes before
-            start = end = len(self.source.text[:start].rstrip())
+            before = self.source.text[max(0, start - _BLANKS) : start]
+            start = end = start - len(before) + len(before.rstrip())
         elif event.style in ("|", ">"):
             end = start + len(self.source.text[start:end].rstrip())
         text = self.whole(event)
@@ -260,7 +259,7 @@ class _Composer:
         node, size, height = self.anchors[event.anchor]
         self.count(size, event, height)
         span = Span(event.start_mark.index + self.bom, event.end_mark.index + self.bom)
-        return replace(node, span=span), size, height
+        return msgspec.structs.replace(node, span=span), size, height
 
     def add(self, node: Node, size: int, height: int, anchor: str | None) -> Node | None:
         if anchor is not None:
@@ -290,5 +289,7 @@ class _Composer:
         raise Unreadable(self.source.finding(code, span, title, fix=fix))
 
 
+#: How far back the last character is looked for that is no blank.
+_BLANKS = 1_000
 _HALF = re.compile("[\ud800-\udfff]")
 _TAGS = {"": "", "!": "str", **{_PREFIX + tag: tag for tag in ("str", "int", "float", "bool", "null")}}
