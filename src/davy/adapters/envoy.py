@@ -211,7 +211,7 @@ class Envoy:
         with Admin(self._directory) as admin:
             while True:
                 seen = _readings(admin, scope)
-                if seen.get(f"{scope}.version_text") == str(version):
+                if seen.get(f"{scope}.version_text") == str(version) and self._engine.listening:
                     return
                 if (refused := _count(seen)) > self._refused.get(scope, 0):
                     self._refused[scope] = refused

@@ -55,6 +55,8 @@ class EnvoyProcess:
     def __init__(self, directory: Path, binary: Path, started: Callable[[], None]) -> None:
         self.log = directory / "envoy.log"
         self.trouble = ""
+        self.listening = False
+        """Whether it has read its files and lets users in."""
         self._directory = directory
         self._binary = binary
         self._started = started
@@ -150,9 +152,11 @@ class EnvoyProcess:
             try:
                 with Admin(self._directory) as admin:
                     if admin.pid() == process.pid and "LIVE" in admin.get("/ready"):
-                        return True
+                        self.listening = "1" in admin.values("^listener_manager.workers_started$").values()
             except (OSError, http.client.HTTPException):
                 pass
+            if self.listening:
+                return True
             self._bell.wait(0.005, process)
         return False
 
@@ -165,6 +169,7 @@ class EnvoyProcess:
             self._bell.wait(None, self._process)
             if self._process.alive:
                 continue
+            self.listening = False
             pid.reap(self._process)
             young = time.monotonic() - since < _YOUNG_S
             pause_s = min(_LONGEST_PAUSE_S, max(0.1, pause_s * 2)) if young else 0.0

@@ -69,6 +69,9 @@ class Steered:
         Raises:
             Undecided: the data plane did not acknowledge; nothing has changed.
         """
+        for hash_ in self._late(desired):
+            if any(replica.ready for replica in self._of(hash_)):
+                self._place(hash_)  # it became ready this very moment
         with self._splitting:
             if self._retired:
                 return False
@@ -210,10 +213,12 @@ class Steered:
         if split is not None and split != self._weights:
             self._envoy.split(Route(self.key, split))
             self._weights = split
-        late = sorted(
-            hash_ for hash_, weight in desired.weights.items() if weight and hash_ not in self._reachable
-        )
+        late = self._late(desired)
         self._waiting = f"no replica of {' and '.join(late)} is ready to take traffic" if late else ""
+
+    def _late(self, desired: Desired) -> list[str]:
+        """Name the revisions that are to have traffic and cannot be reached yet."""
+        return sorted(h for h, weight in desired.weights.items() if weight and h not in self._reachable)
 
     def _place(self, hash_: str) -> None:
         """Make known where the ready replicas of a revision are."""

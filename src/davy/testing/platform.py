@@ -61,6 +61,15 @@ def a_split_is_in_force_when_steering_returns(bench: Bench) -> None:
         assert bench.platform.look(KEY).weights == weights
 
 
+def who_is_seen_to_be_ready_can_be_given_traffic(bench: Bench) -> None:
+    """What a look shows can be acted on at once."""
+    _one_version(bench)
+    bench.platform.steer(KEY, _desired(bench, {"a": 1, "b": 1}, {"a": 100, "b": 0}))
+    _until(bench, lambda seen: seen.count("b").ready == 1)
+    bench.platform.steer(KEY, _desired(bench, {"a": 1, "b": 1}, {"a": 95, "b": 5}))
+    assert bench.platform.look(KEY).weights == {"a": 95, "b": 5}
+
+
 def saying_the_same_again_changes_nothing(bench: Bench) -> None:
     """The loop may crash after any call and repeat it."""
     desired = _two_versions(bench)
@@ -166,6 +175,7 @@ PROMISES: tuple[Promise, ...] = (
     an_unknown_rollout_has_nothing,
     a_first_version_comes_up_and_takes_all_traffic,
     a_split_is_in_force_when_steering_returns,
+    who_is_seen_to_be_ready_can_be_given_traffic,
     saying_the_same_again_changes_nothing,
     weight_waits_for_a_ready_replica,
     taking_weight_away_waits_for_nobody,
