@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """Where a clock with a speed was pinned to the wall: kept in the store, so that it goes on after a restart."""
+    """Where a clock with a speed was pinned to the wall; kept, so that it goes on after a restart."""
 
     wall_s: float
     clock_s: float

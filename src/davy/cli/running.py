@@ -25,7 +25,6 @@ from davy.control.runs import Runs
 from davy.control.turn import World
 from davy.errors import Undecided
 
-
 WATCH_FIRST_S = 60.0
 """Seconds of the clock for which an engine watches before it asks anything: the window of most queries."""
 
