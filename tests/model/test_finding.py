@@ -45,6 +45,7 @@ def test_a_long_line_is_cut_around_the_place() -> None:
     source, carets = render(finding).splitlines()[3:5]
     assert len(source) < 120
     assert source[carets.index("^") : carets.rindex("^") + 1] == "HERE"
+    assert (source[4], source[-1]) == ("…", "…")
     start = Finding("DV001", "error", "t", Place("a", 1, 1), source_line="HERE" + line, length=4)
     source, carets = render(start).splitlines()[3:5]
     assert source[carets.index("^") : carets.rindex("^") + 1] == "HERE"

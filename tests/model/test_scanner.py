@@ -101,8 +101,19 @@ def test_any_text_is_scanned_alike(text: str) -> None:
     assert events(text, quick=True) == events(text, quick=False)
 
 
-def test_a_document_that_ends_within_quotes_is_refused_alike() -> None:
-    for text in ("'a\n---\nb'", '"a\n... \nb"', "a\n  b\n---\nc", "a\n\n---\nc", "- a\n...\n"):
+def test_comments_and_ends_are_seen_alike() -> None:
+    for text in (
+        "a b # c",
+        "a: b # c\nd: e#f",
+        "[a # b\n, c]",
+        "a  #b",
+        "a\n# b\nc",
+        "'a\n---\nb'",
+        '"a\n... \nb"',
+        "a\n  b\n---\nc",
+        "a\n\n---\nc",
+        "- a\n...\n",
+    ):
         assert events(text, quick=True) == events(text, quick=False)
 
 
