@@ -122,9 +122,11 @@ def test_a_registry_may_have_a_port_and_an_image_a_digest(
 
 
 @pytest.mark.parametrize("tag", ["../secrets", "..", "-x", "a/b", "a b", "a" * 129, ""])
-def test_a_tag_leads_nowhere_else(images: Images, tag: str) -> None:
+def test_a_tag_leads_nowhere_else(images: Images, tmp_path: Path, tag: str) -> None:
+    (tmp_path / "releases").mkdir()
+    (tmp_path / "secrets").mkdir()
     images.use(image_map({"pay:*": ImageSource(Source(dir="releases/{tag}"), command=("a",))}))
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match=r"has no proper tag|nothing says what image"):
         images.resolve(template(f"pay:{tag}"))
 
 

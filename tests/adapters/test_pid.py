@@ -68,6 +68,16 @@ def test_a_process_is_found_by_its_mark_and_not_mistaken_for_its_child(tmp_path:
     assert pid.find(mark) is None
 
 
+def test_what_is_left_of_a_process_is_not_the_process(tmp_path: Path, bell: Bell) -> None:
+    mark = f"test {tmp_path}"
+    process = spawn(tmp_path, "/bin/sh", "-c", "sleep 100 & exit 0", **{MARK: mark})
+    bell.wait(10, process)
+    pid.reap(process)
+    assert len(pid.group(process)) == 1
+    assert pid.find(mark) is None
+    pid.signal_group(process, SIGKILL)
+
+
 def test_a_signal_reaches_what_the_leader_left_behind(tmp_path: Path, bell: Bell) -> None:
     process = spawn(tmp_path, "/bin/sh", "-c", "sleep 100 & exit 0")
     bell.wait(10, process)

@@ -233,6 +233,17 @@ def test_a_replica_that_goes_stays_until_its_traffic_has_gone(bench: EmbeddedBen
     assert not failed(users.leave())
 
 
+def test_replicas_stay_for_as_long_as_their_traffic_has_nowhere_to_go(bench: EmbeddedBench) -> None:
+    bench.steer({"a": 100}, replicas=2)
+    sick = bench.template("b", well=False)
+    nowhere = ReplicaSet("b", 2, sick, bench.platform.resolve(KEY, sick), 1)
+    bench.platform.steer(KEY, Desired((nowhere,), {"b": 100}))
+    bench.until(lambda seen: any(pod.message for pod in seen.pods if pod.hash == "b"))
+    seen = bench.platform.look(KEY)
+    assert (seen.count("a").ready, seen.weights) == (2, {"a": 100})
+    assert seen.trouble == "no replica of b is ready to take traffic"
+
+
 def test_a_crash_loop_is_slowed_down_and_says_why(bench: EmbeddedBench) -> None:
     bench.platform.steer(KEY, bench.desired({"a": 100}, EXIT_AFTER_MS="1", EXIT_CODE="7"))
     seen = bench.until(lambda seen: seen.pods and seen.pods[0].restarts >= 2)

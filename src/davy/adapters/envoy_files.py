@@ -48,11 +48,6 @@ class Documents:
         """Return the version of what Envoy was told last, 0 where it was never told anything."""
         return self._told.get(path, (0, []))[0]
 
-    def paths(self) -> list[Path]:
-        """List every file."""
-        with self._lock:
-            return list(self._told)
-
     def tell(self, path: Path, resources: Sequence[Document]) -> int:
         """Replace a file, by a rename that Envoy notices, and return its new version."""
         with self._lock:
