@@ -120,17 +120,14 @@ def bucket_fraction(lower: float, upper: float, buckets: Sequence[Bucket]) -> fl
 
 def _rank(value: float, buckets: Sequence[Bucket]) -> float:
     """Estimate how many observations are at most this large."""
-    below = Bucket(0.0 if buckets[0].upper_bound > 0 else -INFINITY, 0.0)
-    for bucket in buckets:
-        if value == bucket.upper_bound:
-            return bucket.observations
-        if value < bucket.upper_bound:
-            if math.isinf(below.upper_bound) or math.isinf(bucket.upper_bound) or value <= below.upper_bound:
-                return below.observations
-            share = (value - below.upper_bound) / (bucket.upper_bound - below.upper_bound)
-            return below.observations + (bucket.observations - below.observations) * share
-        below = bucket
-    raise AssertionError("the last bucket has no bound")
+    index = next(i for i, bucket in enumerate(buckets) if value <= bucket.upper_bound)
+    upper, observations = buckets[index]
+    if value == upper:
+        return observations
+    lower, below = buckets[index - 1] if index else (0.0 if upper > 0 else -INFINITY, 0.0)
+    if math.isinf(lower) or math.isinf(upper) or value <= lower:
+        return below
+    return below + (observations - below) * (value - lower) / (upper - lower)
 
 
 def _quantile(evaluation: "Evaluation", arguments: tuple[Expression, ...], time_ms: int) -> Value:

@@ -10,7 +10,8 @@ The rule that makes reads safe under the GIL without a lock:
   it puts a new pair in its place with one assignment;
 - nobody exports a buffer of a column (`memoryview` would make `append` fail).
 
-Two writers are not safe together: appending and trimming belong to one thread.
+Two writers are not safe together: appending and trimming belong to one thread. A reader sees every series
+whole, but not all of them at one moment: ask about an instant for which everything has been appended.
 """
 
 import struct
