@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+from bench.__main__ import BENCHES
 
 import davy
 from davy.analysis import vantage
@@ -181,3 +182,7 @@ def test_every_family_that_is_made_up_from_the_proxy_is_told() -> None:
     text = page("metrics")
     for family in (*vantage.ALIASED, vantage.REQUESTS, vantage.DURATIONS, "istio_requests_total", "up"):
         assert f"`{family}" in text
+
+
+def test_every_figure_is_told() -> None:
+    assert list(rows(page("figures"))) == list(BENCHES)
