@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Callable
+from typing import TypeVar
 
 import click
 
@@ -19,6 +21,8 @@ PATIENCE_S = 30.0
 
 POLL_S = 0.1
 
+Result = TypeVar("Result")
+
 
 @click.command("down")
 @common
@@ -32,9 +36,10 @@ def command(setting: Setting) -> None:
         talk(f"nothing runs: there is no {setting.home}")
         return
     _stop_engine(setting)
-    held = _hold(setting)
+    held = _once_free(setting, lambda: claim(setting.socket))
     try:
-        end_all(setting.home)
+        # The engine lets go of its socket before it lets go of its replicas.
+        _once_free(setting, lambda: end_all(setting.home))
     finally:
         os.close(held)
     talk("workloads and Envoy are stopped; davy up starts them again")
@@ -50,8 +55,8 @@ def _stop_engine(setting: Setting) -> None:
     os.kill(pid, signal.SIGTERM)
 
 
-def _hold(setting: Setting) -> int:
-    """Wait until no engine runs, and keep another one from starting meanwhile.
+def _once_free(setting: Setting, step: Callable[[], Result]) -> Result:
+    """Take a step as soon as no engine is in the way of it.
 
     Raises:
         TimedOut: one still runs.
@@ -59,7 +64,7 @@ def _hold(setting: Setting) -> int:
     started = setting.pace.now()
     while True:
         try:
-            return claim(setting.socket)
+            return step()
         except Conflict as error:
             if setting.pace.now() - started > PATIENCE_S:
                 raise TimedOut(f"{error.message} and does not stop", hint="stop it with kill") from error
