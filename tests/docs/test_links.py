@@ -65,5 +65,6 @@ def test_what_the_code_and_the_tools_call_documentation_is_there() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_page_names_a_machine_or_what_was_not_decided(page: Path) -> None:
-    for place in ("/work/", "/root/", "TODO", "FIXME", "TBD"):
+    machines = [f"/{name}/" for name in ("work", "root", "home")]
+    for place in (*machines, "TODO", "FIXME", "TBD"):
         assert place not in page.read_text()
