@@ -167,6 +167,16 @@ def test_an_older_prometheus_takes_the_name_off_at_once() -> None:
     assert "invalid label name" in refused(Engine(store(), prometheus_2=True), plain)
 
 
+@pytest.mark.parametrize("samples", [63, 64, 65, 66, 130, 300])
+@pytest.mark.parametrize("seconds", [5, 315, 320, 325, 640, 1000])
+def test_a_window_is_found_however_many_samples_there_are(samples: int, seconds: int) -> None:
+    filled = Engine(store(samples, 5000))
+    newest = (samples - 1) * 5.0
+    for at in (newest, newest + 1, newest - 100):
+        expected = sum(1 for index in range(samples) if at - seconds < index * 5 <= at)
+        assert vector(filled, f"count_over_time(up[{seconds}s])", at) == {'{pod="a"}': expected}
+
+
 def test_a_set_operator_joins_long_chains() -> None:
     query = " or ".join(f'nothing{{n="{number}"}}' for number in range(200)) + " or up"
     assert vector(Engine(store()), query) == {'up{pod="a"}': 12.0}

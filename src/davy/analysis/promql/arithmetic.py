@@ -74,10 +74,11 @@ def mean(values: Sequence[float]) -> float:
     It never lies outside of what it averages, as dividing a rounded sum could: a threshold may be that close.
     """
     summed = total(values)
-    if math.isfinite(summed):
-        return min(max(summed / len(values), min(values)), max(values))
-    if summed != summed:
-        return summed
+    average = _running_mean(values) if math.isinf(summed) else summed / len(values)
+    return min(max(average, min(values)), max(values))
+
+
+def _running_mean(values: Sequence[float]) -> float:
     running = 0.0
     for count, value in enumerate(values, 1):
         running = running * ((count - 1) / count) + value / count
@@ -88,8 +89,6 @@ def variance(values: Sequence[float]) -> float:
     """Population variance, in two passes; NaN where a value is not finite."""
     if not all(map(math.isfinite, values)):
         return NAN
-    if min(values) == max(values):
-        return 0.0
     centre = mean(values)
     return total([(value - centre) * (value - centre) for value in values]) / len(values)
 
