@@ -48,8 +48,9 @@ def command(speed: float, *, keep: bool, seed: int, form: str) -> None:
     kept = "kept" if keep else "removed on exit; --keep to stay"
     teller.say(f"  workspace ./{workspace.name} ({kept})   clock at {speed:g}x   nothing leaves this machine")
     guardian = Guardian(workspace, home)
-    running = start(home, speed=speed, in_process=True)
+    running = None
     try:
+        running = start(home, speed=speed, in_process=True)
         stage = Stage(running, workspace, examples(), teller.say, teller.progress, seed=seed)
         report = tell(stage, speed=speed)
         teller.say(_farewell(workspace, report.seconds, keep=keep))
@@ -57,10 +58,11 @@ def command(speed: float, *, keep: bool, seed: int, form: str) -> None:
         keep = False
         raise
     finally:
-        if keep:
+        if keep and running is not None:
             running.close()
         else:
-            running.shutdown()
+            if running is not None:
+                running.shutdown()
             _remove(workspace)
         guardian.dismiss()
     if form == "json":

@@ -44,8 +44,10 @@ def watch(workspace: Path, home: Path) -> None:
         return
     from davy.cli.running import end_all
 
-    end_all(home)
-    shutil.rmtree(workspace, ignore_errors=True)
+    try:
+        end_all(home)
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
 
 
 if __name__ == "__main__":

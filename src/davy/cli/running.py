@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,9 +81,10 @@ def start(home: Path, *, speed: float = 1.0, in_process: bool = False) -> Runnin
         ) from error
     store = SqliteStore(home / "davy.db")
     clock = _clock(store, speed)
-    platform = EmbeddedPlatform(
-        home / "platform", clock, environment=dict(os.environ), changed=lambda: engine.kick()
-    )
+    with _usable(home):
+        platform = EmbeddedPlatform(
+            home / "platform", clock, environment=dict(os.environ), changed=lambda: engine.kick()
+        )
     series = SeriesStore()
     queries = QueryEngine(series)
     catalog = Catalog.load(store)
@@ -102,8 +104,23 @@ def start(home: Path, *, speed: float = 1.0, in_process: bool = False) -> Runnin
 
 def end_all(home: Path) -> None:
     """Stop whatever an engine of this state directory left running; none runs now."""
-    platform = EmbeddedPlatform(home / "platform", Clock.at_speed(1.0), environment=dict(os.environ))
-    platform.start().shutdown()
+    with _usable(home):
+        platform = EmbeddedPlatform(home / "platform", Clock.at_speed(1.0), environment=dict(os.environ))
+        platform.start().shutdown()
+
+
+@contextmanager
+def _usable(home: Path) -> Iterator[None]:
+    """Say which directory it is that cannot be used.
+
+    Raises:
+        Undecided: the disk is full, or it is not ours to write to.
+    """
+    try:
+        yield
+    except OSError as error:
+        hint = "make room, or name another directory with --home"
+        raise Undecided(f"cannot keep state in {home}: {error.strerror}", hint=hint) from error
 
 
 def _clock(store: SqliteStore, speed: float) -> Clock:
