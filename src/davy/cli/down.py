@@ -8,7 +8,7 @@ from typing import TypeVar
 import click
 
 from davy.cli.options import common
-from davy.cli.running import end_all
+from davy.cli.running import end_all, usable
 from davy.cli.setting import Setting, talk
 from davy.control.requests import Health
 from davy.control.views import HealthView
@@ -36,7 +36,8 @@ def command(setting: Setting) -> None:
         talk(f"nothing runs: there is no {setting.home}")
         return
     _stop_engine(setting)
-    held = _once_free(setting, lambda: claim(setting.socket))
+    with usable(setting.home):
+        held = _once_free(setting, lambda: claim(setting.socket))
     try:
         # The engine lets go of its socket before it lets go of its replicas.
         _once_free(setting, lambda: end_all(setting.home))

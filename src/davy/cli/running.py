@@ -81,7 +81,7 @@ def start(home: Path, *, speed: float = 1.0, in_process: bool = False) -> Runnin
         ) from error
     store = SqliteStore(home / "davy.db")
     clock = _clock(store, speed)
-    with _usable(home):
+    with usable(home):
         platform = EmbeddedPlatform(
             home / "platform", clock, environment=dict(os.environ), changed=lambda: engine.kick()
         )
@@ -104,13 +104,13 @@ def start(home: Path, *, speed: float = 1.0, in_process: bool = False) -> Runnin
 
 def end_all(home: Path) -> None:
     """Stop whatever an engine of this state directory left running; none runs now."""
-    with _usable(home):
+    with usable(home):
         platform = EmbeddedPlatform(home / "platform", Clock.at_speed(1.0), environment=dict(os.environ))
         platform.start().shutdown()
 
 
 @contextmanager
-def _usable(home: Path) -> Iterator[None]:
+def usable(home: Path) -> Iterator[None]:
     """Say which directory it is that cannot be used.
 
     Raises:
