@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from davy.adapters.memory_platform import MemoryPlatform
 from davy.adapters.memory_store import MemoryStore
 from davy.analysis.promql.evaluate import Engine as QueryEngine
 from davy.analysis.promql.series import SeriesStore
@@ -16,14 +17,12 @@ from davy.control.catalog import Catalog
 from davy.control.engine import Engine, Setting
 from davy.control.runs import Runs
 from davy.control.turn import World
-from davy.errors import Refused, Undecided
+from davy.errors import Undecided
 from davy.ledger.entry import Draft
 from davy.ledger.store import Record
-from davy.model.images import ImageMap
 from davy.model.key import Key
 from davy.model.providers import MetricProvider
-from davy.model.rollout import PodTemplateSpec
-from davy.rollout.platform import Desired, Launch, Pod, Seen
+from davy.rollout.platform import Desired
 
 ROLLOUT = """
 apiVersion: argoproj.io/v1alpha1
@@ -85,53 +84,18 @@ class FakeClock:
         return seconds
 
 
-@dataclass
-class FakePlatform:
-    """Does what it is told at once; `broken` is raised instead, `sick` hashes are never available."""
+class BreakablePlatform(MemoryPlatform):
+    """A platform in memory that raises what `broken` has for a rollout instead of steering it."""
 
-    desired: dict[Key, Desired] = field(default_factory=dict)
-    broken: dict[Key, Exception] = field(default_factory=dict)
-    sick: set[str] = field(default_factory=set)
-    images: list[ImageMap] = field(default_factory=list)
-    told: int = 0
-
-    def use_images(self, images: ImageMap) -> None:
-        self.images.append(images)
-
-    def resolve(self, key: Key, template: PodTemplateSpec) -> Launch:
-        image = template.spec.containers[0].image
-        if image == "unknown":
-            raise Refused("nothing says what unknown runs")
-        return Launch(("run", image), "/")
-
-    def look(self, key: Key) -> Seen:
-        desired = self.desired.get(key)
-        if desired is None:
-            return Seen()
-        pods = tuple(
-            Pod(
-                f"{part.hash}-{i}",
-                part.hash,
-                "Running",
-                part.hash not in self.sick,
-                part.hash not in self.sick,
-                0,
-                0.0,
-                1,
-            )
-            for part in desired.replica_sets
-            for i in range(part.replicas)
-        )
-        return Seen(pods, desired.weights, 8080)
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock.now)
+        self.unmapped = {"unknown"}
+        self.broken: dict[Key, Exception] = {}
 
     def steer(self, key: Key, desired: Desired) -> None:
-        self.told += 1
         if key in self.broken:
             raise self.broken[key]
-        self.desired[key] = desired
-
-    def forget(self, key: Key) -> None:
-        self.desired.pop(key)
+        super().steer(key, desired)
 
 
 @dataclass
@@ -176,7 +140,7 @@ class Lab:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.store = MemoryStore()
-        self.platform = FakePlatform()
+        self.platform = BreakablePlatform(self.clock)
         self.traffic = FakeTraffic(self.clock)
         self.spool = FakeSpool()
         self.provider = FakeProvider()
@@ -222,8 +186,8 @@ class Lab:
 
     def serve(self, failing: str = "") -> None:
         """Let users make a hundred requests of what has traffic, all of those to `failing` in vain."""
-        for desired in self.platform.desired.values():
-            for hash_, weight in desired.weights.items():
+        for key in self.engine.catalog.rollouts:
+            for hash_, weight in (self.platform.look(key).weights or {}).items():
                 count = self.traffic.counts.get(hash_, Tally(0, 0))
                 errors = count.errors + (weight if hash_ == failing else 0)
                 self.traffic.counts[hash_] = Tally(count.requests + weight, errors)

@@ -106,7 +106,7 @@ def test_refused_manifests_change_nothing(lab: Any) -> None:
 def test_an_image_that_nobody_can_run_is_refused_before_anything_changes(lab: Any) -> None:
     live(lab)
     before = lab.kinds()
-    with pytest.raises(Refused, match="nothing says what unknown runs"):
+    with pytest.raises(Refused, match="unknown"):
         release(lab, "unknown")
     with pytest.raises(NotFound, match='no container "nope"'):
         lab.ask(requests.SetImage("default", "payments", {"nope": "x"}))
@@ -158,7 +158,7 @@ def test_a_crash_between_writing_down_and_doing_does_it_after_the_restart(lab: A
     lab.until(lambda view: view.actual_weight == 20)
     lab.platform.broken[PAYMENTS] = Undecided("killed here")
     lab.ask(requests.Abort("default", "payments", "stop it"))
-    assert lab.platform.desired[PAYMENTS].weights != {lab.get().revisions[1].hash: 100}
+    assert lab.platform.look(PAYMENTS).weights[lab.get().revisions[0].hash] == 20
     lab.platform.broken.clear()
     lab.start()
     lab.turns(1)
