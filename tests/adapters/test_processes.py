@@ -321,7 +321,7 @@ def test_the_hook_runs_first_and_then_the_signal_comes(world: World) -> None:
     hook = LifecycleHandler(exec=ExecAction(("sh", "-c", "printf 'hook ' >> order")))
     replica = world.run(app(lifecycle=Lifecycle(pre_stop=hook)), sys.executable, "-c", code)
     log = world.directory / "logs" / f"{replica.record.name}.log"
-    until(lambda: log.exists() and log.read_text())
+    until(lambda: log.exists() and log.read_text() and replica.record.process)
     replica.leave()
     replica.join()
     assert (world.directory / "order").read_text() == "hook term "
@@ -332,7 +332,7 @@ def test_one_that_does_not_listen_is_killed_after_its_grace(world: World) -> Non
     hook = Lifecycle(pre_stop=LifecycleHandler(sleep=SleepAction(0)), stop_signal="SIGTERM")
     replica = world.run(app(lifecycle=hook), "sh", "-c", code, grace_s=1)
     log = world.directory / "logs" / f"{replica.record.name}.log"
-    until(lambda: log.exists() and log.read_text())
+    until(lambda: log.exists() and log.read_text() and replica.record.process)
     process = process_of(replica)
     replica.leave()
     replica.join()
@@ -398,7 +398,7 @@ def test_letting_go_does_not_wait_for_the_grace_period(world: World) -> None:
     code = "trap '' TERM; echo up; while true; do sleep 0.1; done"
     replica = world.run(app(), "sh", "-c", code, grace_s=1000)
     log = world.directory / "logs" / f"{replica.record.name}.log"
-    until(lambda: log.exists() and log.read_text())
+    until(lambda: log.exists() and log.read_text() and replica.record.process)
     replica.leave()
     until(lambda: world.record(replica).phase == "Terminating")
     replica.close()

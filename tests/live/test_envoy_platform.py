@@ -190,12 +190,16 @@ def test_a_replica_that_is_not_ready_gets_nothing_until_it_is(bench: EmbeddedBen
     bench.until(lambda seen: seen.count("a").ready == 1)
     (pod,) = [pod for pod in bench.platform.look(KEY).pods if pod.name == sick.name]
     assert pod.message == "GET /healthz on port " + str(sick.port) + " answers 503"
-    before = served(sick)
-    for _ in range(20):
-        assert request("GET", f"http://127.0.0.1:{bench.port}/").status == 200
-    assert served(sick) == before
+    until(lambda: passed_by(sick, bench.port))
     request("GET", f"http://127.0.0.1:{sick.port}/mend")
     bench.until(lambda seen: seen.count("a").ready == 2)
+
+
+def passed_by(pod: Pod, port: int) -> bool:
+    """Say whether a replica got nothing of a few requests, all of which were answered."""
+    before = served(pod)
+    assert {request("GET", f"http://127.0.0.1:{port}/").status for _ in range(20)} == {200}
+    return served(pod) == before
 
 
 def served(pod: Pod) -> str:
