@@ -9,13 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from davy.adapters import ports
+from davy.adapters import pid, ports
 from davy.adapters.clock import Clock
 from davy.adapters.embedded import EmbeddedPlatform
 from davy.adapters.http import request
 from davy.adapters.load import Exchange, Load
+from davy.adapters.processes import Record
 from davy.errors import Conflict, Undecided
 from davy.model.key import Key
 from davy.model.pod import Container, ContainerPort, EnvVar, HTTPGetAction, PodSpec, PodTemplateSpec, Probe
@@ -276,6 +278,39 @@ def test_a_taken_port_is_said_and_nothing_is_started(bench: EmbeddedBench) -> No
         assert bench.platform.look(KEY) == Seen()
     bench.platform.steer(KEY, wanted)
     assert bench.port == taken
+
+
+def test_what_a_power_failure_spoilt_is_left_behind(bench: EmbeddedBench, tmp_path: Path) -> None:
+    bench.steer({"a": 100})
+    port = bench.port
+    bench.platform.shutdown()
+    state = tmp_path / "state"
+    for name in ("replicas/x.json", "rollouts/y.json", "gateway/clusters.json", "gateway/envoy-process.json"):
+        (state / name).write_bytes(b"")
+    bench.platform = bench._open()
+    assert not (state / "replicas" / "x.json").exists()
+    bench.steer({"a": 100})
+    assert bench.port == port
+    assert request("GET", f"http://127.0.0.1:{port}/").status == 200
+
+
+def test_what_this_davy_would_refuse_to_run_is_said_and_stops_nothing(
+    bench: EmbeddedBench, tmp_path: Path
+) -> None:
+    """Rules grow stricter from one Davy to the next, and the next has to start all the same."""
+    bench.steer({"a": 100})
+    bench.platform.close()
+    (record,) = (tmp_path / "state" / "replicas").iterdir()
+    older = msgspec.json.decode(record.read_bytes(), type=Record)
+    with_init = PodSpec(
+        containers=older.revision.template.spec.containers, init_containers=(Container("migrate"),)
+    )
+    revision = msgspec.structs.replace(older.revision, template=PodTemplateSpec(spec=with_init))
+    record.write_bytes(msgspec.json.encode(msgspec.structs.replace(older, revision=revision)))
+    bench.platform = bench._open()
+    bench.until(lambda seen: "runs on, but cannot be looked after" in seen.trouble)
+    assert older.process is not None
+    pid.signal_group(older.process, signal.SIGKILL)
 
 
 def test_two_davys_do_not_share_a_directory(bench: EmbeddedBench, tmp_path: Path) -> None:

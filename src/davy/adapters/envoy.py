@@ -57,6 +57,7 @@ class Envoy:
         self._engine = EnvoyProcess(self._directory, find_envoy(search_path), self._assert_again)
         self._shared = threading.Lock()  # guards the files that all rollouts share: clusters, listeners
         self._trouble = ""
+        self._untaken: set[str] = set()  # what Envoy did not take of what was there when it started
         self._refused: dict[str, int] = {}  # how many documents of each scope were refused so far
 
     @property
@@ -114,9 +115,9 @@ class Envoy:
             self._tell(path, resources, _route_scope(route.key))
 
     def weights(self, key: Key) -> dict[str, int] | None:
-        """Return the split that was told last, None where there is none."""
+        """Return the split that was told last, None where there is none or Envoy did not take it."""
         told = self._documents.told(self._documents.routes(route_name(key)))
-        return read_weights(told[0]) if told else None
+        return read_weights(told[0]) if told and _route_scope(key) not in self._untaken else None
 
     def listen(self, key: Key, port: int) -> None:
         """Let users in to a rollout on a port, whose split has to be told before.
@@ -201,6 +202,7 @@ class Envoy:
                 self._refused[scope] = _count(_readings(admin, scope))
         try:
             self._confirm(scope, self._documents.tell(path, resources))
+            self._untaken.discard(scope)
         except Undecided:
             if undo and was_told:
                 self._documents.tell(path, before)
@@ -279,6 +281,7 @@ class Envoy:
             try:
                 self._tell(path, self._documents.told(path), scope, undo=False)
             except Undecided as error:
+                self._untaken.add(scope)
                 self._trouble = self._trouble or error.message
 
     def _expected(self) -> dict[str, Path]:

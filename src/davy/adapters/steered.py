@@ -16,7 +16,7 @@ from functools import partial
 from davy.adapters import ports
 from davy.adapters.envoy import Envoy
 from davy.adapters.processes import Record, Replica, Surroundings
-from davy.errors import DavyError
+from davy.errors import DavyError, Refused
 from davy.model.key import Key
 from davy.rollout.platform import Desired, ReplicaSet, Seen
 from davy.traffic.names import cluster_name, read_cluster_name
@@ -41,6 +41,7 @@ class Steered:
         self._reachable = {hash_ for hash_ in self._weights or {} if envoy.endpoints(self._cluster(hash_))}
         self._waiting = ""
         self._retired = False
+        self._strangers: tuple[str, ...] = ()
         self._troubles: tuple[str, ...] = ()
         self._splitting = threading.Lock()
         self._placing = threading.RLock()
@@ -52,7 +53,7 @@ class Steered:
         """Say what there is; everything is in memory."""
         min_ready_s = self.desired.min_ready_s if self.desired is not None else 0.0
         replicas = self._replicas
-        troubles = [self._waiting, self._envoy.trouble, self.unsaved, *self._troubles]
+        troubles = [self._waiting, self._envoy.trouble, self.unsaved, *self._strangers, *self._troubles]
         troubles += [replica.trouble for replica in replicas]
         return Seen(
             pods=tuple(replica.pod(now, min_ready_s) for replica in replicas),
@@ -94,8 +95,13 @@ class Steered:
     # What the platform does in the background:
 
     def adopt(self, record: Record) -> None:
-        """Go on with a replica that an earlier Davy started."""
-        self._add(Replica(record, self._around, self._changed))
+        """Go on with a replica that an earlier Davy started, unless that one ran what this one refuses."""
+        try:
+            replica = Replica(record, self._around, self._changed)
+        except Refused as error:
+            self._strangers += (f"replica {record.name} runs on, but cannot be looked after: {error.message}",)
+        else:
+            self._add(replica)
 
     def converge(self) -> None:
         """Start what is missing, let go of what is too much, and repeat what did not succeed before."""
