@@ -93,23 +93,26 @@ class TestSqliteStore(StoreContract):
         store.close()
 
 
-def test_the_spool_gives_back_what_an_abort_left_there(tmp_path: Path) -> None:
+def test_the_spool_gives_back_what_aborts_left_there(tmp_path: Path) -> None:
     spool = FileSpool(tmp_path / "spool")
-    assert spool.take() == ({}, [])
+    assert spool.take() == []
     changes = {("rollout", "a"): b'{"x":1}', ("watch", "a"): None}
-    spool.put(changes, [draft(step=1)])
+    spool.put("a", changes, [draft(step=1)])
+    spool.put("b", {}, [draft(step=2)])
     size = (tmp_path / "spool").stat().st_size
     again = FileSpool(tmp_path / "spool")
-    assert again.take() == (changes, [draft(step=1)])
-    again.clear()
-    assert again.take() == ({}, [])
+    assert again.take() == [(changes, [draft(step=1)]), ({}, [draft(step=2)])]
+    again.clear("a")
+    assert again.take() == [({}, [draft(step=2)])]
+    again.clear("")
+    assert again.take() == []
     assert (tmp_path / "spool").stat().st_size == size
 
 
 def test_a_spool_that_is_torn_or_too_small_gives_what_it_can(tmp_path: Path) -> None:
     spool = FileSpool(tmp_path / "spool")
-    spool.put({("rollout", "a"): b"x" * 300_000}, [draft()])
-    assert spool.take() == ({}, [draft()])
+    spool.put("a", {("rollout", "a"): b"x" * 300_000}, [draft()])
+    assert spool.take() == [({}, [draft()])]
     data = (tmp_path / "spool").read_bytes()
     (tmp_path / "spool").write_bytes(data[:60])
-    assert spool.take() == ({}, [])
+    assert spool.take() == []

@@ -3,7 +3,7 @@
 import json
 import os
 import pwd
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +88,13 @@ class Quiet:
     def counters(self, _key: Key) -> tuple[float, Mapping[str, Tally]]:
         return self.time, {}
 
-    def put(self, _changes: Mapping[Record, bytes | None], _drafts: list[Draft]) -> None:
+    def put(self, _subject: str, _changes: Mapping[Record, bytes | None], _drafts: Sequence[Draft]) -> None:
         raise AssertionError("the store works")
 
-    def take(self) -> tuple[dict[Record, bytes | None], list[Draft]]:
-        return {}, []
+    def take(self) -> list[tuple[dict[Record, bytes | None], list[Draft]]]:
+        return []
 
-    def clear(self) -> None:
+    def clear(self, _subject: str) -> None:
         pass
 
     def measure(self, _provider: MetricProvider, *, now: float) -> Answer:

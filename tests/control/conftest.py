@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from davy.adapters.memory_platform import MemoryPlatform
 from davy.adapters.memory_store import MemoryStore
+from davy.adapters.spool import FileSpool
 from davy.analysis.promql.evaluate import Engine as QueryEngine
 from davy.analysis.promql.series import SeriesStore
 from davy.analysis.provider import Answer, ProviderError
@@ -18,8 +20,6 @@ from davy.control.engine import Engine, Setting
 from davy.control.runs import Runs
 from davy.control.turn import World
 from davy.errors import Undecided
-from davy.ledger.entry import Draft
-from davy.ledger.store import Record
 from davy.model.key import Key
 from davy.model.providers import MetricProvider
 from davy.rollout.platform import Desired
@@ -107,21 +107,6 @@ class FakeTraffic:
         return self.clock.time, self.counts
 
 
-@dataclass
-class FakeSpool:
-    changes: dict[Record, bytes | None] = field(default_factory=dict)
-    drafts: list[Draft] = field(default_factory=list)
-
-    def put(self, changes: Mapping[Record, bytes | None], drafts: list[Draft]) -> None:
-        self.changes, self.drafts = dict(changes), list(drafts)
-
-    def take(self) -> tuple[dict[Record, bytes | None], list[Draft]]:
-        return self.changes, self.drafts
-
-    def clear(self) -> None:
-        self.changes, self.drafts = {}, []
-
-
 class FakeProvider:
     """Answers with `value`; None is a provider that is down."""
 
@@ -137,12 +122,12 @@ class FakeProvider:
 class Lab:
     """An engine and everything around it, so that a test can break any of it and start the engine anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path) -> None:
         self.clock = FakeClock()
         self.store = MemoryStore()
         self.platform = BreakablePlatform(self.clock)
         self.traffic = FakeTraffic(self.clock)
-        self.spool = FakeSpool()
+        self.spool = FileSpool(directory / "spool")
         self.provider = FakeProvider()
         self.watch_first_s = 0.0
         self.engine = self.start()
@@ -210,5 +195,5 @@ DOWN = Undecided("the data plane does not answer")
 
 
 @pytest.fixture
-def lab() -> Lab:
-    return Lab()
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)

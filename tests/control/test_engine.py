@@ -178,7 +178,8 @@ def test_with_a_full_disk_nothing_is_promoted_and_an_abort_still_happens(lab: An
     lab.ask(requests.Abort("default", "payments", "full"))
     assert lab.get().actual_weight == 0
     assert "not written down yet" in lab.get().trouble
-    assert lab.spool.drafts[0].kind == "human_action"
+    [(_, drafts)] = lab.spool.take()
+    assert drafts[0].kind == "human_action"
     lab.store.full = None
     lab.turns(2)
     kinds = lab.kinds()
@@ -186,7 +187,7 @@ def test_with_a_full_disk_nothing_is_promoted_and_an_abort_still_happens(lab: An
     assert kinds[at + 1] == "human_action"
     assert "change_rolled_back" in kinds[at:]
     assert lab.get().trouble == ""
-    assert lab.spool.drafts == []
+    assert lab.spool.take() == []
 
 
 def test_the_guard_aborts_with_a_full_disk_and_a_restart_makes_up_for_it(lab: Any) -> None:
@@ -266,3 +267,33 @@ def test_an_engine_that_has_just_started_watches_before_it_asks(lab: Any) -> Non
     started = lab.clock.time
     lab.until(lambda view: any(run.metrics[0].successful for run in view.revisions[0].runs), seconds=1)
     assert lab.clock.time >= started + 60
+
+
+def test_two_aborts_with_a_full_disk_are_both_made_up_for_after_a_crash(lab: Any) -> None:
+    live(lab, "payments", "catalog")
+    for name in ("payments", "catalog"):
+        release(lab, name=name)
+    lab.until(lambda view: view.actual_weight == 20 and lab.get("catalog").actual_weight == 20)
+    lab.store.full = StoreUnavailable("the disk is full")
+    for name in ("payments", "catalog"):
+        lab.ask(requests.Abort("default", name, "full"))
+    lab.store.full = None
+    lab.start()
+    assert {view.status for view in lab.ask(requests.List()).items} == {"Degraded"}
+    assert lab.kinds().count("ledger_gap") == 2
+    lab.turns(3)
+    lab.start()
+    assert lab.kinds().count("ledger_gap") == 2
+
+
+def test_an_action_after_the_disk_has_room_again_writes_the_late_entries_once(lab: Any) -> None:
+    live(lab)
+    release(lab)
+    lab.until(lambda view: view.actual_weight == 20)
+    lab.store.full = StoreUnavailable("the disk is full")
+    lab.ask(requests.Abort("default", "payments", "full"))
+    lab.store.full = None
+    lab.ask(requests.Retry("default", "payments", "room"))
+    lab.start()
+    kinds = [entry.detail.get("action", entry.kind) for entry in lab.store.entries()]
+    assert kinds.count("abort") == kinds.count("retry") == kinds.count("ledger_gap") == 1

@@ -18,50 +18,56 @@ SIZE = 256 * 1024
 
 
 class Noted(msgspec.Struct, frozen=True):
-    """What stands in the file: bodies as text, since they are JSON."""
+    """What is noted of one subject: bodies as text, since they are JSON."""
 
     changes: tuple[tuple[str, str, str | None], ...] = ()
     drafts: tuple[Draft, ...] = ()
 
 
 class FileSpool:
-    """Notes aborts in a file of fixed size, a line of JSON padded with blanks."""
+    """Notes aborts in a file of fixed size: one JSON object, by subject, padded with blanks."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         if not path.exists():
             path.write_bytes(b" " * SIZE)
 
-    def put(self, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft]) -> None:
+    def put(self, subject: str, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft]) -> None:
         """Note it, as well as can be: what does not fit loses its records before its entries."""
         texts = tuple((bucket, key, _text(body)) for (bucket, key), body in changes.items())
+        others = self._read()
         for kept in (texts, ()):
-            data = msgspec.json.encode(Noted(kept, tuple(drafts)))
-            if len(data) <= SIZE:
-                with contextlib.suppress(OSError):
-                    self._write(data)
+            if self._write({**others, subject: Noted(kept, tuple(drafts))}):
                 return
 
-    def take(self) -> tuple[dict[Record, bytes | None], list[Draft]]:
+    def take(self) -> list[tuple[dict[Record, bytes | None], list[Draft]]]:
         """Return what was noted; a note that was torn by a crash counts as none."""
+        return [
+            ({(bucket, key): _body(text) for bucket, key, text in noted.changes}, list(noted.drafts))
+            for noted in self._read().values()
+            if noted.drafts
+        ]
+
+    def clear(self, subject: str) -> None:
+        """Forget what was noted of a subject, of all with an empty one."""
+        self._write({other: noted for other, noted in self._read().items() if subject not in ("", other)})
+
+    def _read(self) -> dict[str, Noted]:
         with contextlib.suppress(OSError, msgspec.MsgspecError):
             data = self._path.read_bytes().strip()
             if data:
-                noted = msgspec.json.decode(data, type=Noted)
-                changes = {(bucket, key): _body(text) for bucket, key, text in noted.changes}
-                return changes, list(noted.drafts)
-        return {}, []
+                return msgspec.json.decode(data, type=dict[str, Noted])
+        return {}
 
-    def clear(self) -> None:
-        """Forget what was noted."""
-        with contextlib.suppress(OSError):
-            self._write(b"")
-
-    def _write(self, data: bytes) -> None:
-        with self._path.open("r+b") as file:
-            file.write(data.ljust(SIZE))
-            file.flush()
-            os.fsync(file.fileno())
+    def _write(self, notes: dict[str, Noted]) -> bool:
+        """Write all there is to note, and say whether it fits."""
+        data = msgspec.json.encode(notes) if notes else b""
+        if len(data) <= SIZE:
+            with contextlib.suppress(OSError), self._path.open("r+b") as file:
+                file.write(data.ljust(SIZE))
+                file.flush()
+                os.fsync(file.fileno())
+        return len(data) <= SIZE
 
 
 def _text(body: bytes | None) -> str | None:

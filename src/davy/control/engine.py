@@ -16,7 +16,7 @@ from davy.control import admission, picture, requests, views
 from davy.control.catalog import Catalog, stored
 from davy.control.held import Held, Watch
 from davy.control.ports import Clock
-from davy.control.turn import World, take_turn
+from davy.control.turn import World, commit, take_turn
 from davy.errors import DavyError, NotFound, Refused
 from davy.ledger.entry import Draft
 from davy.ledger.store import Record
@@ -135,11 +135,10 @@ class Engine:
 
     def _recover(self) -> None:
         """Bring into the store what an abort noted while the store could not be written."""
-        changes, drafts = self._world.spool.take()
-        if drafts:
+        for changes, drafts in self._world.spool.take():
             gap = Draft(drafts[0].at, "ledger_gap", drafts[0].subject, {"entries": len(drafts)})
             self._world.store.commit(changes, [gap, *drafts])
-            self._world.spool.clear()
+        self._world.spool.clear("")
 
     def _load(self) -> dict[Key, Held]:
         """Take up every rollout where it was left."""
@@ -294,25 +293,12 @@ class Engine:
             drafts = [draft, *(Draft(now, event.kind, held.subject, event.detail) for event in outcome[1])]
             changes: dict[Record, bytes | None] = {} if manifest == held.manifest else stored(manifest)
             changes["rollout", str(held.key)] = msgspec.json.encode(outcome[0])
-            self._commit_action(action, held, changes, drafts)
+            commit(held, self._world, changes, drafts, patient=isinstance(action, requests.Abort))
             self.catalog.put(manifest)
             held.manifest, held.state, held.steered = manifest, outcome[0], None
             self._turn_one(held)
         self.kick()
         return _said(action, said)
-
-    def _commit_action(
-        self, action: "Action", held: Held, changes: dict[Record, bytes | None], drafts: list[Draft]
-    ) -> None:
-        """Write an action down first; an abort is done even when that is not possible."""
-        try:
-            self._world.store.commit(changes, [*held.unsaved, *drafts])
-            held.unsaved = []
-        except DavyError:
-            if not isinstance(action, requests.Abort):
-                raise
-            held.unsaved = [*held.unsaved, *drafts]
-            self._world.spool.put(changes, held.unsaved)
 
 
 Action = requests.Promote | requests.Abort | requests.Retry | requests.Pause | requests.Resume

@@ -5,7 +5,7 @@ entries in one transaction before the world is told, and telling the world the s
 The exception is an abort: it is acted on even when nothing can be written down, and written down later.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,18 +27,18 @@ from davy.rollout.state import Aborted, Promoting, Stepping
 
 
 class Spool(Protocol):
-    """Where an abort is noted while the store cannot be written; read again when the engine starts."""
+    """Where aborts are noted while the store cannot be written; read again when the engine starts."""
 
-    def put(self, changes: Mapping[Record, bytes | None], drafts: list[Draft]) -> None:
-        """Note it, as well as can be; never raises."""
+    def put(self, subject: str, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft]) -> None:
+        """Note all there is to say of a subject, as well as can be; never raises."""
         ...
 
-    def take(self) -> tuple[dict[Record, bytes | None], list[Draft]]:
-        """Return what was noted."""
+    def take(self) -> list[tuple[dict[Record, bytes | None], list[Draft]]]:
+        """Return what was noted of every subject."""
         ...
 
-    def clear(self) -> None:
-        """Forget what was noted, now that it is in the store."""
+    def clear(self, subject: str) -> None:
+        """Forget what was noted of a subject, now that it is in the store; of all with an empty one."""
         ...
 
 
@@ -126,12 +126,12 @@ def _write_down(held: Held, world: World, decision: Decision, watched: Watch | N
     drafts += [started_entry(run, now) for run in started]
     drafts += [ended_entry(run, now) for run in ended]
     if changes or drafts or held.unsaved:
-        _commit(held, world, changes, drafts, patient=isinstance(decision.state.progress, Aborted))
+        commit(held, world, changes, drafts, patient=isinstance(decision.state.progress, Aborted))
     held.state, held.watch = decision.state, watched
     world.runs.keep(*started, *ended)
 
 
-def _commit(
+def commit(
     held: Held, world: World, changes: dict[Record, bytes | None], drafts: list[Draft], *, patient: bool
 ) -> None:
     """Commit; an abort (`patient`) goes on without, and is made up for by the next turn that can write."""
@@ -146,11 +146,11 @@ def _commit(
             raise
         held.unsaved = [*late, *drafts]
         if changes or drafts:
-            world.spool.put(changes, held.unsaved)
+            world.spool.put(held.subject, changes, held.unsaved)
         return
     if late:
         held.unsaved = []
-        world.spool.clear()
+        world.spool.clear(held.subject)
 
 
 def _act(held: Held, world: World, decision: Decision, seen: Seen) -> None:
