@@ -1,7 +1,6 @@
 """What several commands take: the options they all have, names, reasons, output forms."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -126,6 +125,6 @@ def _override(context: click.Context, parameter: click.Parameter, value: object)
         return
     if isinstance(value, Path):
         value = value.absolute()
-    context.obj = replace(context.obj, **{str(parameter.name): value})
+    context.obj = context.obj._replace(**{str(parameter.name): value})
     context.color = context.obj.colored
     context.find_root().obj = context.obj  # errors are told at the root

@@ -7,7 +7,6 @@ the public contract (docs/reference/exit-codes.md), and never a traceback.
 import errno
 import os
 import sys
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -215,5 +214,5 @@ def program(context: click.Context, home: Path | None, namespace: str, color: st
     """
     setting: Setting = context.obj
     directory = (home or default_home(setting.environment)).absolute()
-    context.obj = replace(setting, home=directory, namespace=namespace, color=color)
+    context.obj = setting._replace(home=directory, namespace=namespace, color=color)
     context.color = context.obj.colored
