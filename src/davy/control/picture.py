@@ -244,7 +244,7 @@ def _revision(
         weight=round(100 * weights.get(revision.hash, 0) / total),
         requests=counter.requests,
         errors=counter.errors,
-        pods=tuple(_pod(held, pod, now) for pod in seen.pods if pod.hash == revision.hash),
+        pods=tuple(_pod(pod, now) for pod in seen.pods if pod.hash == revision.hash),
         runs=tuple(_run(run, now) for run in runs if run.hash == revision.hash),
         scale_down_in_s=None if down is None else max(0.0, down - now),
     )
@@ -260,7 +260,7 @@ def _revision_status(revision: Revision, seen: Seen) -> str:
     return "Healthy" if counts.available >= revision.replicas == counts.created else "Progressing"
 
 
-def _pod(held: Held, pod: Pod, now: float) -> views.PodView:
+def _pod(pod: Pod, now: float) -> views.PodView:
     return views.PodView(
         name=pod.name,
         status=pod.phase,

@@ -128,13 +128,6 @@ class Runs:
         """Return the runs of a rollout as it sees them."""
         return {run.name: RunView(verdict(run.state), _message(run.state)) for run in self.of(owner)}
 
-    def forget(self, owner: Key) -> list[Key]:
-        """Forget the runs of a rollout that is gone, and say under which keys they were stored."""
-        gone = [run.key for run in self.of(owner)]
-        for key in gone:
-            del self._runs[key]
-        return gone
-
     def ask_due(self, now: float) -> float | None:
         """Ask what is due and return when the next question is, None for never."""
         if now < self._not_before:

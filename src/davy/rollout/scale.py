@@ -25,8 +25,9 @@ def scale(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> Roll
         case Settled():
             return _scale_settled(rollout, state, now)
         case Stepping() | Promoting() | Aborted():
-            routed = canary.strategy(rollout).traffic_routing is not None
-            return (_scale_routed if routed else _scale_by_ratio)(rollout, state, seen, now)
+            if canary.strategy(rollout).traffic_routing is None:
+                return _scale_by_ratio(rollout, state, seen)
+            return _scale_routed(rollout, state, seen, now)
         case _:
             assert_never(state.progress)
 
@@ -98,9 +99,8 @@ def _scale_aborted(rollout: Rollout, state: RolloutState, seen: Seen, now: float
     return _resize(state, state.current, 0) if now >= aborted.scale_down_at else state
 
 
-def _scale_by_ratio(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> RolloutState:
+def _scale_by_ratio(rollout: Rollout, state: RolloutState, seen: Seen) -> RolloutState:
     """Take one step of a canary whose traffic follows the ratio of its pods; older revisions go first."""
-    del now
     plan, n, progress = canary.strategy(rollout), rollout.spec.desired_replicas, state.progress
     older = [other for other in state.revisions if other.hash not in (state.current, state.stable)]
     for other in older:
