@@ -23,16 +23,16 @@ ARGO_KINDS = ("Rollout", "AnalysisTemplate")
 ARGO_HEAD = """\
 # Argo Rollouts, field by field and rule by rule
 
-What Davy's embedded engine makes of a Rollout and of an AnalysisTemplate of Argo Rollouts v1.10. Every field and
-every rule is one of these:
+What Davy's embedded engine makes of a Rollout and of an AnalysisTemplate of Argo Rollouts v1.10. Every field
+and every rule is one of these:
 
 * **honoured**: it does what it does there;
 * **stricter**: it does that, and asks for more or gives traffic back sooner; why is beside it;
 * **refused**: a manifest or an action with it is not taken; what to do instead is beside it;
 * **told of**: it means nothing on one machine, and a note (DV012) says so.
 
-`./dev docs` writes this page from the tables that the program itself decides by (`davy.model.honoured`) and from
-`argo-rollouts.toml`, whose rules each name the test that shows them. Why Davy differs where it does is in
+`./dev docs` writes this page from the tables that the program itself decides by (`davy.model.honoured`), and
+from `argo-rollouts.toml`, whose rules each name the test that shows them. Why Davy differs where it does is in
 [Differences from Argo Rollouts](../explanation/differences-from-argo.md).
 
 """
