@@ -103,15 +103,19 @@ class Steered:
         else:
             self._add(replica)
 
-    def converge(self) -> None:
-        """Start what is missing, let go of what is too much, and repeat what did not succeed before."""
-        troubles = []
+    def converge(self) -> bool:
+        """Start what is missing, let go of what is too much, and repeat what did not succeed before.
+
+        Returns whether the split is another one afterwards.
+        """
+        troubles, before = [], self._weights
         for act in self._plan():
             try:
                 act()
             except (DavyError, OSError) as error:
                 troubles.append(str(error))
         self._troubles = tuple(troubles)
+        return self._weights != before
 
     def _plan(self) -> Iterator[Callable[[], None]]:
         """Say what there is to do, step by step; a step that fails does not keep the next from being taken."""
