@@ -13,7 +13,7 @@ import msgspec
 from davy.analysis import run as analysis
 from davy.analysis.arguments import Hashes
 from davy.analysis.evidence import Evidence
-from davy.analysis.metric import Measurement, blind, judge
+from davy.analysis.metric import Measurement, blind, effective_count, judge
 from davy.analysis.phase import Phase
 from davy.analysis.provider import Provider, ProviderError
 from davy.analysis.resolve import Templates, Unresolved, resolve
@@ -126,7 +126,7 @@ class Runs:
 
     def views(self, owner: Key) -> dict[str, RunView]:
         """Return the runs of a rollout as it sees them."""
-        return {run.name: RunView(verdict(run.state), _message(run.state)) for run in self.of(owner)}
+        return {run.name: view(run.state) for run in self.of(owner)}
 
     def ask_due(self, now: float) -> float | None:
         """Ask what is due and return when the next question is, None for never."""
@@ -209,6 +209,17 @@ def verdict(state: RunState) -> Verdict:
             return Verdict.ERROR
         case _:
             return Verdict.PASSED if state.evidence is Evidence.PASS else Verdict.UNKNOWN
+
+
+def view(state: RunState) -> RunView:
+    """Show a run as its rollout sees it."""
+    counted = [metric for metric in state.metrics if not metric.dry_run]
+    return RunView(
+        verdict(state),
+        _message(state),
+        finite=all(effective_count(metric.metric) is not None for metric in state.metrics),
+        passing=bool(counted) and all(metric.successful > 0 for metric in counted),
+    )
 
 
 def started_entry(run: RunRecord, now: float) -> Draft:
