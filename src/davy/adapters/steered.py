@@ -266,14 +266,8 @@ class Steered:
         self._waiting = f"no replica of {' and '.join(late)} is ready to take traffic" if late else ""
 
     def _late(self, desired: Desired) -> list[str]:
-        """Name the revisions that are to have requests and cannot be reached yet.
-
-        A route or a service to a revision that is not to have a replica waits for nothing.
-        """
-        staffed = {each.hash for each in desired.replica_sets if each.replicas}
-        beside = {*(each.hash for each in desired.routes), *(each.hash for each in desired.services.values())}
-        meant = {hash_ for hash_, weight in desired.weights.items() if weight} | (beside & staffed)
-        return sorted(meant - self._reachable)
+        """Name the revisions that are to get requests and cannot be reached yet."""
+        return sorted(desired.called() - self._reachable)
 
     def _place(self, hash_: str) -> None:
         """Make known where the ready replicas of a revision are."""
