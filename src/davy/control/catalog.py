@@ -75,6 +75,10 @@ class Catalog:
         """Take manifests in, or others in their place."""
         self._objects |= {(manifest.kind, manifest.key): manifest for manifest in manifests}
 
+    def remove(self, kind: str, key: Key) -> None:
+        """Take a manifest out."""
+        self._objects = {name: found for name, found in self._objects.items() if name != (kind, key)}
+
 
 def stored(*manifests: Object) -> dict[Record, bytes | None]:
     """Return what to write to the store for some manifests."""

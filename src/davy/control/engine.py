@@ -12,12 +12,15 @@ from typing import assert_never
 import msgspec
 
 from davy import __version__
-from davy.control import admission, picture, requests, views
+from davy.control import admission, picture, removal, requests, views
+from davy.control.acting import check_deletable, perform
 from davy.control.catalog import Catalog, stored
 from davy.control.held import Held, Watch
+from davy.control.manifest_edits import with_images
 from davy.control.ports import Clock
+from davy.control.requests import Action
 from davy.control.turn import World, commit, take_turn
-from davy.errors import DavyError, NotFound, Refused
+from davy.errors import DavyError, NotFound
 from davy.ledger.entry import Draft
 from davy.ledger.store import Record
 from davy.model.images import ImageMap
@@ -55,6 +58,7 @@ class Engine:
             if isinstance(images, ImageMap):
                 world.platform.use_images(images)
         self._held = self._load()
+        self._leaving = removal.leaving(world)
         world.runs.load(world.store.load("run"))
         detail: dict[str, object] = {"version": __version__, "rollouts": len(self._held)}
         world.store.commit({}, [Draft(clock.now(), "engine_started", "Engine davy", detail)])
@@ -83,6 +87,8 @@ class Engine:
         with self._lock:
             now = self._clock.now()
             self._take_in_measurements()
+            if self._leaving:
+                self._take_away()
             wakes = [self._turn_one(held) for held in self._held.values()]
             wakes.append(self._world.runs.ask_due(now))
             return min((wake for wake in wakes if wake is not None), default=None)
@@ -122,8 +128,13 @@ class Engine:
                 return self._record(request)
             case requests.Query(query=query):
                 return picture.query(self._world.queries.instant(query, self._clock.now()))
+            case requests.Delete():
+                return self._delete(request, actor)
             case (
-                requests.Promote()
+                requests.Undo()
+                | requests.Restart()
+                | requests.Scale()
+                | requests.Promote()
                 | requests.Abort()
                 | requests.Retry()
                 | requests.Pause()
@@ -184,7 +195,8 @@ class Engine:
         return wake_at
 
     def _find(
-        self, request: "requests.Get | requests.Manifest | requests.Why | requests.SetImage | Action"
+        self,
+        request: requests.Get | requests.Manifest | requests.Why | requests.SetImage | requests.Delete | Action,
     ) -> Held:
         """Find the rollout that a request names."""
         held = self._held.get(Key(request.namespace, request.name))
@@ -283,82 +295,49 @@ class Engine:
         self.kick()
         return _said(request, f'rollout "{request.name}" image updated')
 
-    def _act(self, action: "Action", actor: str) -> views.ActionView:
+    def _act(self, action: Action, actor: str) -> views.ActionView:
         """Do what a person asked for, with who and why in the same transaction."""
         with self._lock:
             held = self._find(action)
             now = self._clock.now()
-            verb, said, outcome, manifest = _perform(action, held, now)
-            draft = Draft(now, "human_action", held.subject, {"action": verb}, actor, action.reason)
-            drafts = [draft, *(Draft(now, event.kind, held.subject, event.detail) for event in outcome[1])]
-            changes: dict[Record, bytes | None] = {} if manifest == held.manifest else stored(manifest)
-            changes["rollout", str(held.key)] = msgspec.json.encode(outcome[0])
+            deed = perform(action, held, now)
+            state, events = deed.outcome
+            draft = Draft(now, "human_action", held.subject, deed.detail, actor, action.reason)
+            drafts = [draft, *(Draft(now, event.kind, held.subject, event.detail) for event in events)]
+            changes: dict[Record, bytes | None] = (
+                {} if deed.manifest == held.manifest else stored(deed.manifest)
+            )
+            changes["rollout", str(held.key)] = msgspec.json.encode(state)
             commit(held, self._world, changes, drafts, patient=isinstance(action, requests.Abort))
-            self.catalog.put(manifest)
-            held.manifest, held.state, held.steered = manifest, outcome[0], None
+            self.catalog.put(deed.manifest)
+            held.manifest, held.state, held.steered = deed.manifest, state, None
             self._turn_one(held)
         self.kick()
-        return _said(action, said)
+        return _said(action, deed.said)
+
+    def _delete(self, request: requests.Delete, actor: str) -> views.ActionView:
+        """Take a rollout away; what could not be stopped at once is stopped by a later turn."""
+        with self._lock:
+            held = self._find(request)
+            check_deletable(held)
+            runs = [run.key for run in self._world.runs.of(held.key)]
+            late = [draft for run in runs for draft in self._unwritten.pop(run, ())]
+            draft = Draft(self._clock.now(), "object_deleted", held.subject, {}, actor, request.reason)
+            commit(held, self._world, removal.forgetting(held.key, runs), [*late, draft], patient=False)
+            self._world.runs.forget(held.key)
+            self.catalog.remove("Rollout", held.key)
+            del self._held[held.key]
+            self._leaving.add(held.key)
+            trouble = self._take_away()
+        return _said(request, f'rollout "{request.name}" deleted{trouble}')
+
+    def _take_away(self) -> str:
+        """Stop what still runs of deleted rollouts, unless there is a new one of the name; say what remains."""
+        self._leaving -= self._held.keys()
+        troubles = {key: removal.take_away(self._world, key) for key in self._leaving}
+        self._leaving = {key for key, trouble in troubles.items() if trouble}
+        return "".join(f"; {key} is still being stopped: {why}" for key, why in troubles.items() if why)
 
 
-Action = requests.Promote | requests.Abort | requests.Retry | requests.Pause | requests.Resume
-
-
-def with_images(rollout: Rollout, images: dict[str, str]) -> Rollout:
-    """Return the manifest with other images in it; `*` stands for every container.
-
-    Raises:
-        NotFound: the pod template has no container of that name.
-    """
-    template = rollout.spec.template
-    containers = template.spec.containers
-    names = [container.name for container in containers]
-    unknown = [name for name in images if name not in (*names, "*")]
-    if unknown:
-        raise NotFound(
-            f'rollout "{rollout.metadata.name}" has no container "{unknown[0]}"',
-            hint=f"its containers: {', '.join(names)}",
-        )
-    changed = tuple(
-        msgspec.structs.replace(container, image=images.get(container.name, images.get("*", container.image)))
-        for container in containers
-    )
-    pod = msgspec.structs.replace(template.spec, containers=changed)
-    spec = msgspec.structs.replace(rollout.spec, template=msgspec.structs.replace(template, spec=pod))
-    return msgspec.structs.replace(rollout, spec=spec)
-
-
-def _perform(action: Action, held: Held, now: float) -> tuple[str, str, Outcome, Rollout]:
-    """Apply an action to what is held: its verb, what to say, its outcome and the manifest afterwards."""
-    rollout, state, name = held.manifest, held.state, held.key.name
-    match action:
-        case requests.Promote():
-            if rollout.spec.paused:
-                return "promote", f"rollout '{name}' promoted", (state, ()), _paused(rollout, paused=False)
-            return "promote", f"rollout '{name}' promoted", actions.promote(rollout, state, now), rollout
-        case requests.Abort():
-            return "abort", f"rollout '{name}' aborted", actions.abort(rollout, state, now), rollout
-        case requests.Retry():
-            return "retry", f"rollout '{name}' retried", actions.retry(rollout, state, now), rollout
-        case requests.Pause():
-            if rollout.spec.paused:
-                raise Refused(f"rollout '{name}' is paused already", hint=f"davy resume {name}")
-            return "pause", f"rollout '{name}' paused", (state, ()), _paused(rollout, paused=True)
-        case requests.Resume():
-            if not rollout.spec.paused:
-                raise Refused(
-                    f"rollout '{name}' is not paused by hand",
-                    hint="a pause of its own steps is ended by davy promote",
-                )
-            return "resume", f"rollout '{name}' resumed", (state, ()), _paused(rollout, paused=False)
-        case _:
-            assert_never(action)
-
-
-def _paused(rollout: Rollout, *, paused: bool) -> Rollout:
-    """Return the manifest frozen or not."""
-    return msgspec.structs.replace(rollout, spec=msgspec.structs.replace(rollout.spec, paused=paused))
-
-
-def _said(request: "Action | requests.SetImage", message: str) -> views.ActionView:
+def _said(request: Action | requests.SetImage | requests.Delete, message: str) -> views.ActionView:
     return views.ActionView(namespace=request.namespace, name=request.name, message=message)

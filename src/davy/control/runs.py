@@ -114,6 +114,11 @@ class Runs:
         """Remember runs as they are now; they are in the store by then."""
         self._runs |= {run.key: run for run in runs}
 
+    def forget(self, owner: Key) -> None:
+        """Forget the runs of a rollout that is no more, with the answers that are still to come."""
+        self._runs = {key: run for key, run in self._runs.items() if run.owner != owner}
+        self._out = {place: out for place, out in self._out.items() if place[0] in self._runs}
+
     def get(self, key: Key) -> RunRecord:
         """Return a run that is kept."""
         return self._runs[key]

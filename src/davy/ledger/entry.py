@@ -17,6 +17,8 @@ KINDS: dict[str, str] = {
     "analysis_started": "an analysis run began, with the metrics it took from its templates",
     "analysis_finished": "an analysis run ended, with its verdict and what it rests on",
     "analysis_repeated": "an inconclusive analysis is run again",
+    "experiment_started": "the versions of an experiment are started",
+    "experiment_finished": "an experiment is over, and its versions get no users any more",
     "human_action": "a person did something to a rollout, and why",
     "engine_started": "the engine came up, fresh or after a stop or a crash",
     "ledger_gap": "an abort was acted on while nothing could be written down; these are its entries",
