@@ -148,6 +148,7 @@ class Runs:
         """Let go of runs; they are out of the store by then."""
         for run in runs:
             self._runs.pop(run.key, None)
+            self._due_at.pop(run.key, None)
             self._of.get(run.owner, {}).pop(run.name, None)
             self._views.get(run.owner, {}).pop(run.name, None)
 
