@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from davy.errors import Refused
 from davy.rollout import actions
 from davy.rollout.decision import RunView, Verdict
-from davy.rollout.state import Aborted, Promoting, Settled, Stepping
+from davy.rollout.state import Aborted, Previewing, Promoting, Settled, Stepping, Verifying
 
 OPERATIONS = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([0, 1, 30, 200])),
@@ -39,8 +39,8 @@ def play(world: Any, version: Callable[[Any, int], Any], operation: tuple[str, A
         case ("acknowledge", does):
             world.acknowledges = does
         case ("verdict", verdict):
-            if isinstance(world.state.progress, Stepping) and world.state.progress.run:
-                world.runs[world.state.progress.run] = RunView(verdict, "x")
+            if run := getattr(world.state.progress, "run", ""):
+                world.runs[run] = RunView(verdict, "x")
         case ("alarm", rings):
             world.alarm = "guard" if rings else ""
         case ("act", verb):
@@ -108,3 +108,60 @@ def test_a_world_that_behaves_again_always_comes_to_rest(
     serving = world.state.stable
     assert world.weights == {serving: 100}
     assert world.pods == {serving: 4}
+
+
+ANALYSIS = {"templates": [{"templateName": "err-rate"}]}
+BLUE_GREEN = st.fixed_dictionaries(
+    {},
+    optional={
+        "autoPromotionEnabled": st.booleans(),
+        "autoPromotionSeconds": st.sampled_from([0, 30]),
+        "previewReplicaCount": st.sampled_from([1, 4]),
+        "prePromotionAnalysis": st.just(ANALYSIS),
+        "postPromotionAnalysis": st.just(ANALYSIS),
+        "scaleDownDelaySeconds": st.sampled_from([0, 100]),
+    },
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(blue_green=BLUE_GREEN, operations=st.lists(OPERATIONS, max_size=40))
+def test_blue_green_switches_only_on_evidence_and_back_on_a_word(
+    make_world: Any, version: Any, blue_green: dict[str, Any], operations: list[tuple[str, Any]]
+) -> None:
+    world = make_world([], blue_green=blue_green)
+    allowed: set[str] = {world.state.current}  # hashes that a person or the manifest let through
+    for operation in operations:
+        before = world.state
+        play(world, version, operation)
+        if operation == ("act", "promote") and world.state.progress != before.progress:
+            allowed.add(world.state.current)
+        before, alarmed = world.state, world.alarm
+        verdict = world.runs.get(getattr(before.progress, "run", ""), RunView(Verdict.RUNNING)).verdict
+        world.turn()
+        after = world.state
+        assert after.weights in ({after.stable: 100}, {after.current: 100}, {})
+        if isinstance(before.progress, Previewing | Verifying) and (alarmed or verdict is Verdict.FAILED):
+            assert isinstance(after.progress, Aborted)
+        if isinstance(after.progress, Aborted | Previewing):
+            assert after.weights == {after.stable: 100}
+        if isinstance(before.progress, Previewing) and isinstance(after.progress, Verifying):
+            assert_switch_was_allowed(world, blue_green, allowed, quick=after.progress.quick)
+        if isinstance(after.progress, Verifying):
+            assert {each.hash for each in world.decision.desired.replica_sets} >= {after.stable, after.current}
+
+
+def assert_switch_was_allowed(
+    world: Any, blue_green: dict[str, Any], allowed: set[str], *, quick: bool
+) -> None:
+    """Hold a switch against what the manifest asks for before it."""
+    state = world.state
+    assert world.seen.count(state.current).available >= 4
+    if quick:
+        assert state.newest.promoted_at is not None
+        return
+    if "prePromotionAnalysis" in blue_green:
+        names = [name for name, run in world.runs.items() if run.verdict is Verdict.PASSED]
+        assert any(f"-{state.current}-{state.newest.number}-pre" in name for name in names)
+    if blue_green.get("autoPromotionEnabled") is False:
+        assert state.current in allowed

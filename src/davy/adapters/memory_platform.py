@@ -11,11 +11,12 @@ import msgspec
 
 from davy.adapters.images import ImageNotMapped
 from davy.errors import Undecided
+from davy.ledger.lease import Fenced
 from davy.model.images import ImageMap
 from davy.model.key import Key
 from davy.model.pod import PodTemplateSpec
 from davy.model.side_route import HeaderRoute, SideRoute
-from davy.rollout.platform import Desired, Launch, Pod, ReplicaSet, Seen, ServicePoint
+from davy.rollout.platform import Desired, Launch, Platform, Pod, ReplicaSet, Seen, ServicePoint
 from davy.traffic.reach import publishable
 
 _FIRST_PORT = 20000
@@ -57,6 +58,10 @@ class MemoryPlatform:
         """What is behind an image now; moving a tag is changing its digest."""
         self.steered: list[tuple[Key, Desired]] = []
         """Everything that was asked for, in order."""
+        self.changed: Callable[[Key], None] = lambda _: None
+        """Called when replicas or the split of a rollout changed, as an engine wants to be told."""
+        self.epoch = 0
+        """The highest epoch that took over; see `under`."""
         self._now = now
         self._rollouts: dict[Key, _Rollout] = {}
         self._maps: dict[Key, ImageMap] = {}
@@ -104,10 +109,16 @@ class MemoryPlatform:
         rollout.port = desired.port or rollout.port
         rollout.desired = desired
         self._converge(key, rollout)
+        self.changed(key)
 
     def forget(self, key: Key) -> None:
         """Stop everything that belongs to a rollout."""
         self._rollouts.pop(key, None)
+
+    def under(self, epoch: int) -> Platform:
+        """Return the platform for the engine of an epoch; those of earlier ones are refused from now on."""
+        self.epoch = max(self.epoch, epoch)
+        return _Fenced(self, epoch)
 
     # The world:
 
@@ -119,6 +130,7 @@ class MemoryPlatform:
             rollout.pods[pod.name] = msgspec.structs.replace(pod, phase="Running", ready=True, message="")
             rollout.ready_since[pod.name] = self._now()
         self._settle(rollout)
+        self.changed(key)
 
     def make_unready(
         self, key: Key, hash_: str, message: str = "does not answer", *, count: int | None = None
@@ -137,6 +149,7 @@ class MemoryPlatform:
         rollout = self._rollouts[key]
         for pod in [pod for pod in rollout.pods.values() if pod.phase == "Terminating"]:
             del rollout.pods[pod.name]
+        self.changed(key)
 
     # Inside:
 
@@ -238,7 +251,41 @@ class MemoryPlatform:
                 restarts=pod.restarts + restarts,
             )
         self._settle(rollout)
+        self.changed(key)
 
     @staticmethod
     def _of(rollout: _Rollout, hash_: str) -> list[Pod]:
         return [pod for pod in rollout.pods.values() if pod.hash == hash_ and pod.phase != "Terminating"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fenced:
+    """A platform in memory as the engine of one epoch uses it."""
+
+    platform: MemoryPlatform
+    epoch: int
+
+    def use_images(self, images: ImageMap) -> None:
+        """Take in what stands behind images."""
+        self._writable().use_images(images)
+
+    def resolve(self, key: Key, template: PodTemplateSpec) -> Launch:
+        """Say how an image is started."""
+        return self.platform.resolve(key, template)
+
+    def look(self, key: Key) -> Seen:
+        """Say what there is."""
+        return self.platform.look(key)
+
+    def steer(self, key: Key, desired: Desired) -> None:
+        """Make it so, unless a later engine has taken over."""
+        self._writable().steer(key, desired)
+
+    def forget(self, key: Key) -> None:
+        """Stop everything that belongs to a rollout, unless a later engine has taken over."""
+        self._writable().forget(key)
+
+    def _writable(self) -> MemoryPlatform:
+        if self.epoch < self.platform.epoch:
+            raise Fenced(f"epoch {self.platform.epoch}")
+        return self.platform

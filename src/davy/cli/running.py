@@ -85,16 +85,16 @@ def start(home: Path, *, speed: float = 1.0, in_process: bool = False) -> Runnin
     clock = _clock(store, speed)
     with usable(home):
         platform = EmbeddedPlatform(
-            home / "platform", clock, environment=dict(os.environ), changed=lambda: engine.kick()
+            home / "platform", clock, environment=dict(os.environ), changed=lambda key: engine.kick(key)
         )
     series = SeriesStore()
     queries = QueryEngine(series)
     catalog = Catalog.load(store)
     providers: dict[str, Provider] = {"prometheus": _prometheus(queries, clock, in_process=in_process)}
     scraper = Scraper(
-        series, clock, platform.stats, lambda: targets(catalog, platform), looked=lambda: engine.kick()
+        series, clock, platform.stats, lambda: targets(catalog, platform), looked=lambda: engine.looked()
     )
-    runs = Runs(providers, catalog.templates, clock, lambda: engine.kick(), watch_first_s=WATCH_FIRST_S)
+    runs = Runs(providers, catalog.templates, clock, lambda: engine.wake(), watch_first_s=WATCH_FIRST_S)
     world = World(store, platform, scraper, runs, spool, queries)
     engine = Engine(world, catalog, clock, Setting(pid=os.getpid(), speed=clock.speed))
     platform.start()

@@ -5,6 +5,8 @@ There is no action that skips a step's analysis or a pause that is not over for 
 it by name: `promote` ends a pause, and runs an inconclusive analysis again.
 """
 
+from typing import assert_never
+
 import msgspec
 
 from davy.errors import Refused
@@ -232,6 +234,8 @@ def _doing(rollout: Rollout, progress: Stepping | Previewing | Verifying) -> str
             if index >= len(steps):
                 return "its steps are done and the last replicas are becoming available"
             return f"step {index + 1}/{len(steps)} ({plan.describe(steps[index])}) is under way"
+        case _:
+            assert_never(progress)
 
 
 def _steps_hash(rollout: Rollout) -> str:

@@ -4,7 +4,7 @@ Sources: `AtDesiredReplicaCountsForCanary` and the thresholds in `utils/replicas
 deadline in `utils/conditions/conditions.go` and `rollout/sync.go` of argoproj/argo-rollouts (Apache-2.0).
 """
 
-from davy.model.rollout import Rollout
+from davy.model.rollout import ReplicaProgressThreshold, Rollout
 from davy.model.side_route import HeaderRoute
 from davy.rollout import plan, replicas
 from davy.rollout.platform import Count, Seen
@@ -13,22 +13,42 @@ from davy.rollout.state import Aborted, Previewing, RolloutState, Settled, Stepp
 
 def at_desired(rollout: Rollout, state: RolloutState, seen: Seen) -> bool:
     """Say whether both sides have the replicas that the step asks for, the new ones available."""
-    assert isinstance(state.progress, Stepping)
-    canary, canary_seen = state.newest, seen.count(state.current)
-    stable, stable_seen = state.revision(state.stable), seen.count(state.stable)
-    if not plan.is_routed(rollout):
-        strategy, n = plan.canary(rollout), rollout.spec.desired_replicas
-        weight = plan.set_weight(rollout, state.progress.index)
-        bounds = replicas.resolve_bounds(strategy.max_surge, strategy.max_unavailable, n)
-        goal = replicas.approximate(n, weight, strategy.full_weight, bounds.surge)
-        older = any(
-            seen.count(other.hash).available for other in state.revisions if other not in (canary, stable)
-        )
-        if older or (goal.canary, goal.stable) != (canary.replicas, stable.replicas):
+    canary, stable = state.newest, state.revision(state.stable)
+    if plan.is_routed(rollout):
+        goal = routed_counts(rollout, state)
+    else:
+        goal = _counts_by_ratio(rollout, state)
+        if any(seen.count(other.hash).available for other in state.revisions if other not in (canary, stable)):
             return False
-    if not _enough(rollout, canary.replicas, canary_seen):
+    if canary.replicas != goal.canary or not _enough(rollout, goal.canary, seen.count(canary.hash)):
         return False
-    return plan.canary(rollout).dynamic_stable_scale or stable.replicas == stable_seen.created
+    if plan.canary(rollout).dynamic_stable_scale:
+        return True
+    return stable.replicas == goal.stable == seen.count(stable.hash).created
+
+
+def routed_counts(rollout: Rollout, state: RolloutState) -> replicas.Counts:
+    """Size both sides of a canary whose traffic a router splits, as the step that it is on asks for."""
+    strategy, progress = plan.canary(rollout), state.progress
+    index = progress.index if isinstance(progress, Stepping) else len(plan.steps(rollout))
+    scale = plan.set_scale(rollout, index)
+    return replicas.routed(
+        rollout.spec.desired_replicas,
+        plan.set_weight(rollout, index),
+        whole=strategy.full_weight,
+        least=strategy.min_pods_per_replica_set,
+        scale=None if scale is None else replicas.CanaryScale(scale.weight, scale.replicas),
+        stable_weight=state.weights.get(state.stable, 0) if strategy.dynamic_stable_scale else None,
+    )
+
+
+def _counts_by_ratio(rollout: Rollout, state: RolloutState) -> replicas.Counts:
+    """Size both sides of a canary whose traffic follows its pods, as the step that it is on asks for."""
+    assert isinstance(state.progress, Stepping)
+    strategy, n = plan.canary(rollout), rollout.spec.desired_replicas
+    bounds = replicas.resolve_bounds(strategy.max_surge, strategy.max_unavailable, n)
+    weight = plan.set_weight(rollout, state.progress.index)
+    return replicas.approximate(n, weight, strategy.full_weight, bounds.surge)
 
 
 def serves(rollout: Rollout, state: RolloutState, seen: Seen, weight: int) -> bool:
@@ -66,28 +86,27 @@ def carries_everything(rollout: Rollout, state: RolloutState, seen: Seen) -> boo
 def fully_available(rollout: Rollout, state: RolloutState, seen: Seen) -> bool:
     """Say whether the current version alone could carry everything."""
     counts, n = seen.count(state.current), rollout.spec.desired_replicas
-    return counts.available >= n or (_has_threshold(rollout) and threshold_met(rollout, n, counts.available))
+    return counts.available >= n or threshold_met(rollout, n, counts.available)
 
 
 def threshold_met(rollout: Rollout, desired: int, available: int) -> bool:
-    """Say whether enough of a version is available: all of it, or what `replicaProgressThreshold` says."""
-    strategy = rollout.spec.strategy.canary
-    threshold = None if strategy is None else strategy.replica_progress_threshold
+    """Say whether as much of a version is available as `replicaProgressThreshold` asks for, where it does."""
+    threshold = _threshold(rollout)
     if threshold is None:
-        return available >= desired
+        return False
     if threshold.type == "Pods":
         return available >= threshold.value
     return available * 100 >= desired * threshold.value
 
 
-def _has_threshold(rollout: Rollout) -> bool:
+def _threshold(rollout: Rollout) -> ReplicaProgressThreshold | None:
     strategy = rollout.spec.strategy.canary
-    return strategy is not None and strategy.replica_progress_threshold is not None
+    return None if strategy is None else strategy.replica_progress_threshold
 
 
 def _enough(rollout: Rollout, wanted: int, seen: Count) -> bool:
     """Say whether a canary has the replicas that it should have, or as many as count as that."""
-    if _has_threshold(rollout):
+    if _threshold(rollout) is not None:
         return threshold_met(rollout, wanted, seen.available)
     return wanted == seen.created == seen.available
 

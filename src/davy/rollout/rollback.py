@@ -19,7 +19,7 @@ def quick_way_back(rollout: Rollout, state: RolloutState, target: Revision, now:
     end of their `scaleDownDelaySeconds`.
     """
     stable = state.revision(state.stable)
-    if target.promoted_at is None or target.created_at > stable.created_at:
+    if target.promoted_at is None or target.created_at >= stable.created_at:
         return ""
     if _is_within_window(rollout, state, target, stable):
         return WITHIN_WINDOW

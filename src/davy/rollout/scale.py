@@ -11,6 +11,7 @@ import msgspec
 from davy.model.rollout import SCALE_DOWN_DELAY_S, Rollout
 from davy.rollout import blue_green, plan, replicas
 from davy.rollout.platform import Seen
+from davy.rollout.readiness import routed_counts
 from davy.rollout.state import (
     Aborted,
     Initial,
@@ -114,24 +115,9 @@ def _scale_blue_green(rollout: Rollout, state: RolloutState) -> RolloutState:
 
 def _scale_routed(rollout: Rollout, state: RolloutState) -> RolloutState:
     """Size a canary whose traffic a router splits; revisions in the middle go at once."""
-    strategy, progress = plan.canary(rollout), state.progress
-    index = progress.index if isinstance(progress, Stepping) else len(plan.steps(rollout))
-    counts = replicas.routed(
-        rollout.spec.desired_replicas,
-        plan.set_weight(rollout, index),
-        whole=strategy.full_weight,
-        least=strategy.min_pods_per_replica_set,
-        scale=_scale_of(rollout, index),
-        stable_weight=state.weights.get(state.stable, 0) if strategy.dynamic_stable_scale else None,
-    )
+    counts = routed_counts(rollout, state)
     state = _drop_others(state)
     return _resize(_resize(state, state.stable, counts.stable), state.current, counts.canary)
-
-
-def _scale_of(rollout: Rollout, index: int) -> replicas.CanaryScale | None:
-    """Say what a setCanaryScale step asks for on step `index`."""
-    wanted = plan.set_scale(rollout, index)
-    return None if wanted is None else replicas.CanaryScale(wanted.weight, wanted.replicas)
 
 
 def _scale_aborted(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> RolloutState:

@@ -68,17 +68,10 @@ def _routed(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]
         return {state.current: whole}
     else:
         weight = state.weights.get(state.current, 0)
-    stable = seen.count(state.stable).available
-    if stable < (whole - weight) * n // whole and not _counts_as_ready(rollout, state, stable):
+    stable, wanted = seen.count(state.stable).available, state.revision(state.stable).replicas
+    if stable < (whole - weight) * n // whole and not threshold_met(rollout, wanted, stable):
         return state.weights
     return _with_sides(state, seen, {state.stable: whole - weight, state.current: weight})
-
-
-def _counts_as_ready(rollout: Rollout, state: RolloutState, available: int) -> bool:
-    """Say whether stable has as many replicas as `replicaProgressThreshold` asks of what it should have."""
-    if plan.canary(rollout).replica_progress_threshold is None:
-        return False
-    return threshold_met(rollout, state.revision(state.stable).replicas, available)
 
 
 def _with_sides(state: RolloutState, seen: Seen, weights: dict[str, int]) -> dict[str, int]:
