@@ -1,6 +1,7 @@
 """What goes beside the split, through a real Envoy: header routes, copies, services; and how it is counted."""
 
 import json
+import socket
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -206,6 +207,18 @@ def test_a_dead_mirror_costs_nobody_anything(world: World) -> None:
     world.envoy.place(cluster_name(KEY, CANARY), [])
     assert {world.ask().status for _ in range(100)} == {200}
     assert world.counts() == {STABLE: Tally(200, 0)}
+
+
+def test_a_copy_can_be_told_by_its_host(world: World) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        world.envoy.place(cluster_name(KEY, CANARY), [Endpoint(server.getsockname()[1])])
+        world.split(mirror(100))
+        assert world.ask("/pay?a=b").headers["x-davy-version"] == STABLE
+        copy, _ = server.accept()
+        with copy:
+            head = copy.recv(10_000).decode().lower().splitlines()
+    assert head[0] == "get /pay?a=b http/1.1"
+    assert f"host: 127.0.0.1-shadow:{world.port}" in head
 
 
 def test_copies_fail_apart_from_the_users_of_the_same_version(world: World) -> None:

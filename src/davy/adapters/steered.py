@@ -120,16 +120,16 @@ class Steered:
     def converge(self) -> bool:
         """Start what is missing, let go of what is too much, and repeat what did not succeed before.
 
-        Returns whether the split is another one afterwards.
+        Returns whether the data plane does something else afterwards, or something else is in the way.
         """
-        troubles, before = [], self._weights
+        troubles, before = [], self._in_force()
         for act in self._plan():
             try:
                 act()
             except (DavyError, OSError) as error:
                 troubles.append(str(error))
         self._troubles = tuple(troubles)
-        return self._weights != before
+        return self._in_force() != before
 
     def _plan(self) -> Iterator[Callable[[], None]]:
         """Say what there is to do, step by step; a step that fails does not keep the next from being taken."""
@@ -289,6 +289,9 @@ class Steered:
             if ready:
                 with self._splitting:
                     self._reachable.add(hash_)
+
+    def _in_force(self) -> tuple[object, ...]:
+        return self._weights, self._routes, self._services.shown, self._troubles
 
     def _carries(self, hash_: str) -> bool:
         """Whether users are sent to a revision."""
