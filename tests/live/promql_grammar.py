@@ -154,10 +154,13 @@ def subqueries(draw: st.DrawFn, inner: Queries) -> str:
     """Draw a subquery of an expression, with a step at least within its time.
 
     2.x evaluates much of what it has no step for, and refuses what it meets there; `sparse` has some of those.
+    And it forgets what `@` pins in a subquery that is moved so that it begins when what is around it does.
     """
     expression, duration = draw(inner), draw(st.sampled_from(tuple(DURATIONS)))
     fitting = [step for step, step_s in STEPS.items() if step_s <= DURATIONS[duration]]
-    return f"({expression})[{duration}:{draw(st.sampled_from(fitting))}]{draw(modifiers())}"
+    moved = st.one_of(st.just(""), st.builds(" offset {}".format, durations))
+    modifier = draw(moved if "@" in expression else modifiers())
+    return f"({expression})[{duration}:{draw(st.sampled_from(fitting))}]{modifier}"
 
 
 @cache
