@@ -60,9 +60,9 @@ class Target:
 
     def is_read_like(self, other: "Target | None") -> bool:
         """Say whether what is read from both is the same series: what they are called by does not matter."""
-        return other is not None and self == replace(
-            other, service=self.service, side_service=self.side_service
-        )
+        if other is None or self == other:
+            return other is not None
+        return self == replace(other, service=self.service, side_service=self.side_service)
 
 
 @dataclass(frozen=True, slots=True)
