@@ -118,7 +118,8 @@ class Engine:
             case requests.Manifest():
                 with self._lock:
                     held = self._find(request)
-                    return picture.manifest(held, self._world.platform.look(held.key))
+                    written = self.catalog.written(held.manifest)[0]
+                    return picture.manifest(held, self._world.platform.look(held.key), written)
             case requests.Why():
                 with self._lock:
                     held = self._find(request)
@@ -243,7 +244,7 @@ class Engine:
             return admission.answer(admitted, self.catalog)
         for images in admitted.of(ImageMap):
             self._world.platform.use_images(images)
-        rollouts = admitted.of(Rollout)
+        rollouts = self.catalog.concerned(admitted.objects)
         launches = {
             found.key: self._world.platform.resolve(found.key, found.spec.template) for found in rollouts
         }
@@ -287,10 +288,11 @@ class Engine:
             fresh, (state, events) = self._revise(rollout, launch, now)
             drafts = [Draft(now, "human_action", held.subject, detail, actor, request.reason)]
             drafts += [Draft(now, event.kind, held.subject, event.detail) for event in events]
-            changes = stored(rollout)
+            written = self.catalog.written(rollout)
+            changes = stored(*written)
             changes["rollout", str(rollout.key)] = msgspec.json.encode(state)
             self._world.store.commit(changes, drafts)
-            self.catalog.put(rollout)
+            self.catalog.put(*written)
             self._held[rollout.key] = fresh
         self.kick()
         return _said(request, f'rollout "{request.name}" image updated')
@@ -304,12 +306,11 @@ class Engine:
             state, events = deed.outcome
             draft = Draft(now, "human_action", held.subject, deed.detail, actor, action.reason)
             drafts = [draft, *(Draft(now, event.kind, held.subject, event.detail) for event in events)]
-            changes: dict[Record, bytes | None] = (
-                {} if deed.manifest == held.manifest else stored(deed.manifest)
-            )
+            written = self.catalog.written(deed.manifest)
+            changes: dict[Record, bytes | None] = {} if deed.manifest == held.manifest else stored(*written)
             changes["rollout", str(held.key)] = msgspec.json.encode(state)
             commit(held, self._world, changes, drafts, patient=isinstance(action, requests.Abort))
-            self.catalog.put(deed.manifest)
+            self.catalog.put(*written)
             held.manifest, held.state, held.steered = deed.manifest, state, None
             self._turn_one(held)
         self.kick()

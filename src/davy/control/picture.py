@@ -136,12 +136,12 @@ def _blame(progress: Aborted, view: views.RolloutView, entries: Sequence[Entry])
     return f": {progress.cause}"
 
 
-def manifest(held: Held, seen: Seen) -> views.ManifestView:
-    """Show a manifest with its status, as the Kubernetes API would return it."""
+def manifest(held: Held, seen: Seen, written: msgspec.Struct) -> views.ManifestView:
+    """Show a manifest with its status, as the Kubernetes API would return it: as it was `written`."""
     state, how = held.state, status(held.manifest, held.state, seen)
     numbers = count(held.manifest, state, seen)
     name = {"apiVersion": held.manifest.api_version, "kind": held.manifest.kind}
-    body = {**name, **msgspec.to_builtins(held.manifest)}
+    body = {**name, **msgspec.to_builtins(written)}
     weight = (seen.weights or {}).get(state.current, 0)
     body["status"] = {
         "abort": isinstance(state.progress, Aborted),
