@@ -1,6 +1,6 @@
 """The manifests that were accepted, as they stand."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -59,10 +59,16 @@ Name: TypeAlias = tuple[str, Key]
 
 
 class Catalog:
-    """Accepted manifests by kind and key. What is put in was stored by whoever puts it in."""
+    """Accepted manifests by kind and key. What is put in was stored by whoever puts it in.
+
+    What was returned never changes: whoever goes through it in a thread of his own is not disturbed.
+    """
 
     def __init__(self, objects: Iterable[Object] = ()) -> None:
-        self._objects: dict[Name, Object] = {(found.kind, found.key): found for found in objects}
+        self._objects: dict[Name, Object] = {}
+        self._rollouts: dict[Key, Rollout] = {}
+        self._templates: dict[str, Templates] = {}
+        self.put(*objects)
 
     @classmethod
     def load(cls, store: Store) -> "Catalog":
@@ -76,11 +82,9 @@ class Catalog:
         return tuple(self._objects.values())
 
     @property
-    def rollouts(self) -> dict[Key, Rollout]:
+    def rollouts(self) -> Mapping[Key, Rollout]:
         """The rollouts by key, those with a `workloadRef` with the template of their workload filled in."""
-        return {
-            found.key: self._filled_in(found) for found in self._objects.values() if isinstance(found, Rollout)
-        }
+        return self._rollouts
 
     @property
     def workloads(self) -> set[WorkloadName]:
@@ -90,10 +94,8 @@ class Catalog:
     def concerned(self, manifests: Iterable[Object]) -> list[Rollout]:
         """List the rollouts that some manifests are, or give their template to, as they are with them."""
         manifests = tuple(manifests)
-        keys = {found.key for found in manifests if isinstance(found, Rollout)}
-        names = {name_of(found) for found in manifests if isinstance(found, Workload)}
-        rollouts = Catalog([*self.objects, *manifests]).rollouts.values()
-        return [found for found in rollouts if found.key in keys or named_by(found) in names]
+        merged = Catalog([*self.objects, *manifests])
+        return [merged.rollouts[found.key] for found in merged._touched(manifests)]
 
     def written(self, rollout: Rollout) -> tuple[Object, ...]:
         """Take a changed rollout apart into what somebody wrote: itself, and its workload if that changes, too.
@@ -119,6 +121,16 @@ class Catalog:
             )
         return own, with_template(workload, rollout.spec.template)
 
+    def _touched(self, manifests: Iterable[Object]) -> list[Rollout]:
+        """List the rollouts, as they were written, that manifests are or give their template to."""
+        manifests = tuple(manifests)
+        keys = [found.key for found in manifests if isinstance(found, Rollout)]
+        names = {name_of(found) for found in manifests if isinstance(found, Workload)}
+        if names:
+            keys += [key for key, each in self._rollouts.items() if named_by(each) in names]
+        found = (self._objects["Rollout", key] for key in dict.fromkeys(keys))
+        return [each for each in found if isinstance(each, Rollout)]
+
     def _filled_in(self, rollout: Rollout) -> Rollout:
         workload = self._workload(rollout)
         return rollout if workload is None else filled_in(rollout, workload)
@@ -132,6 +144,11 @@ class Catalog:
 
     def templates(self, namespace: str) -> Templates:
         """The analysis templates that a rollout of a namespace may name."""
+        if namespace not in self._templates:
+            self._templates[namespace] = self._usable(namespace)
+        return self._templates[namespace]
+
+    def _usable(self, namespace: str) -> Templates:
         templates = {}
         for found in self._objects.values():
             if isinstance(found, AnalysisTemplate) and found.key.namespace == namespace:
@@ -147,11 +164,18 @@ class Catalog:
 
     def put(self, *manifests: Object) -> None:
         """Take manifests in, or others in their place."""
-        self._objects |= {(manifest.kind, manifest.key): manifest for manifest in manifests}
+        self._objects = self._objects | {(manifest.kind, manifest.key): manifest for manifest in manifests}
+        self._rollouts = self._rollouts | {
+            found.key: self._filled_in(found) for found in self._touched(manifests)
+        }
+        if not all(isinstance(found, Rollout) for found in manifests):
+            self._templates = {}
 
     def remove(self, kind: str, key: Key) -> None:
         """Take a manifest out."""
         self._objects = {name: found for name, found in self._objects.items() if name != (kind, key)}
+        if kind == "Rollout":
+            self._rollouts = {each: found for each, found in self._rollouts.items() if each != key}
 
 
 def stored(*manifests: Object) -> dict[Record, bytes | None]:

@@ -1,12 +1,15 @@
 """The analysis runs of all rollouts: what is asked, of whom, and what came back.
 
 Questions are asked in threads, since a provider may take its time; nothing else happens there. What is out is
-known only in memory: after a crash it is asked again.
+known only in memory: after a crash it is asked again. Runs that have ended cost no more than their place, and
+of those each rollout keeps the latest; the record has them all.
 """
 
+import heapq
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
@@ -26,6 +29,8 @@ from davy.model.providers import MetricProvider
 from davy.rollout.decision import RunKind, RunRequest, RunView, Verdict
 
 THREADS = 8
+KEPT = 10
+"""How many runs that have ended are kept of each rollout beside those that it still refers to."""
 
 
 class RunRecord(msgspec.Struct, frozen=True):
@@ -48,13 +53,8 @@ class RunRecord(msgspec.Struct, frozen=True):
         return Key(self.owner.namespace, self.state.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A measurement that is out: of which run and metric, and since when."""
-
-    run: Key
-    metric: str
-    asked_at: float
+Place = tuple[Key, str]
+"""What a question is about: a run and one of its metrics."""
 
 
 class Runs:
@@ -83,7 +83,12 @@ class Runs:
         self._providers, self._templates, self._clock, self._answered = providers, templates, clock, answered
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="measure")
         self._runs: dict[Key, RunRecord] = {}
-        self._out: dict[tuple[Key, str], tuple[Question, Future[Measurement]]] = {}
+        self._of: dict[Key, dict[str, RunRecord]] = {}
+        self._views: dict[Key, dict[str, RunView]] = {}
+        self._due_at: dict[Key, float] = {}
+        self._times: list[tuple[float, Key]] = []  # a heap; what `_due_at` does not confirm is out of date
+        self._out: dict[Key, dict[str, Future[None]]] = {}
+        self._came = deque[tuple[Place, Measurement]]()
 
     def load(self, records: Mapping[str, bytes]) -> None:
         """Take up the runs that were stored."""
@@ -112,41 +117,53 @@ class Runs:
 
     def keep(self, *runs: RunRecord) -> None:
         """Remember runs as they are now; they are in the store by then."""
-        self._runs |= {run.key: run for run in runs}
+        for run in runs:
+            self._runs[run.key] = run
+            self._of.setdefault(run.owner, {})[run.name] = run
+            self._views.setdefault(run.owner, {})[run.name] = view(run.state)
+            self._schedule(run)
 
-    def forget(self, owner: Key) -> None:
-        """Forget the runs of a rollout that is no more, with the answers that are still to come."""
-        self._runs = {key: run for key, run in self._runs.items() if run.owner != owner}
-        self._out = {place: out for place, out in self._out.items() if place[0] in self._runs}
-
-    def get(self, key: Key) -> RunRecord:
+    def get(self, key: Key) -> RunRecord | None:
         """Return a run that is kept."""
-        return self._runs[key]
+        return self._runs.get(key)
 
     def of(self, owner: Key) -> list[RunRecord]:
         """Return the runs of a rollout, oldest first."""
-        return sorted(
-            (run for run in self._runs.values() if run.owner == owner), key=lambda run: run.state.started_at
-        )
+        return sorted(self._of.get(owner, {}).values(), key=lambda run: run.state.started_at)
 
-    def views(self, owner: Key) -> dict[str, RunView]:
+    def views(self, owner: Key) -> Mapping[str, RunView]:
         """Return the runs of a rollout as it sees them."""
-        return {run.name: view(run.state) for run in self.of(owner)}
+        return MappingProxyType(self._views.get(owner, {}))
+
+    def surplus(self, owner: Key, names: Iterable[str]) -> list[RunRecord]:
+        """Return the runs of a rollout that need not be kept: ended, not among these, and old."""
+        kept = self._of.get(owner, {})
+        if len(kept) <= KEPT:
+            return []
+        wanted = set(names)
+        ended = [run for run in self.of(owner) if run.state.completed and run.name not in wanted]
+        return ended[:-KEPT]
+
+    def forget(self, *runs: RunRecord) -> None:
+        """Let go of runs; they are out of the store by then."""
+        for run in runs:
+            self._runs.pop(run.key, None)
+            self._due_at.pop(run.key, None)
+            self._of.get(run.owner, {}).pop(run.name, None)
+            self._views.get(run.owner, {}).pop(run.name, None)
 
     def ask_due(self, now: float) -> float | None:
         """Ask what is due and return when the next question is, None for never."""
         if now < self._not_before:
             return self._not_before
-        wakes = []
-        for run in self._runs.values():
-            if run.state.completed:
-                continue
+        while (at := self._next_time()) is not None and at <= now:
+            _, key = heapq.heappop(self._times)
+            del self._due_at[key]
+            run = self._runs[key]
             for task in analysis.due(run.state, now):
                 self._ask(run, task, now)
-            pending = {metric for key, metric in self._out if key == run.key}
-            if len(pending) < sum(not metric.completed for metric in run.state.metrics):
-                wakes.append(analysis.next_due(run.state, now))
-        return min((wake for wake in wakes if wake is not None and wake > now), default=None)
+            self._schedule(run)
+        return at
 
     def collect(self) -> list[tuple[RunRecord, list[Draft]]]:
         """Take in the answers that have come: the runs as they are with them, and what to write down.
@@ -154,15 +171,18 @@ class Runs:
         What came together is judged together, so that a failure is never hidden by something inconclusive.
         """
         came: dict[Key, dict[str, Measurement]] = {}
-        for place, (question, future) in list(self._out.items()):
-            if future.done():
-                del self._out[place]
-                came.setdefault(question.run, {})[question.metric] = future.result()
+        while self._came:
+            (key, metric), measurement = self._came.popleft()
+            self._out[key].pop(metric)
+            if not self._out[key]:
+                del self._out[key]
+            if key in self._runs:
+                came.setdefault(key, {})[metric] = measurement
         return [self._record(self._runs[key], measurements) for key, measurements in came.items()]
 
     def settle(self) -> None:
         """Wait until everything that was asked has been answered."""
-        wait([future for _, future in self._out.values()])
+        wait([future for asked in self._out.values() for future in asked.values()])
 
     def close(self) -> None:
         """Ask nothing any more."""
@@ -176,13 +196,30 @@ class Runs:
         ended_at = run.state.completed_at
         return run, [] if ended_at is None else [ended_entry(run, ended_at)]
 
+    def _schedule(self, run: RunRecord) -> None:
+        """Note when there is something to ask for a run that is not being asked already."""
+        at = analysis.next_due(run.state, without=self._out.get(run.key, ()))
+        if at is None:
+            self._due_at.pop(run.key, None)
+        elif self._due_at.get(run.key) != at:
+            self._due_at[run.key] = at
+            heapq.heappush(self._times, (at, run.key))
+
+    def _next_time(self) -> float | None:
+        while self._times and self._due_at.get(self._times[0][1]) != self._times[0][0]:
+            heapq.heappop(self._times)
+        return self._times[0][0] if self._times else None
+
     def _ask(self, run: RunRecord, task: Task, now: float) -> None:
         """Ask one question, unless it is out already."""
-        place = (run.key, task.name)
-        if place not in self._out:
-            future = self._threads.submit(self._measure, task, now)
-            future.add_done_callback(lambda _: self._answered())
-            self._out[place] = (Question(run.key, task.name, now), future)
+        out = self._out.setdefault(run.key, {})
+        if task.name not in out:
+            out[task.name] = self._threads.submit(self._answer, (run.key, task.name), task, now)
+
+    def _answer(self, place: Place, task: Task, asked_at: float) -> None:
+        """Bring an answer to where it is collected, in a thread."""
+        self._came.append((place, self._measure(task, asked_at)))
+        self._answered()
 
     def _measure(self, task: Task, asked_at: float) -> Measurement:
         """Ask a provider and judge its answer; whatever goes wrong is a measurement that saw nothing."""

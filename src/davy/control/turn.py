@@ -58,13 +58,15 @@ class World:
 def take_turn(held: Held, world: World, now: float) -> float | None:
     """Take one turn and return the clock's time at which to take the next, None for when something happens.
 
-    A turn that moved something on is followed by another at once: at most one step is completed in each.
+    A turn that moved something on is followed by another at once: at most one step is completed in each. What
+    `held` says to be unfinished is tried again soon.
 
     Raises:
         DavyError: the turn could not be finished; the same turn will be taken again.
     """
     seen = world.platform.look(held.key)
     at, counters = world.traffic.counters(held.key)
+    held.counted, held.ripening = dict(counters), any(pod.ready and not pod.available for pod in seen.pods)
     watched = watch(held, seen, at, counters)
     look = Look(
         seen=seen,
@@ -123,6 +125,8 @@ def _write_down(held: Held, world: World, decision: Decision, watched: Watch | N
     if _worth_storing(held.watch, watched):
         changes["watch", str(held.key)] = None if watched is None else msgspec.json.encode(watched)
     changes |= {("run", str(run.key)): msgspec.json.encode(run) for run in (*started, *ended)}
+    surplus = world.runs.surplus(held.key, names)
+    changes |= {("run", str(run.key)): None for run in surplus}
     drafts = [Draft(now, event.kind, held.subject, event.detail) for event in decision.events]
     drafts += [started_entry(run, now) for run in started]
     drafts += [ended_entry(run, now) for run in ended]
@@ -130,6 +134,7 @@ def _write_down(held: Held, world: World, decision: Decision, watched: Watch | N
         commit(held, world, changes, drafts, patient=isinstance(decision.state.progress, Aborted))
     held.state, held.watch = decision.state, watched
     world.runs.keep(*started, *ended)
+    world.runs.forget(*surplus)
 
 
 def commit(

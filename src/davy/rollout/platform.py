@@ -58,8 +58,9 @@ class Desired(msgspec.Struct, frozen=True):
     it counts as available. `port` is the loopback port that users call, None to let the platform choose one.
 
     `routes` are tried before the split, the first that fits counts; one whose revision has no ready replica is
-    left out until it has. `services` maps names to revisions that can be called by themselves (a preview, one
-    side of an experiment): such requests are not users', and neither are mirrored ones; they are counted apart.
+    left out until it has. As with weight, a header route in force stays when its last replica dies.
+    `services` maps names to revisions that can be called by themselves (a preview, one side of an experiment):
+    such requests are not users', and neither are mirrored ones; they are counted apart.
     `evict` names replicas that are to go and to be replaced; one that is gone already is no mistake.
     """
 
@@ -70,6 +71,15 @@ class Desired(msgspec.Struct, frozen=True):
     routes: tuple[SideRoute, ...] = ()
     services: dict[str, ServicePoint] = {}
     evict: tuple[str, ...] = ()
+
+    def called(self) -> set[str]:
+        """Name the revisions that are to get requests of any kind.
+
+        A route or a service to a revision that is to have no replica waits for nothing.
+        """
+        staffed = {each.hash for each in self.replica_sets if each.replicas}
+        beside = {*(each.hash for each in self.routes), *(each.hash for each in self.services.values())}
+        return {hash_ for hash_, weight in self.weights.items() if weight} | (beside & staffed)
 
 
 class Pod(msgspec.Struct, frozen=True):
