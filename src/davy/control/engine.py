@@ -169,7 +169,8 @@ class Engine:
                 with self._gate:
                     held = self._find(request)
                     written = self.catalog.written(held.manifest)[0]
-                    return picture.manifest(held, self._world.platform.look(held.key), written)
+                    seen, runs = self._world.platform.look(held.key), self._world.runs.of(held.key)
+                    return picture.manifest(held, seen, written, runs)
             case requests.Why():
                 subject = self._find(request).subject
                 entries = self._world.store.entries(subject=subject, limit=100_000)
