@@ -379,9 +379,11 @@ def test_outside_of_the_window_it_takes_every_step(
 
 def test_a_version_that_was_aborted_never_comes_back_quickly(make_world: Make, version: Version) -> None:
     world = make_world([{"setWeight": 50}, {"pause": {"duration": 1}}], rollbackWindow={"revisions": 5})
+    world.turn(1)
     world.apply(version(world, 2))
     world.turns(3)
     abort(world)
+    world.turn(1)
     world.apply(version(world, 3))
     world.turns(12, seconds=2)
     assert isinstance(world.state.progress, Settled)

@@ -111,6 +111,72 @@ def test_a_world_that_behaves_again_always_comes_to_rest(
 
 
 ANALYSIS = {"templates": [{"templateName": "err-rate"}]}
+HEADER = {"name": "a", "match": [{"headerName": "x", "headerValue": {"exact": "1"}}]}
+SIDES = [{"name": "base", "specRef": "stable"}, {"name": "new", "specRef": "canary", "weight": 5}]
+STEPS = st.lists(
+    st.one_of(
+        st.builds(lambda weight: {"setWeight": weight}, st.sampled_from([0, 10, 50, 95])),
+        st.builds(lambda count: {"setCanaryScale": {"replicas": count}}, st.integers(0, 4)),
+        st.sampled_from(
+            [
+                {"pause": {"duration": 30}},
+                {"pause": {}},
+                {"analysis": ANALYSIS},
+                {"setCanaryScale": {"matchTrafficWeight": True}},
+                {"setHeaderRoute": HEADER},
+                {"setHeaderRoute": {"name": "a"}},
+                {"experiment": {"templates": SIDES, "duration": "1m"}},
+                {
+                    "experiment": {
+                        "templates": SIDES,
+                        "analyses": [{"name": "check", "templateName": "err-rate"}],
+                    }
+                },
+            ]
+        ),
+    ),
+    max_size=6,
+)
+CANARY = st.fixed_dictionaries(
+    {"trafficRouting": st.just({"plugins": {"x": {}}, "managedRoutes": [{"name": "a"}]})},
+    optional={
+        "dynamicStableScale": st.just(True),
+        "minPodsPerReplicaSet": st.integers(1, 3),
+        "abortScaleDownDelaySeconds": st.sampled_from([0, 60]),
+        "replicaProgressThreshold": st.just({"type": "Percent", "value": 50}),
+    },
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(steps=STEPS, canary=CANARY, operations=st.lists(OPERATIONS, max_size=30))
+def test_whatever_the_plan_an_abort_ends_it_and_traffic_is_never_lost(
+    make_world: Any, version: Any, steps: list[Any], canary: dict[str, Any], operations: list[tuple[str, Any]]
+) -> None:
+    world = make_world(steps, canary=canary)
+    for operation in operations:
+        play(world, version, operation)
+        trial = getattr(world.state.progress, "experiment", None)
+        if trial is not None and operation[0] == "verdict":
+            world.runs |= dict.fromkeys(trial.runs, RunView(operation[1], "x"))
+        world.turn()
+        state = world.state
+        assert sum(state.weights.values()) in (0, 100)
+        assert all(weight > 0 for weight in state.weights.values())
+        known = {each.hash for each in state.revisions} | {side.hash for side in state.sides}
+        assert set(state.weights) <= known
+        if not isinstance(state.progress, Stepping | Promoting):
+            assert not world.decision.desired.routes
+        if isinstance(state.progress, Aborted):
+            assert set(state.weights) <= {state.stable, state.current}
+            assert not state.sides
+    world.acknowledges, world.alarm = True, "guard"
+    world.ready = lambda _: False
+    world.turns(3, seconds=20)
+    if isinstance(world.state.progress, Aborted):
+        assert world.weights == {world.state.stable: 100}
+
+
 BLUE_GREEN = st.fixed_dictionaries(
     {},
     optional={

@@ -58,16 +58,20 @@ def switch_and_back(stage: Stage) -> dict[str, object]:
 
 
 def _switch(stage: Stage, users: Load, request: "requests.Promote | requests.Undo", said: str) -> float:
-    """Ask for the other side, and return after how many milliseconds the last request was sent to this one."""
+    """Ask for the other side, and return how many milliseconds later it had all users.
+
+    That is when the engine has Envoy's word for it, or when the last request was sent that this side answered.
+    """
     before = stage.rollout(KEY).images
     asked = time.monotonic()
     stage.ask(request)
+    answered = time.monotonic()
     stage.say(f"   $ davy -n catalog {said}")
     view = _until(stage, _is_healthy)
     time.sleep(SETTLE_S)
     now = view.revisions[0].hash
     late = [one.sent_s for one in users.exchanges() if one.sent_s >= asked and one.version != now]
-    took = round(1000 * (max(late, default=asked) - asked), 1)
+    took = round(1000 * (max([*late, answered]) - asked), 1)
     live = next(image.image for image in view.images if "stable" in image.roles)
     hold(view.images != before, "nothing was switched")
     stage.say(f"   ✔ {live.rpartition(':')[2]} has all users {took:.1f} ms after the word")

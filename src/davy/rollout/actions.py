@@ -142,7 +142,7 @@ def abort(rollout: Rollout, state: RolloutState, now: float) -> Outcome:
     if isinstance(state.progress, Settled):
         raise Refused(
             f"{_name(rollout)} has no update to abort: revision {state.newest.number} is fully promoted",
-            hint=f"davy set image {_name(rollout)} CONTAINER=IMAGE goes to another version",
+            hint=f"davy undo {_name(rollout)} goes back to the version before it",
         )
     back = move.abort(rollout, state, "", now)
     return msgspec.structs.replace(state, progress=back.progress, sides=()), back.events
