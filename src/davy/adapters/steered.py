@@ -17,6 +17,7 @@ from davy.adapters import ports
 from davy.adapters.envoy import Envoy
 from davy.adapters.processes import Record, Replica, Surroundings
 from davy.errors import DavyError, Refused
+from davy.ledger.lease import Fenced
 from davy.model.key import Key
 from davy.rollout.platform import Desired, ReplicaSet, Seen
 from davy.traffic.names import cluster_name, read_cluster_name
@@ -112,6 +113,8 @@ class Steered:
         for act in self._plan():
             try:
                 act()
+            except Fenced:
+                raise
             except (DavyError, OSError) as error:
                 troubles.append(str(error))
         self._troubles = tuple(troubles)
