@@ -29,6 +29,8 @@ from davy.control.tenure import Tenure
 from davy.control.turn import World
 from davy.errors import Bug, Undecided
 from davy.ledger.store import Store
+from davy.model.rollout import Rollout
+from davy.rollout.platform import Platform
 
 WATCH_FIRST_S = 60.0
 """Seconds of the clock for which an engine watches before it asks anything: the window of most queries."""
@@ -139,7 +141,7 @@ def _start(
     catalog = Catalog.load(ours)
     providers: dict[str, Provider] = {"prometheus": _prometheus(queries, clock, in_process=in_process)}
     scraper = Scraper(
-        series, clock, platform.stats, lambda: _targets(catalog, platform), looked=lambda: engine.looked()
+        series, clock, platform.stats, lambda: targets(catalog, platform), looked=lambda: engine.looked()
     )
     runs = Runs(providers, catalog.templates, clock, lambda: engine.wake(), watch_first_s=WATCH_FIRST_S)
     world = World(ours, platform, scraper, runs, spool, queries)
@@ -209,18 +211,29 @@ def _prometheus(queries: QueryEngine, clock: Clock, *, in_process: bool) -> Prov
     return made(queries, speed=clock.speed)
 
 
-def _targets(catalog: Catalog, platform: EmbeddedPlatform) -> Iterator[Target]:
-    """List the replicas whose metrics are read."""
+def targets(catalog: Catalog, platform: Platform) -> Iterator[Target]:
+    """List the replicas whose metrics are read, by the labels of their template and of the part they play."""
     for key, rollout in catalog.rollouts.items():
-        plan = rollout.spec.strategy.canary
-        for pod in platform.look(key).pods:
+        users, alone = _services(rollout)
+        seen = platform.look(key)
+        named = {point.hash: name for name, point in sorted(seen.services.items(), reverse=True)}
+        for pod in seen.pods:
             if pod.port and pod.phase != "Terminating":
                 yield Target(
                     key=key,
                     hash=pod.hash,
                     pod=pod.name,
                     port=pod.port,
-                    labels=rollout.spec.template.metadata.labels,
-                    service=plan.stable_service if plan else "",
+                    labels={**rollout.spec.template.metadata.labels, **pod.metadata.labels},
+                    service=users,
+                    side_service=named.get(pod.hash, alone),
                     started_at=pod.started_at,
                 )
+
+
+def _services(rollout: Rollout) -> tuple[str, str]:
+    """Return the names by which a manifest calls what users get, and a new version alone."""
+    canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
+    if canary is not None:
+        return canary.stable_service, canary.canary_service
+    return (blue_green.active_service, blue_green.preview_service) if blue_green is not None else ("", "")

@@ -41,6 +41,12 @@ class Agenda:
                 self._at[key] = at
                 heapq.heappush(self._times, (at, key))
 
+    def drop(self, key: Key) -> None:
+        """Forget a rollout that is no more."""
+        with self._guard:
+            self._kicked.pop(key, None)
+            self._at.pop(key, None)
+
     def take(self, now: float, most: int) -> list[Key]:
         """Take so many out at most, those first to which something happened."""
         with self._guard:
@@ -60,7 +66,7 @@ class Agenda:
             return None if at == float("inf") else at
 
     def _next_time(self) -> float:
-        while self._times and self._at[self._times[0][1]] != self._times[0][0]:
+        while self._times and self._at.get(self._times[0][1]) != self._times[0][0]:
             heapq.heappop(self._times)
         return self._times[0][0] if self._times else float("inf")
 

@@ -90,6 +90,10 @@ class Catalog:
         if len(fresh) < len(manifests):
             self._templates = {}
 
+    def remove(self, kind: str, key: Key) -> None:
+        """Take a manifest out."""
+        self._objects = {name: found for name, found in self._objects.items() if name != (kind, key)}
+
 
 def stored(*manifests: Object) -> dict[Record, bytes | None]:
     """Return what to write to the store for some manifests."""

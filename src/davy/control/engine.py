@@ -16,13 +16,15 @@ from typing import assert_never
 import msgspec
 
 from davy import __version__
-from davy.control import admission, picture, requests, views
-from davy.control.acting import Action, perform, with_images
+from davy.control import admission, picture, removal, requests, views
+from davy.control.acting import check_deletable, perform
 from davy.control.agenda import LOOK_S, Agenda
 from davy.control.catalog import Catalog, stored
 from davy.control.gate import Gate
 from davy.control.held import Held, Watch
+from davy.control.manifest_edits import with_images
 from davy.control.ports import Clock
+from davy.control.requests import Action
 from davy.control.tenure import Tenure
 from davy.control.turn import World, commit, take_turn
 from davy.errors import DavyError, NotFound
@@ -75,6 +77,7 @@ class Engine:
                 world.platform.use_images(images)
         self._held = self._load()
         self._counting: set[Key] = set()
+        self._leaving = removal.leaving(world)
         world.runs.load(world.store.load("run"))
         detail: dict[str, object] = {"version": __version__, "rollouts": len(self._held)}
         if tenure is not None:
@@ -127,13 +130,16 @@ class Engine:
             with self._gate:
                 self._take_in_measurements()
                 self._take_in_counts()
+                if self._leaving:
+                    self._take_away()
             for key in self._agenda.take(now, MOST):
                 with self._gate:
-                    self._turn_one(self._held[key])
+                    if key in self._held:  # somebody may have deleted it a moment ago
+                        self._turn_one(self._held[key])
                 self._keep_lease()
             with self._gate:
                 wakes = [self._agenda.next_at(now), self._world.runs.ask_due(now)]
-            if self._unwritten:
+            if self._unwritten or self._leaving:
                 wakes.append(now + self._retry_s)
             return min((wake for wake in wakes if wake is not None), default=None)
 
@@ -173,8 +179,13 @@ class Engine:
                 return self._record(request)
             case requests.Query(query=query):
                 return picture.query(self._world.queries.instant(query, self._clock.now()))
+            case requests.Delete():
+                return self._delete(request, actor)
             case (
-                requests.Promote()
+                requests.Undo()
+                | requests.Restart()
+                | requests.Scale()
+                | requests.Promote()
                 | requests.Abort()
                 | requests.Retry()
                 | requests.Pause()
@@ -266,7 +277,8 @@ class Engine:
         (self._counting.add if held.counting else self._counting.discard)(held.key)
 
     def _find(
-        self, request: requests.Get | requests.Manifest | requests.Why | requests.SetImage | Action
+        self,
+        request: requests.Get | requests.Manifest | requests.Why | requests.SetImage | requests.Delete | Action,
     ) -> Held:
         """Find the rollout that a request names."""
         held = self._held.get(Key(request.namespace, request.name))
@@ -382,18 +394,47 @@ class Engine:
         with self._gate:
             held = self._find(action)
             now = self._clock.now()
-            verb, said, outcome, manifest = perform(action, held, now)
-            draft = Draft(now, "human_action", held.subject, {"action": verb}, actor, action.reason)
-            drafts = [draft, *(Draft(now, event.kind, held.subject, event.detail) for event in outcome[1])]
-            changes: dict[Record, bytes | None] = {} if manifest == held.manifest else stored(manifest)
-            changes["rollout", str(held.key)] = msgspec.json.encode(outcome[0])
+            deed = perform(action, held, now)
+            state, events = deed.outcome
+            draft = Draft(now, "human_action", held.subject, deed.detail, actor, action.reason)
+            drafts = [draft, *(Draft(now, event.kind, held.subject, event.detail) for event in events)]
+            changes: dict[Record, bytes | None] = (
+                {} if deed.manifest == held.manifest else stored(deed.manifest)
+            )
+            changes["rollout", str(held.key)] = msgspec.json.encode(state)
             commit(held, self._world, changes, drafts, patient=isinstance(action, requests.Abort))
-            self.catalog.put(manifest)
-            held.manifest, held.state, held.steered = manifest, outcome[0], None
+            self.catalog.put(deed.manifest)
+            held.manifest, held.state, held.steered = deed.manifest, state, None
             self._turn_one(held)
         self.kick(held.key)
-        return _said(action, said)
+        return _said(action, deed.said)
+
+    def _delete(self, request: requests.Delete, actor: str) -> views.ActionView:
+        """Take a rollout away; what could not be stopped at once is stopped by a later turn."""
+        with self._gate:
+            held = self._find(request)
+            check_deletable(held)
+            runs = self._world.runs.of(held.key)
+            late = [draft for run in runs for draft in self._unwritten.pop(run.key, ())]
+            draft = Draft(self._clock.now(), "object_deleted", held.subject, {}, actor, request.reason)
+            forgetting = removal.forgetting(held.key, [run.key for run in runs])
+            commit(held, self._world, forgetting, [*late, draft], patient=False)
+            self._world.runs.forget(*runs)
+            self.catalog.remove("Rollout", held.key)
+            del self._held[held.key]
+            self._counting.discard(held.key)
+            self._agenda.drop(held.key)
+            self._leaving.add(held.key)
+            trouble = self._take_away()
+        return _said(request, f'rollout "{request.name}" deleted{trouble}')
+
+    def _take_away(self) -> str:
+        """Stop what still runs of deleted rollouts, unless there is a new one of the name; say what remains."""
+        self._leaving -= self._held.keys()
+        troubles = {key: removal.take_away(self._world, key) for key in self._leaving}
+        self._leaving = {key for key, trouble in troubles.items() if trouble}
+        return "".join(f"; {key} is still being stopped: {why}" for key, why in troubles.items() if why)
 
 
-def _said(request: Action | requests.SetImage, message: str) -> views.ActionView:
+def _said(request: Action | requests.SetImage | requests.Delete, message: str) -> views.ActionView:
     return views.ActionView(namespace=request.namespace, name=request.name, message=message)

@@ -16,7 +16,7 @@ import msgspec
 from davy.analysis import run as analysis
 from davy.analysis.arguments import Hashes
 from davy.analysis.evidence import Evidence
-from davy.analysis.metric import Measurement, blind, judge
+from davy.analysis.metric import Measurement, blind, effective_count, judge
 from davy.analysis.phase import Phase
 from davy.analysis.provider import Provider, ProviderError
 from davy.analysis.resolve import Templates, Unresolved, resolve
@@ -120,7 +120,7 @@ class Runs:
         for run in runs:
             self._runs[run.key] = run
             self._of.setdefault(run.owner, {})[run.name] = run
-            self._views.setdefault(run.owner, {})[run.name] = RunView(verdict(run.state), _message(run.state))
+            self._views.setdefault(run.owner, {})[run.name] = view(run.state)
             self._schedule(run)
 
     def get(self, key: Key) -> RunRecord | None:
@@ -148,6 +148,7 @@ class Runs:
         """Let go of runs; they are out of the store by then."""
         for run in runs:
             self._runs.pop(run.key, None)
+            self._due_at.pop(run.key, None)
             self._of.get(run.owner, {}).pop(run.name, None)
             self._views.get(run.owner, {}).pop(run.name, None)
 
@@ -250,6 +251,17 @@ def verdict(state: RunState) -> Verdict:
             return Verdict.ERROR
         case _:
             return Verdict.PASSED if state.evidence is Evidence.PASS else Verdict.UNKNOWN
+
+
+def view(state: RunState) -> RunView:
+    """Show a run as its rollout sees it."""
+    counted = [metric for metric in state.metrics if not metric.dry_run]
+    return RunView(
+        verdict(state),
+        _message(state),
+        finite=all(effective_count(metric.metric) is not None for metric in state.metrics),
+        passing=bool(counted) and all(metric.successful > 0 for metric in counted),
+    )
 
 
 def started_entry(run: RunRecord, now: float) -> Draft:

@@ -23,6 +23,7 @@ from davy.ledger.store import Record, Store, StoreUnavailable
 from davy.rollout.decide import decide
 from davy.rollout.decision import Decision, Look
 from davy.rollout.platform import Platform, Seen
+from davy.rollout.readiness import meets_users
 from davy.rollout.state import Aborted, Promoting, Stepping
 
 
@@ -89,7 +90,7 @@ def watch(held: Held, seen: Seen, at: float, counters: Mapping[str, Tally]) -> W
         return held.watch
     if not isinstance(state.progress, Stepping | Promoting):
         return None
-    served = (seen.weights or {}).get(state.current, 0)
+    served = meets_users(state, seen)
     current = held.watch
     if current is None or (current.hash, current.attempt) != (state.current, state.attempt):
         if not served:
@@ -162,7 +163,7 @@ def _act(held: Held, world: World, decision: Decision, seen: Seen) -> None:
     """Tell the platform what is wanted, unless it was told and does so."""
     wanted = {hash_: weight for hash_, weight in decision.desired.weights.items() if weight}
     served = {hash_: weight for hash_, weight in (seen.weights or {}).items() if weight}
-    if held.steered == decision.desired and wanted == served:
+    if held.steered == decision.desired and wanted == served and decision.desired.routes == seen.routes:
         return
     try:
         world.platform.steer(held.key, decision.desired)
