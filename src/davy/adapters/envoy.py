@@ -15,6 +15,7 @@ from davy.adapters import files, ports
 from davy.adapters.envoy_admin import Admin, exactly
 from davy.adapters.envoy_files import Documents
 from davy.adapters.envoy_process import EnvoyProcess, find_envoy
+from davy.adapters.fence import Fence
 from davy.adapters.pid import Process
 from davy.errors import Undecided
 from davy.model.key import Key
@@ -48,16 +49,19 @@ class Envoy:
 
     Args:
         directory: where its files, its log and its admin socket are.
+        fence: what the files are changed through.
         search_path: where the program is looked for beside the wheel, in the form of PATH.
         deadline_s: how long it may take to acknowledge a change.
     """
 
-    def __init__(self, directory: Path, *, search_path: str = "", deadline_s: float = 5.0) -> None:
+    def __init__(
+        self, directory: Path, fence: Fence, *, search_path: str = "", deadline_s: float = 5.0
+    ) -> None:
         self._directory = directory.resolve()
         self._directory.mkdir(parents=True, exist_ok=True)
-        self._documents = Documents(self._directory)
+        self._documents = Documents(self._directory, fence)
         self._deadline_s = deadline_s
-        self._engine = EnvoyProcess(self._directory, find_envoy(search_path), self._assert_again)
+        self._engine = EnvoyProcess(self._directory, fence, find_envoy(search_path), self._assert_again)
         self._shared = threading.Lock()  # guards the files that all rollouts share: clusters, listeners
         self._trouble = ""
         self._untaken: set[str] = set()  # what Envoy did not take of what was there when it started
