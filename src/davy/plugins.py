@@ -1,5 +1,6 @@
 """Find an implementation of a seam by its name, ours in the same way as anyone's."""
 
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -19,3 +20,9 @@ def load(seam: str, name: str) -> Any:
         known = ", ".join(sorted(found)) or "none installed"
         raise NotFound(f"no plug-in of davy.{seam} is called {name!r}", hint=f"known: {known}")
     return found[name].load()
+
+
+@cache
+def names(seam: str) -> tuple[str, ...]:
+    """List what is installed for a seam, sorted; nothing of it is imported."""
+    return tuple(sorted({entry.name for entry in entry_points(group=f"davy.{seam}")}))

@@ -12,7 +12,7 @@ from davy.adapters.memory_store import MemoryStore
 from davy.adapters.spool import FileSpool
 from davy.analysis.promql.evaluate import Engine as QueryEngine
 from davy.analysis.promql.series import SeriesStore
-from davy.analysis.provider import Answer, ProviderError
+from davy.analysis.provider import Answer, Asking, ProviderError
 from davy.analysis.tally import Tally
 from davy.control import requests, views
 from davy.control.catalog import Catalog
@@ -113,7 +113,7 @@ class FakeProvider:
     def __init__(self) -> None:
         self.value: tuple[float, ...] | None = (0.0,)
 
-    def measure(self, provider: MetricProvider, *, now: float) -> Answer:
+    def measure(self, provider: MetricProvider, *, now: float, asking: Asking) -> Answer:
         if self.value is None:
             raise ProviderError("it is down")
         return Answer(self.value, str(list(self.value)))

@@ -10,21 +10,28 @@ from pathlib import Path
 import msgspec
 
 from davy import plugins
+from davy.adapters import addresses, secret_files
+from davy.adapters.addresses import Addresses
 from davy.adapters.clock import Anchor, Clock
 from davy.adapters.embedded import EmbeddedPlatform
-from davy.adapters.prometheus import InProcessPrometheus, PrometheusProvider
 from davy.adapters.scrape import Scraper
+from davy.adapters.secret_files import SecretFiles
 from davy.adapters.spool import FileSpool
 from davy.adapters.sqlite import SqliteStore
 from davy.adapters.targets import Target
+from davy.adapters.tools import Tools
 from davy.analysis.promql.evaluate import Engine as QueryEngine
 from davy.analysis.promql.series import SeriesStore
-from davy.analysis.provider import Provider
+from davy.analysis.provider import Answer, Asking, Provider, ProviderError
 from davy.control.catalog import Catalog
 from davy.control.engine import Engine, Setting
 from davy.control.runs import Runs
 from davy.control.turn import World
 from davy.errors import Undecided
+from davy.model.providers import MetricProvider
+
+JOBS = "jobs"
+"""The directory of what metrics run, below the state directory."""
 
 WATCH_FIRST_S = 60.0
 """Seconds of the clock for which an engine watches before it asks anything: the window of most queries."""
@@ -88,11 +95,28 @@ def start(home: Path, *, speed: float = 1.0, in_process: bool = False) -> Runnin
     series = SeriesStore()
     queries = QueryEngine(series)
     catalog = Catalog.load(store)
-    providers: dict[str, Provider] = {"prometheus": _prometheus(queries, clock, in_process=in_process)}
+    tools = Tools(
+        clock=clock,
+        addresses=Addresses(home / addresses.FILE),
+        queries=queries,
+        in_process=in_process,
+        jobs=home / JOBS,
+        launch=platform.launch,
+        built=platform.built,
+        environment=dict(os.environ),
+    )
+    made = providers(tools)
     scraper = Scraper(
         series, clock, platform.stats, lambda: _targets(catalog, platform), looked=lambda: engine.kick()
     )
-    runs = Runs(providers, catalog.templates, clock, lambda: engine.kick(), watch_first_s=WATCH_FIRST_S)
+    runs = Runs(
+        made,
+        catalog.templates,
+        clock,
+        lambda: engine.kick(),
+        watch_first_s=WATCH_FIRST_S,
+        secrets=SecretFiles(home / secret_files.DIRECTORY),
+    )
     world = World(store, platform, scraper, runs, spool, queries)
     engine = Engine(world, catalog, clock, Setting(pid=os.getpid(), speed=clock.speed))
     platform.start()
@@ -138,12 +162,29 @@ def _clock(store: SqliteStore, speed: float) -> Clock:
     return Clock(anchor)
 
 
-def _prometheus(queries: QueryEngine, clock: Clock, *, in_process: bool) -> Provider:
-    """Make the provider `prometheus`; it is found by name, as anyone's would be."""
-    if in_process:
-        return InProcessPrometheus(queries)
-    made: type[PrometheusProvider] = plugins.load("providers", "prometheus")
-    return made(queries, speed=clock.speed)
+def providers(tools: Tools) -> dict[str, Provider]:
+    """Make every provider that is installed; one that cannot be made hurts only its users."""
+    return {name: _provider(name, tools) for name in plugins.names("providers")}
+
+
+def _provider(name: str, tools: Tools) -> Provider:
+    try:
+        made: Provider = plugins.load("providers", name)(tools)
+    except Exception as error:  # noqa: BLE001  a plug-in may raise anything, and the engine has to start
+        return _Broken(name, f"{type(error).__name__}: {error}")
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """Stands for a provider that cannot be made, and says so to whoever asks it."""
+
+    name: str
+    why: str
+
+    def measure(self, provider: MetricProvider, *, now: float, asking: Asking) -> Answer:
+        """Refuse."""
+        raise ProviderError(f"the provider {self.name} is installed and cannot be made: {self.why}")
 
 
 def _targets(catalog: Catalog, platform: EmbeddedPlatform) -> Iterator[Target]:

@@ -4,6 +4,7 @@ Questions are asked in threads, since a provider may take its time; nothing else
 known only in memory: after a crash it is asked again.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -13,16 +14,17 @@ import msgspec
 from davy.analysis import run as analysis
 from davy.analysis.arguments import Hashes
 from davy.analysis.evidence import Evidence
-from davy.analysis.metric import Measurement, blind, judge
+from davy.analysis.metric import Measurement
 from davy.analysis.phase import Phase
-from davy.analysis.provider import Provider, ProviderError
+from davy.analysis.provider import Asking, Lasting, NoSecrets, SecretSource
 from davy.analysis.resolve import Templates, Unresolved, resolve
 from davy.analysis.run import RunState, Task
 from davy.control.held import Held
+from davy.control.measuring import Providers, measure
 from davy.control.ports import Clock
 from davy.ledger.entry import Draft
 from davy.model.key import Key
-from davy.model.providers import MetricProvider
+from davy.model.providers import shown
 from davy.rollout.decision import RunKind, RunRequest, RunView, Verdict
 
 THREADS = 8
@@ -50,11 +52,12 @@ class RunRecord(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A measurement that is out: of which run and metric, and since when."""
+    """A measurement that is out: of which run and metric, since when, and under which name."""
 
     run: Key
     metric: str
     asked_at: float
+    name: str
 
 
 class Runs:
@@ -68,19 +71,23 @@ class Runs:
         watch_first_s: seconds of the clock before anything is asked. Samples that are scraped in process are
             lost with the process; a query over the last minute needs a minute to mean something again, and
             must not be taken for a service without traffic.
+        secrets: where secrets are kept.
     """
 
     def __init__(
         self,
-        providers: Mapping[str, Provider],
+        providers: Providers,
         templates: Callable[[str], Templates],
         clock: Clock,
         answered: Callable[[], None],
         *,
         watch_first_s: float = 0.0,
+        secrets: SecretSource | None = None,
     ) -> None:
         self._not_before = clock.now() + watch_first_s
         self._providers, self._templates, self._clock, self._answered = providers, templates, clock, answered
+        self._secrets = NoSecrets() if secrets is None else secrets
+        self._lasting = {name: each for name, each in providers.items() if isinstance(each, Lasting)}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="measure")
         self._runs: dict[Key, RunRecord] = {}
         self._out: dict[tuple[Key, str], tuple[Question, Future[Measurement]]] = {}
@@ -97,7 +104,12 @@ class Runs:
             state = analysis.broken(request.name, resolved.message, now=now)
         else:
             state = analysis.start(
-                request.name, resolved.metrics, resolved.dry_run, resolved.retention, now=now
+                request.name,
+                resolved.metrics,
+                resolved.dry_run,
+                resolved.retention,
+                resolved.secrets,
+                now=now,
             )
         return RunRecord(held.key, request.kind, held.state.current, request.step, state)
 
@@ -141,6 +153,7 @@ class Runs:
             pending = {metric for key, metric in self._out if key == run.key}
             if len(pending) < sum(not metric.completed for metric in run.state.metrics):
                 wakes.append(analysis.next_due(run.state, now))
+        self._end_unwanted()
         return min((wake for wake in wakes if wake is not None and wake > now), default=None)
 
     def collect(self) -> list[tuple[RunRecord, list[Draft]]]:
@@ -175,27 +188,46 @@ class Runs:
         """Ask one question, unless it is out already."""
         place = (run.key, task.name)
         if place not in self._out:
-            future = self._threads.submit(self._measure, task, now)
+            question = Question(run.key, task.name, now, measurement_name(run, task.name))
+            future = self._submit(run, task, question)
             future.add_done_callback(lambda _: self._answered())
-            self._out[place] = (Question(run.key, task.name, now), future)
+            self._out[place] = (question, future)
 
-    def _measure(self, task: Task, asked_at: float) -> Measurement:
-        """Ask a provider and judge its answer; whatever goes wrong is a measurement that saw nothing."""
-        kind = provider_kind(task.provider)
-        provider = self._providers.get(kind)
-        try:
-            if provider is None:
-                raise ProviderError(f"the provider {kind} is not installed")
-            answer = provider.measure(task.provider, now=asked_at)
-        except Exception as error:  # noqa: BLE001  a plug-in may raise anything; it is never a pass
-            return blind(error, self._clock.now(), started_at=asked_at)
-        return judge(task.metric, answer, self._clock.now(), started_at=asked_at)
+    def _submit(self, run: RunRecord, task: Task, question: Question) -> "Future[Measurement]":
+        """Have a question asked in a thread: its own where it may last, so that it is in nobody's way."""
+        asking = Asking(question.name, run.owner.namespace, self._secrets)
+
+        def ask() -> Measurement:
+            return measure(
+                task.metric,
+                run.state.secrets,
+                asking,
+                self._providers,
+                self._clock.now,
+                asked_at=question.asked_at,
+            )
+
+        if task.provider.name not in self._lasting:
+            return self._threads.submit(ask)
+        future: Future[Measurement] = Future()
+        threading.Thread(
+            target=lambda: future.set_result(ask()), name=f"measure-{task.name}", daemon=True
+        ).start()
+        return future
+
+    def _end_unwanted(self) -> None:
+        """Let the measurements that last end, where their run has ended or is not known."""
+        wanted = [
+            question.name for question, _ in self._out.values() if not self._runs[question.run].state.completed
+        ]
+        for provider in self._lasting.values():
+            provider.end_all_but(wanted)
 
 
-def provider_kind(provider: MetricProvider) -> str:
-    """Name the provider that a metric asks, by the field that is set."""
-    fields = msgspec.structs.asdict(provider)
-    return next((name for name, value in fields.items() if value is not None), "none")
+def measurement_name(run: RunRecord, metric: str) -> str:
+    """Name the next measurement of a metric; it keeps its name until it is recorded, over any crash."""
+    [state] = [state for state in run.state.metrics if state.name == metric]
+    return f"{run.key}/{metric}/{state.count + state.error + 1}"
 
 
 def verdict(state: RunState) -> Verdict:
@@ -218,7 +250,7 @@ def started_entry(run: RunRecord, now: float) -> Draft:
             "name": metric.name,
             "successCondition": metric.metric.success_condition,
             "failureCondition": metric.metric.failure_condition,
-            "provider": msgspec.to_builtins(metric.metric.provider),
+            "provider": shown(metric.metric.provider),
         }
         for metric in run.state.metrics
     ]

@@ -5,7 +5,7 @@ since a gate or a part of the program would be missing). A path in a table stand
 test holds that no field is forgotten. Fields that are as if they had not been written are not told of.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 
 import msgspec
@@ -14,15 +14,21 @@ from davy.model.document import Document
 from davy.model.finding import Finding
 from davy.model.honoured import HONOURED, IGNORED, REFUSED, SERVER_SIDE
 from davy.model.pod import KeySelector, PodTemplateSpec
+from davy.model.providers import PLUGINS, MetricProvider
 from davy.model.rollout import Rollout
 from davy.model.source import join
 
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
 
-def unhonoured(document: Document) -> tuple[Finding, ...]:
-    """Return a finding for everything in a document that the embedded engine does not act on."""
-    return tuple(_findings(document))
+def unhonoured(document: Document, providers: Collection[str] = tuple(PLUGINS)) -> tuple[Finding, ...]:
+    """Return a finding for everything in a document that the embedded engine does not act on.
+
+    Args:
+        document: what was written.
+        providers: the names of the metric providers that are installed; what they measure is acted on.
+    """
+    return tuple(_findings(document, providers))
 
 
 def is_told_of(kind: str, pattern: str) -> bool | None:
@@ -32,17 +38,19 @@ def is_told_of(kind: str, pattern: str) -> bool | None:
     return False if pattern in HONOURED.get(kind, ()) or pattern in SERVER_SIDE else None
 
 
-def _findings(document: Document) -> Iterator[Finding]:
+def _findings(document: Document, providers: Collection[str]) -> Iterator[Finding]:
     if document.has("status"):
         title = "`status` is not read: it is for the engine to say"
         yield document.finding("DV012", "status", title, severity="note", part="key")
-    for path, pattern in _told_of(document.value, "", "", document.kind):
+    for path, pattern in _told_of(document.value, "", "", document.kind, providers):
         yield _finding(document, path, pattern)
     if isinstance(document.value, Rollout):
         yield from _other_containers(document, document.value.spec.template)
 
 
-def _told_of(struct: msgspec.Struct, path: str, pattern: str, kind: str) -> Iterator[tuple[str, str]]:
+def _told_of(
+    struct: msgspec.Struct, path: str, pattern: str, kind: str, providers: Collection[str]
+) -> Iterator[tuple[str, str]]:
     """Walk over what was written and find what is told of, the uppermost path of each."""
     for field in _fields(type(struct)):
         value = getattr(struct, field.name)
@@ -51,12 +59,13 @@ def _told_of(struct: msgspec.Struct, path: str, pattern: str, kind: str) -> Iter
         if told is False or _is_default(field, value) or _is_optional(value):
             continue
         if told:
-            yield below, shape
+            if not (isinstance(struct, MetricProvider) and struct.name in providers):
+                yield below, shape
         elif isinstance(value, tuple):
             for index, item in enumerate(value):
-                yield from _told_of(item, join(below, index), f"{shape}[]", kind)
+                yield from _told_of(item, join(below, index), f"{shape}[]", kind, providers)
         else:
-            yield from _told_of(value, below, shape, kind)
+            yield from _told_of(value, below, shape, kind, providers)
 
 
 @cache
