@@ -14,6 +14,7 @@ from davy.adapters import addresses, secret_files
 from davy.adapters.addresses import Addresses
 from davy.adapters.clock import Anchor, Clock
 from davy.adapters.embedded import EmbeddedPlatform
+from davy.adapters.job import end_jobs
 from davy.adapters.scrape import Scraper
 from davy.adapters.secret_files import SecretFiles
 from davy.adapters.spool import FileSpool
@@ -47,6 +48,7 @@ class Running:
     runs: Runs
     store: SqliteStore
     loop: threading.Thread
+    jobs: Path
 
     def close(self) -> None:
         """Stop deciding. Envoy and the workloads go on, and are taken up again by the next start."""
@@ -57,6 +59,7 @@ class Running:
     def shutdown(self) -> None:
         """Stop everything."""
         self._stop_deciding()
+        end_jobs(self.jobs)
         self.platform.shutdown()
         self.store.close()
 
@@ -123,14 +126,16 @@ def start(home: Path, *, speed: float = 1.0, in_process: bool = False) -> Runnin
     scraper.start()
     loop = threading.Thread(target=engine.run, name="davy-loop")
     loop.start()
-    return Running(engine, platform, scraper, runs, store, loop)
+    return Running(engine, platform, scraper, runs, store, loop, home / JOBS)
 
 
 def end_all(home: Path) -> None:
     """Stop whatever an engine of this state directory left running; none runs now."""
     with usable(home):
         platform = EmbeddedPlatform(home / "platform", Clock.at_speed(1.0), environment=dict(os.environ))
-        platform.start().shutdown()
+        platform.start()
+        end_jobs(home / JOBS)
+        platform.shutdown()
 
 
 @contextmanager
