@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from tests.adapters.listening import Listening, Reply, listening
 
-from davy.adapters import http
 from davy.adapters.addresses import Addresses, BadEntry, Entry, read_entries
 from davy.adapters.datadog import HOSTS
 from davy.adapters.prometheus import HttpPrometheus
@@ -180,7 +179,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_asked(
     server: Listening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rebinding = Rebinding("127.0.0.1", "127.0.0.2")
-    monkeypatch.setattr(http.socket, "getaddrinfo", rebinding)
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     url = f"http://rebinding.example:{server.server_port}/"
     allowed = allowing(tmp_path, "rebinding.example", "127.0.0.1")
     assert ask(url, allowed) == 1.0
@@ -194,7 +193,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_asked(
 def test_a_name_that_leads_inside_is_not_asked(
     server: Listening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http.socket, "getaddrinfo", Rebinding("127.0.0.1"))
+    monkeypatch.setattr(socket, "getaddrinfo", Rebinding("127.0.0.1"))
     with pytest.raises(ProviderError, match="is not on the list"):
         ask(f"http://inside.example:{server.server_port}/", allowing(tmp_path, "inside.example"))
     assert server.asked == []

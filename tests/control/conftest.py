@@ -128,15 +128,24 @@ class Lab:
         self.platform = BreakablePlatform(self.clock)
         self.traffic = FakeTraffic(self.clock)
         self.spool = FileSpool(directory / "spool")
-        self.provider = FakeProvider()
+        self.provider: Any = FakeProvider()
+        self.secrets: Any = None
+        self.template = TEMPLATE
         self.watch_first_s = 0.0
         self.engine = self.start()
 
     def start(self) -> Engine:
         """Start an engine on what the store holds."""
         catalog = Catalog.load(self.store)
-        providers = {"prometheus": self.provider}
-        runs = Runs(providers, catalog.templates, self.clock, lambda: None, watch_first_s=self.watch_first_s)
+        providers = self.provider if isinstance(self.provider, dict) else {"prometheus": self.provider}
+        runs = Runs(
+            providers,
+            catalog.templates,
+            self.clock,
+            lambda: None,
+            watch_first_s=self.watch_first_s,
+            secrets=self.secrets,
+        )
         queries = QueryEngine(SeriesStore())
         world = World(self.store, self.platform, self.traffic, runs, self.spool, queries)
         self.engine = Engine(world, catalog, self.clock, Setting(pid=1, speed=1.0))
@@ -147,7 +156,7 @@ class Lab:
         return self.engine.handle(request, "ada (uid 7)")
 
     def apply(self, *names: str, **changes: str) -> views.ApplyView:
-        texts = [("errors.yaml", TEMPLATE)]
+        texts = [("errors.yaml", self.template)]
         for name in names:
             text = ROLLOUT.replace("NAME", name)
             for old, new in changes.items():

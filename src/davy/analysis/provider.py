@@ -120,6 +120,8 @@ class Asking:
 
     def cover(self, said: Answer | Judged) -> Answer | Judged:
         """Take every secret out of what a provider said: neither people nor conditions see one."""
+        if not self._known:
+            return said
         text = self.hide(said.text)
         metadata = {self.hide(name): self.hide(value) for name, value in said.metadata.items()}
         if isinstance(said, Judged):
@@ -131,8 +133,8 @@ def _hidden(value: object, hide: Callable[[str], str]) -> object:
     match value:
         case str():
             return hide(value)
-        case list():
-            return [_hidden(each, hide) for each in value]
+        case list() | tuple():
+            return type(value)(_hidden(each, hide) for each in value)
         case dict():
             return {_hidden(name, hide): _hidden(each, hide) for name, each in value.items()}
         case _:

@@ -119,7 +119,7 @@ def _take(step: Step, values: list[Any]) -> Iterator[Any]:
     match step:
         case Field(name):
             below = [value[name] for value in values if isinstance(value, dict) and name in value]
-            if not below:
+            if values and not below:
                 raise NotFound(f"{name} is not found")
             yield from below
         case Every():

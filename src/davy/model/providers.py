@@ -307,7 +307,7 @@ def _shown(value: Any) -> Any:
                 key: _masked(below) if key in _CREDENTIALS and isinstance(below, str) else _shown(below)
                 for key, below in value.items()
             }
-        case list():
+        case list() | tuple():
             return [_shown(below) for below in value]
         case _:
             return value

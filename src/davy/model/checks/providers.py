@@ -87,11 +87,11 @@ def _validate_plugin(path: str, kind: type[Part], config: Any, complaints: Compl
         words, below = (found[1], f"{path}.{found[2]}") if found and found[2] else (str(error), path)
         complaints.add(below, words, code="DV006", part="key")
         return
-    match metric:
-        case HoneycombMetric():
-            _validate_honeycomb(path, metric, complaints)
-        case SentryMetric():
-            _validate_sentry(path, metric, complaints)
+    if isinstance(metric, HoneycombMetric):
+        _validate_honeycomb(path, metric, complaints)
+    else:
+        assert isinstance(metric, SentryMetric)
+        _validate_sentry(path, metric, complaints)
 
 
 def _validate_honeycomb(path: str, metric: HoneycombMetric, complaints: Complaints) -> None:
