@@ -136,7 +136,7 @@ def test_a_metric_of_another_provider_is_refused() -> None:
     text += "{name: c, provider: {web: {url: a}}}, {name: d, provider: {plugin: {a/b: {}}}}]}\n"
     assert told(text) == [
         "DV011 `graphite` is not run by the embedded engine yet",
-        "DV011 `plugin` is not run by the embedded engine yet",
+        "DV011 `a/b` is not run by the embedded engine yet",
     ]
     (document,) = load(text, "a.yaml")
     assert [found.code for found in unhonoured(document, ["graphite", "a/b"])] == ["DV012"]

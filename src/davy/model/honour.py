@@ -59,8 +59,10 @@ def _told_of(
         if told is False or _is_default(field, value) or _is_optional(value):
             continue
         if told:
-            if not (isinstance(struct, MetricProvider) and struct.name in providers):
+            if not isinstance(struct, MetricProvider):
                 yield below, shape
+            elif struct.name not in providers:
+                yield join(below, struct.name) if field.name == "plugin" else below, shape
         elif isinstance(value, tuple):
             for index, item in enumerate(value):
                 yield from _told_of(item, join(below, index), f"{shape}[]", kind, providers)
@@ -86,7 +88,7 @@ def _is_optional(value: object) -> bool:
 
 
 def _finding(document: Document, path: str, pattern: str) -> Finding:
-    name = path.rpartition(".")[2]
+    name = path.rpartition('["')[2].removesuffix('"]') if path.endswith('"]') else path.rpartition(".")[2]
     refused = REFUSED.get(document.kind, {})
     if pattern in refused:
         title = f"`{name}` is not run by the embedded engine yet: {refused[pattern]}"
