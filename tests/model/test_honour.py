@@ -139,4 +139,4 @@ def test_a_metric_of_another_provider_is_refused() -> None:
         "DV011 `a/b` is not run by the embedded engine yet",
     ]
     (document,) = load(text, "a.yaml")
-    assert [found.code for found in unhonoured(document, ["graphite", "a/b"])] == ["DV012"]
+    assert [found.code for found in unhonoured(document, ["graphite", "a/b"].__contains__)] == ["DV012"]

@@ -57,7 +57,7 @@ def admit(texts: Iterable[tuple[str, str | bytes]], directory: str, known: Catal
     documents = loaded.documents
     for document in documents:
         findings += validate.validate(document)
-        findings += honour.unhonoured(document, plugins.names("providers"))
+        findings += honour.unhonoured(document, _is_installed)
         findings += teeth.inspect(document)
         findings += _uncarried(document)
     findings += check_references(documents, known.objects)
@@ -91,6 +91,10 @@ def view(finding: Finding) -> views.FindingView:
         column=finding.place.column,
         text=render(finding),
     )
+
+
+def _is_installed(provider: str) -> bool:
+    return provider in plugins.names("providers")
 
 
 def _uncarried(document: Document) -> list[Finding]:

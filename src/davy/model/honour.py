@@ -5,7 +5,7 @@ since a gate or a part of the program would be missing). A path in a table stand
 test holds that no field is forgotten. Fields that are as if they had not been written are not told of.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import msgspec
@@ -21,14 +21,16 @@ from davy.model.source import join
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
 
-def unhonoured(document: Document, providers: Collection[str] = tuple(PLUGINS)) -> tuple[Finding, ...]:
+def unhonoured(
+    document: Document, installed: Callable[[str], bool] = PLUGINS.__contains__
+) -> tuple[Finding, ...]:
     """Return a finding for everything in a document that the embedded engine does not act on.
 
     Args:
         document: what was written.
-        providers: the names of the metric providers that are installed; what they measure is acted on.
+        installed: says of a name whether a metric provider is installed; what that measures is acted on.
     """
-    return tuple(_findings(document, providers))
+    return tuple(_findings(document, installed))
 
 
 def is_told_of(kind: str, pattern: str) -> bool | None:
@@ -38,18 +40,18 @@ def is_told_of(kind: str, pattern: str) -> bool | None:
     return False if pattern in HONOURED.get(kind, ()) or pattern in SERVER_SIDE else None
 
 
-def _findings(document: Document, providers: Collection[str]) -> Iterator[Finding]:
+def _findings(document: Document, installed: Callable[[str], bool]) -> Iterator[Finding]:
     if document.has("status"):
         title = "`status` is not read: it is for the engine to say"
         yield document.finding("DV012", "status", title, severity="note", part="key")
-    for path, pattern in _told_of(document.value, "", "", document.kind, providers):
+    for path, pattern in _told_of(document.value, "", "", document.kind, installed):
         yield _finding(document, path, pattern)
     if isinstance(document.value, Rollout):
         yield from _other_containers(document, document.value.spec.template)
 
 
 def _told_of(
-    struct: msgspec.Struct, path: str, pattern: str, kind: str, providers: Collection[str]
+    struct: msgspec.Struct, path: str, pattern: str, kind: str, installed: Callable[[str], bool]
 ) -> Iterator[tuple[str, str]]:
     """Walk over what was written and find what is told of, the uppermost path of each."""
     for field in _fields(type(struct)):
@@ -61,13 +63,13 @@ def _told_of(
         if told:
             if not isinstance(struct, MetricProvider):
                 yield below, shape
-            elif struct.name not in providers:
+            elif not installed(struct.name):
                 yield join(below, struct.name) if field.name == "plugin" else below, shape
         elif isinstance(value, tuple):
             for index, item in enumerate(value):
-                yield from _told_of(item, join(below, index), f"{shape}[]", kind, providers)
+                yield from _told_of(item, join(below, index), f"{shape}[]", kind, installed)
         else:
-            yield from _told_of(value, below, shape, kind, providers)
+            yield from _told_of(value, below, shape, kind, installed)
 
 
 @cache
