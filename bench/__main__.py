@@ -17,8 +17,10 @@ from bench.figure import Figure, Skipped
 BENCHES = {
     "startup": "how long it takes until the command says something",
     "decision": "one decision about a rollout",
+    "scale": "what many rollouts cost in one process",
     "promql": "the seed's queries in process and by a Prometheus over HTTP",
     "abort": "from the verdict to no more traffic on the canary, acknowledged by Envoy",
+    "switch": "from the decision to switch sides until all users are on the other one",
     "traffic": "requests that fail while weights move, replicas come and go",
 }
 

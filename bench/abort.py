@@ -116,9 +116,11 @@ def _abort_often(here: Place, engine: Engine, told: Told) -> tuple[list[float], 
         _turn(engine, lambda: len(weights(here)) == 2)
         [canary] = set(weights(here)) - {stable}
         told.tell(here.clock.now(), {stable: 0, canary: 0})
+        engine.looked()
         engine.turn()
         told.tell(here.clock.now(), {stable: 0, canary: 50})
         began = perf_counter()
+        engine.looked()
         engine.turn()
         times.append(1000 * (perf_counter() - began))
         acknowledged = monotonic()
@@ -154,6 +156,7 @@ def _turn(engine: Engine, reached: Callable[[], bool]) -> None:
     """Turn the loop until something is so."""
 
     def look() -> bool:
+        engine.kick()
         with suppress(Undecided):
             engine.turn()
         return reached()

@@ -12,7 +12,7 @@ from bench.figure import Skipped
 from davy.adapters.clock import Clock
 from davy.adapters.embedded import EmbeddedPlatform
 from davy.adapters.envoy_process import find_envoy
-from davy.control.engine import with_images
+from davy.control.manifest_edits import with_images
 from davy.errors import Undecided
 from davy.model.images import ImageMap
 from davy.model.loader import load

@@ -42,23 +42,28 @@ def measure() -> list[Figure]:
 
 def steer(here: Place, *, canary: int, share: int) -> None:
     """Tell the platform; returns once Envoy has acknowledged the split."""
+    here.platform.steer(KEY, wanted(here, canary=canary, share=share))
+
+
+def wanted(here: Place, *, canary: int, share: int) -> Desired:
+    """Write down what the platform is to do."""
     sets = tuple(
         ReplicaSet(
-            hash_, number, wanted.spec.template, here.platform.resolve(KEY, wanted.spec.template), replicas
+            hash_, number, found.spec.template, here.platform.resolve(KEY, found.spec.template), replicas
         )
         for number, (hash_, tag, replicas) in enumerate(((STABLE, "1.4.1", 2), (CANARY, "1.4.3", canary)), 1)
-        for wanted in (version(rollout(), tag),)
+        for found in (version(rollout(), tag),)
     )
-    here.platform.steer(KEY, Desired(sets, {STABLE: 100 - share, CANARY: share}))
+    return Desired(sets, {STABLE: 100 - share, CANARY: share})
 
 
 def settled(here: Place, *, canary: int) -> None:
     """Wait until there are just the replicas that are wanted, and all of them are ready."""
-    wanted = {STABLE: 2, CANARY: canary}
+    replicas = {STABLE: 2, CANARY: canary}
 
     def there() -> bool:
         pods = here.platform.look(KEY).pods
-        return Counter(pod.hash for pod in pods) == wanted and all(pod.ready for pod in pods)
+        return Counter(pod.hash for pod in pods) == replicas and all(pod.ready for pod in pods)
 
     until(there, seconds=60.0)
 

@@ -1,4 +1,4 @@
-"""Payments, as small as a service can be: it answers, it measures itself, it drains before it goes.
+"""A service as small as it can be: it answers, it measures itself, it drains before it goes.
 
 The release is the directory it is started in: `release.toml` there says how that version behaves.
 Standard library only, so that a replica is up in the blink of an eye.
@@ -17,7 +17,7 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.4, 0.5, 1.0, 2.5, 5.0)
 ANSWER = "HTTP/1.1 {} {}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{}\r\n{}"
 
 
-class Payments:
+class Service:
     """Counts what it answers; of `fails_one_in` requests the one at `fails_at` fails, none when that is 0."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Payments:
         self.seconds = 0.0
         self.draining = False
 
-    async def pay(self) -> tuple[int, str]:
+    async def work(self) -> tuple[int, str]:
         began = time.perf_counter()
         await asyncio.sleep(RELEASE["latency_s"])
         every = RELEASE["fails_one_in"]
@@ -36,7 +36,7 @@ class Payments:
         took = time.perf_counter() - began
         self.seconds += took
         self.buckets[bisect.bisect_left(BUCKETS, took)] += 1
-        return status, f"payments {RELEASE['version']}\n"
+        return status, f"{RELEASE['service']} {RELEASE['version']}\n"
 
     def metrics(self) -> str:
         lines = [f'http_requests_total{{status="{status}"}} {count}' for status, count in self.answered.items()]
@@ -48,8 +48,8 @@ class Payments:
             f"http_request_duration_seconds_sum {self.seconds}",
             f"http_request_duration_seconds_count {total}",
         ]
-        lines.append(f"payments_attempted_total {total}")
-        lines.append(f"payments_authorised_total {self.answered[200]}")
+        lines.append(f"{RELEASE['service']}_attempted_total {total}")
+        lines.append(f"{RELEASE['service']}_authorised_total {self.answered[200]}")
         return "\n".join(lines) + "\n"
 
     async def answer(self, path: str) -> tuple[int, str]:
@@ -59,7 +59,7 @@ class Payments:
             case "/metrics":
                 return 200, self.metrics()
             case _:
-                return await self.pay()
+                return await self.work()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -78,12 +78,12 @@ class Payments:
 
 
 async def main() -> None:
-    payments, stop = Payments(), asyncio.Event()
-    server = await asyncio.start_server(payments.serve, "127.0.0.1", int(os.environ["PORT"]))
+    service, stop = Service(), asyncio.Event()
+    server = await asyncio.start_server(service.serve, "127.0.0.1", int(os.environ["PORT"]))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()
-    payments.draining = True
+    service.draining = True
     server.close()
     await asyncio.sleep(0.2)
 

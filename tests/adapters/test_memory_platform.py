@@ -3,12 +3,21 @@ import pytest
 from davy.adapters.images import ImageNotMapped
 from davy.adapters.memory_platform import MemoryPlatform
 from davy.errors import Undecided
+from davy.ledger.lease import Fenced
+from davy.model.images import ImageMap
 from davy.model.key import Key
+from davy.model.loader import load
 from davy.model.pod import Container, PodSpec, PodTemplateSpec
 from davy.rollout.platform import Desired, Launch, ReplicaSet, Seen
 from davy.testing.platform import PROMISES, Bench, Promise
 
 KEY = Key("default", "payments")
+IMAGES = """
+apiVersion: davy.dev/v1alpha1
+kind: ImageMap
+metadata: {name: images}
+spec: {images: {"a:*": {source: {dir: /}, command: ["true"]}}}
+"""
 
 
 def template(image: str) -> PodTemplateSpec:
@@ -133,4 +142,28 @@ def test_everything_that_was_asked_for_is_remembered(platform: MemoryPlatform) -
     platform.steer(KEY, desired({"a": 1}))
     platform.forget(KEY)
     assert platform.steered == [(KEY, desired({"a": 1}))]
+    assert platform.look(KEY) == Seen()
+
+
+def test_an_engine_of_an_earlier_epoch_changes_nothing_any_more(platform: MemoryPlatform) -> None:
+    first, told = platform.under(1), list[Key]()
+    platform.changed = told.append
+    images = load(IMAGES, "images.yaml")[0].value
+    assert isinstance(images, ImageMap)
+    first.use_images(images)
+    assert first.resolve(KEY, template("a:1")).argv == ("a:1",)
+    first.steer(KEY, desired({"a": 100}))
+    second = platform.under(2)
+    with pytest.raises(Fenced, match="epoch 2"):
+        first.steer(KEY, desired({"b": 100}))
+    with pytest.raises(Fenced, match="epoch 2"):
+        first.forget(KEY)
+    with pytest.raises(Fenced, match="epoch 2"):
+        first.use_images(images)
+    assert second.look(KEY).weights == first.look(KEY).weights == {"a": 100}
+    platform.crash(KEY, "a")
+    platform.make_ready(KEY, "a")
+    platform.let_go(KEY)
+    assert told == [KEY] * 4
+    second.forget(KEY)
     assert platform.look(KEY) == Seen()

@@ -36,6 +36,7 @@ from davy.model.pod import (
     SleepAction,
     TCPSocketAction,
 )
+from davy.model.steps import PodTemplateMetadata
 from davy.rollout.platform import Launch, Pod, ReplicaSet
 from davy.testing.patience import until
 
@@ -113,7 +114,7 @@ def app(*, env: dict[str, str] | None = None, readiness: Probe | None = None, **
 
 
 def pod(replica: Replica) -> Pod:
-    return replica.pod(replica._around.clock.now(), 0.0)
+    return replica.pod(replica._around.clock.now(), 0.0, PodTemplateMetadata())
 
 
 def until_ready(replica: Replica) -> Replica:

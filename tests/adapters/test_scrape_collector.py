@@ -12,7 +12,7 @@ from davy.analysis.promql.series import SeriesStore
 from davy.analysis.tally import Tally
 from davy.analysis.vantage import PROXY_FILTER
 from davy.model.key import Key
-from davy.traffic.names import cluster_name
+from davy.traffic.names import cluster_name, side_cluster_name
 
 PAYMENTS = Key("shop", "payments.v2")
 STABLE = Target(PAYMENTS, "aaa", "pay-aaa-0", 1, {"app": "pay"}, "pay")
@@ -26,6 +26,7 @@ class World:
     def __init__(self) -> None:
         self.now = 100.0
         self.counts: dict[str, int] = {}
+        self.sides: dict[str, int] = {}
         self.broken: Exception | None = None
         self.filters: list[str] = []
         self.store = SeriesStore()
@@ -37,8 +38,9 @@ class World:
             raise self.broken
         rows = [
             f'envoy_cluster_upstream_rq{{envoy_response_code="200",'
-            f'envoy_cluster_name="{cluster_name(PAYMENTS, hash_)}"}} {count}'
-            for hash_, count in self.counts.items()
+            f'envoy_cluster_name="{name(PAYMENTS, hash_)}"}} {count}'
+            for name, counts in ((cluster_name, self.counts), (side_cluster_name, self.sides))
+            for hash_, count in counts.items()
         ]
         return "\n".join(rows) + "\n"
 
@@ -127,6 +129,30 @@ def test_a_pod_that_changes_is_another_pod(world: World) -> None:
         "127.0.0.1:1",
         "127.0.0.1:3",
     ]
+
+
+def test_a_service_that_moves_ends_no_series(world: World) -> None:
+    world.look(STABLE)
+    world.hear(STABLE, OWN)
+    moved = replace(STABLE, service="pay-new", side_service="pay-preview")
+    world.counts = {"aaa": 90}
+    world.look(moved)
+    assert world.ask('http_requests_total{status="200"}') == [("aaa", 3.0)]
+    assert world.ask('istio_requests_total{destination_service_name="pay-new",response_code="200"}') == [
+        ("", 90.0)
+    ]
+    world.hear(STABLE, 'http_requests_total{status="200"} 4\n')
+    assert world.ask('http_requests_total{status="200"}') == [("aaa", 4.0)], "asked before, heard after"
+
+
+def test_what_exposes_nobody_goes_by_the_service_that_leads_to_it(world: World) -> None:
+    canary = replace(CANARY, side_service="pay-preview")
+    world.counts = {"aaa": 90, "bbb": 10}
+    world.sides = {"bbb": 7}
+    world.look(STABLE, canary)
+    assert world.collector.counters(PAYMENTS)[1] == {"aaa": Tally(90, 0), "bbb": Tally(10, 0)}
+    preview = 'istio_requests_total{destination_service_name="pay-preview",traffic="side",response_code="200"}'
+    assert world.ask(preview) == [("", 7.0)]
 
 
 def test_a_target_is_not_asked_while_it_is_being_asked(world: World) -> None:

@@ -9,15 +9,54 @@ import pytest
 
 from davy.adapters.memory_store import MemoryStore
 from davy.adapters.spool import FileSpool
-from davy.adapters.sqlite import SqliteStore
-from davy.errors import Conflict
+from davy.adapters.sqlite import Busy, SqliteStore
 from davy.ledger.store import Store, StoreUnavailable
+from davy.testing.lease import LeaseContract, LeasedStore
 from davy.testing.store import StoreContract, draft
 
 
 class TestMemoryStore(StoreContract):
     def make(self, directory: Path) -> Store:
         return MemoryStore()
+
+
+class TestMemoryLease(LeaseContract):
+    def pair(self, directory: Path) -> tuple[LeasedStore, LeasedStore]:
+        store = MemoryStore()
+        return store, store
+
+    def test_a_store_that_is_full_gives_no_lease(self) -> None:
+        store = MemoryStore()
+        lease = store.take("first", 0.0, 5.0)
+        store.full = StoreUnavailable("the disk is full")
+        with pytest.raises(StoreUnavailable):
+            store.renew(lease, 1.0, 5.0)
+        with pytest.raises(StoreUnavailable):
+            store.take("second", 9.0, 5.0)
+        assert store.lease() == lease
+
+
+class TestSqliteLease(LeaseContract):
+    def pair(self, directory: Path) -> tuple[LeasedStore, LeasedStore]:
+        return SqliteStore(directory / "davy.db"), SqliteStore(directory / "davy.db")
+
+    def test_a_holder_that_is_stopped_while_it_writes_is_told_of(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = SqliteStore(tmp_path / "davy.db")
+        first.take("first", 0.0, 5.0)
+        monkeypatch.setattr("davy.adapters.sqlite.BUSY_S", 0.01)
+        second = SqliteStore(tmp_path / "davy.db")
+        other = sqlite3.connect(tmp_path / "davy.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Busy, match="is writing to the store"):
+            second.take("second", 9.0, 5.0)
+        found = second.lease()
+        assert found is not None
+        assert found.holder == "first"
+        other.execute("ROLLBACK")
+        other.close()
+        assert second.take("second", 9.0, 5.0).epoch == 2
 
 
 class TestSqliteStore(StoreContract):
@@ -43,11 +82,14 @@ class TestSqliteStore(StoreContract):
                     db.execute(statement)
         db.close()
 
-    def test_a_second_engine_on_the_same_file_is_refused(self, tmp_path: Path) -> None:
+    def test_who_reads_waits_for_nobody_who_writes(self, tmp_path: Path) -> None:
         store = SqliteStore(tmp_path / "davy.db")
-        store.commit({}, [draft()])
-        with pytest.raises(Conflict, match="another engine holds"):
-            SqliteStore(tmp_path / "davy.db")
+        store.commit({("rollout", "a"): b"1"}, [draft()])
+        other = sqlite3.connect(tmp_path / "davy.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert store.load("rollout") == {"a": b"1"}
+        assert len(store.entries()) == 1
+        other.close()
         store.close()
 
     def test_a_file_that_is_no_store_is_refused(self, tmp_path: Path) -> None:

@@ -498,3 +498,22 @@ def test_a_secret_that_is_not_there_is_told_with_the_file_to_make(site: Site) ->
         DatadogProvider(site.addresses).measure(
             MetricProvider(datadog=DatadogMetric(query="x")), now=1.0, asking=site.asking()
         )
+
+
+def test_a_point_without_a_value_is_no_data_and_not_zero(site: Site) -> None:
+    reply = json_reply({"series": [{"pointlist": [[1, 5], [2, None]]}]})
+    with listening(partial(_always, reply)) as server:
+        site.allow("127.0.0.0/8")
+        for key, value in {"api-key": CANARY, "app-key": CANARY, "address": server.address}.items():
+            site.keep("datadog", key, value)
+        metric = DatadogMetric(query="x", secret_ref=SecretRef("datadog", namespaced=True))
+        asking = site.asking()
+        found = DatadogProvider(site.addresses).measure(MetricProvider(datadog=metric), now=1.0, asking=asking)
+    assert found.result is None
+
+
+def test_the_first_value_at_the_path_counts_and_no_json_is_a_text(site: Site) -> None:
+    for body, result in ((b'{"items": [{"n": 1}, {"n": 2}]}', 1.0), (b"fine", "fine")):
+        with listening(partial(_always, Reply(200, body))) as server:
+            site.allow("127.0.0.0/8")
+            assert ask_web(site, WebMetric(url=server.address, json_path="{.items[*].n}")).result == result

@@ -15,23 +15,28 @@ from davy.model.key import Key
 PAYMENTS = Key("shop", "payments")
 STABLE = Destination("shop", "payments", "aaa", "pay", {"app": "pay"})
 CANARY = Destination("shop", "payments", "bbb", "pay-canary", {"app": "pay"})
-VERSIONS = {(PAYMENTS, "aaa"): STABLE, (PAYMENTS, "bbb"): CANARY}
+PREVIEW = Destination("shop", "payments", "bbb", "pay-preview", {"app": "pay"}, side=True)
+VERSIONS = {
+    (PAYMENTS, "aaa", False): STABLE,
+    (PAYMENTS, "bbb", False): CANARY,
+    (PAYMENTS, "bbb", True): PREVIEW,
+}
 SILENT = {PAYMENTS: [Witness("aaa", asked_at=50.0, answered=True)]}
 SPEAKS = {PAYMENTS: [Witness("aaa", 50.0, True, frozenset({"http_requests_total"}))]}
 
 
-def read_cluster(name: str) -> tuple[Key, str] | None:
-    """`shop/payments|aaa`, without the escapes that the real one has."""
+def read_cluster(name: str) -> tuple[Key, str, bool] | None:
+    """`shop/payments|aaa`, or `…|side`, without the escapes that the real one has."""
     route, separator, hash_ = name.partition("|")
     namespace, _, rollout = route.partition("/")
-    return (Key(namespace, rollout), hash_) if separator else None
+    return (Key(namespace, rollout), hash_.removesuffix("|side"), "|side" in hash_) if separator else None
 
 
 def page(**counts: Mapping[int, int]) -> str:
     """What Envoy shows: answers by version and status, and a histogram of one bucket."""
     rows = ["# TYPE envoy_cluster_upstream_rq counter"]
     for version, by_code in counts.items():
-        name = "xds" if version == "xds" else f"shop/payments|{version}"
+        name = "xds" if version == "xds" else f"shop/payments|{version.replace('_', '|')}"
         cluster = f'envoy_cluster_name="{name}"'
         for code, count in by_code.items():
             rows.append(f'envoy_cluster_upstream_rq{{envoy_response_code="{code}",{cluster}}} {count}')
@@ -136,7 +141,7 @@ def test_a_service_that_is_renamed_invents_no_requests() -> None:
     proxy = Proxy()
     proxy.intake.describe(VERSIONS, {})
     proxy.shows(bbb={200: 1}).shows(bbb={200: 1000})
-    proxy.intake.describe({(PAYMENTS, "bbb"): STABLE}, {})
+    proxy.intake.describe({(PAYMENTS, "bbb", False): STABLE}, {})
     proxy.shows(bbb={200: 1001}).shows(bbb={200: 1002})
     assert proxy.ask(
         'sum(increase(istio_requests_total{destination_service_name="pay",response_code="200"}[2s]))'
@@ -149,6 +154,36 @@ def test_counts_are_by_version_and_as_of_the_time_the_proxy_was_asked() -> None:
     proxy.shows(aaa={200: 90, 404: 5, 500: 3, 503: 2}, bbb={200: 1}, xds={200: 7})
     assert proxy.intake.counters(PAYMENTS) == (1.0, {"aaa": Tally(100, 5), "bbb": Tally(1, 0)})
     assert proxy.intake.counters(Key("shop", "other")) == (1.0, {})
+
+
+def test_what_exposes_nobody_is_not_counted_and_can_be_asked_for() -> None:
+    proxy = Proxy()
+    proxy.intake.describe(VERSIONS, {PAYMENTS: []})
+    proxy.shows(aaa={200: 90}, bbb_side={200: 7, 500: 3})
+    assert proxy.intake.counters(PAYMENTS) == (1.0, {"aaa": Tally(90, 0)})
+    assert proxy.ask('istio_requests_total{destination_version="bbb",traffic="side"}') == [3, 7]
+    assert proxy.ask('sum(istio_requests_total{destination_service_name="pay-preview"})') == [10]
+    assert proxy.ask('sum(istio_requests_total{traffic=""})') == [90]
+    assert proxy.ask('sum(envoy_cluster_upstream_rq{traffic="side"})') == [10]
+
+
+def test_the_proxy_stands_in_for_a_previewed_version_apart_from_its_users() -> None:
+    proxy = Proxy().shows(aaa={200: 3}, bbb_side={200: 5})
+    silent = [Witness(version, asked_at=50.0, answered=True) for version in ("aaa", "bbb")]
+    proxy.intake.describe(VERSIONS, {PAYMENTS: silent, Key("shop", "other"): []})
+    proxy.shows(aaa={200: 4}, bbb={200: 2}, bbb_side={200: 6, 500: 1})
+    canary = 'http_requests_total{rollouts_pod_template_hash="bbb"'
+    assert proxy.ask(f'{canary},traffic="side"}}') == [1, 6]
+    assert proxy.ask(f'{canary},traffic="",status="200"}}') == [2]
+    assert proxy.ask(f"sum({canary}}})") == [9]
+
+
+def test_silence_of_a_previewed_version_is_believed_from_its_first_answer_of_any_kind() -> None:
+    proxy = Proxy()
+    proxy.second = 60
+    proxy.shows(bbb_side={200: 1}).shows(bbb={200: 1}, bbb_side={200: 1})
+    proxy.intake.describe(VERSIONS, {PAYMENTS: [Witness("bbb", asked_at=61.5, answered=True)]})
+    assert proxy.shows(bbb={200: 1}, bbb_side={200: 1}).ask("sum(http_requests_total)") == [2]
 
 
 def test_counts_survive_the_proxy() -> None:

@@ -52,20 +52,20 @@ def test_a_run_asks_each_metric_at_its_time() -> None:
     assert due(run, 100.0)[0].provider.prometheus == THRICE.provider.prometheus
     run = measured(run, "thrice", GOOD, 101.0)
     assert names(run, 110.9) == []
-    assert next_due(run, 101.0) == 111.0
+    assert next_due(run) == 111.0
     assert names(run, 111.0) == ["thrice"]
-    assert next_due(run, 120.0) == 120.0
+    assert next_due(run) == 111.0
     assert names(run, 160.0) == ["thrice", "late"]
 
 
 def test_an_error_is_asked_again_after_ten_seconds_whatever_the_interval() -> None:
     run = measured(start("r", [metric("m", interval="5m")], now=0.0), "m", ERROR, 1.0)
-    assert next_due(run, 1.0) == 11.0
+    assert next_due(run) == 11.0
 
 
 def test_nothing_is_due_in_a_run_that_is_over() -> None:
     run = measured(start("r", [ONCE], now=0.0), "once", GOOD, 1.0)
-    assert (run.completed_at, due(run, 99.0), next_due(run, 99.0)) == (1.0, (), None)
+    assert (run.completed_at, due(run, 99.0), next_due(run)) == (1.0, (), None)
 
 
 def test_a_run_passes_when_every_metric_has() -> None:

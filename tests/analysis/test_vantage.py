@@ -48,6 +48,17 @@ def test_an_answer_is_counted_as_a_mesh_would_count_it() -> None:
     assert passed.factor == mesh.factor == 1.0
 
 
+def test_what_exposes_nobody_is_told_apart_under_every_name() -> None:
+    counted = line("envoy_cluster_upstream_rq", envoy_response_code="503")
+    beside = replace(CANARY, side=True)
+    for users, side in zip(proxy_series(counted, CANARY), proxy_series(counted, beside), strict=True):
+        assert dict(side.labels) == {**dict(users.labels), "traffic": "side"}
+    alias, aside = alias_series(counted, CANARY), alias_series(counted, beside)
+    assert alias is not None
+    assert aside is not None
+    assert dict(aside.labels) == {**dict(alias.labels), "traffic": "side"}
+
+
 @pytest.mark.parametrize("suffix", ["_bucket", "_sum", "_count"])
 def test_durations_keep_their_milliseconds_for_the_mesh(suffix: str) -> None:
     bound = {"le": "250"} if suffix == "_bucket" else {}

@@ -163,6 +163,23 @@ def test_a_byte_order_mark_is_no_part_of_a_manifest(run: Any, engine: Scripted, 
         (["retry", "payments"], requests.Retry("default", "payments")),
         (["retry", "rollout", "payments"], requests.Retry("default", "payments")),
         (["retry", "rollout/payments", "--reason", "fixed"], requests.Retry("default", "payments", "fixed")),
+        (["undo", "payments"], requests.Undo("default", "payments")),
+        (
+            ["undo", "rollout/payments", "--to-revision", "3", "--reason", "x"],
+            requests.Undo("default", "payments", 3, "x"),
+        ),
+        (["undo", "payments", "--to-revision", "0"], requests.Undo("default", "payments")),
+        (["restart", "payments", "--reason", "x"], requests.Restart("default", "payments", "x")),
+        (["scale", "payments", "--replicas", "0"], requests.Scale("default", "payments", 0)),
+        (
+            ["scale", "ro/payments", "--replicas", "4", "--reason", "sale"],
+            requests.Scale("default", "payments", 4, "sale"),
+        ),
+        (
+            ["delete", "rollout", "payments", "--reason", "replaced"],
+            requests.Delete("default", "payments", "replaced"),
+        ),
+        (["delete", "ro/payments", "--reason", "x"], requests.Delete("default", "payments", "x")),
         (
             ["set", "image", "payments", "app=payments:1.4.2", "*=x=y"],
             requests.SetImage("default", "payments", {"app": "payments:1.4.2", "*": "x=y"}),
@@ -179,10 +196,10 @@ def test_an_action_reaches_the_engine_as_it_was_meant(
     assert json.loads(run(*arguments, "-o", "json").stdout)["kind"] == "ActionView"
 
 
-@pytest.mark.parametrize("verb", ["promote", "abort"])
+@pytest.mark.parametrize("verb", ["promote", "abort", "delete"])
 @pytest.mark.parametrize("reason", [[], ["--reason", ""], ["--reason", "  "]])
 def test_somebody_has_to_say_why(run: Any, engine: Scripted, verb: str, reason: list[str]) -> None:
-    ran = run(verb, "payments", *reason)
+    ran = run(verb, "rollout/payments", *reason)
     assert (ran.exit_code, engine.asked) == (2, [])
     assert ran.stderr.startswith(
         f"error[usage]: --reason is missing: the record keeps why somebody chose to {verb}\n"
@@ -203,3 +220,25 @@ def test_there_is_no_force(run: Any, engine: Scripted) -> None:
     ran = run("promote", "payments", "--full", "--reason", "hurry")
     assert (ran.exit_code, engine.asked) == (1, [])
     assert ran.stderr.startswith("error[refused]: there is no --full: it would skip every analysis")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["delete", "payments", "--reason", "x"], "'payments' is no kind of which something can be deleted"),
+        (["delete", "service", "x", "--reason", "x"], "hint: davy delete rollout x"),
+        (["delete", "rollout", "--reason", "x"], "one name at a time"),
+        (["delete", "rollout", "a", "b", "--reason", "x"], "one name at a time"),
+        (["delete", "rollout/", "--reason", "x"], "a rollout's name is missing"),
+        (["scale", "payments"], "Missing option '--replicas'"),
+        (["scale", "payments", "--replicas", "-1"], "-1 is not in the range"),
+        (["scale", "payments", "--replicas", "2147483648"], "is not in the range"),
+        (["undo", "payments", "--to-revision", "-1"], "-1 is not in the range"),
+    ],
+)
+def test_what_makes_no_sense_reaches_nobody(
+    run: Any, engine: Scripted, arguments: list[str], says: str
+) -> None:
+    ran = run(*arguments)
+    assert (ran.exit_code, ran.stdout, engine.asked) == (2, "", [])
+    assert says in ran.stderr

@@ -115,6 +115,7 @@ def world(home: Path, waiting: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def turn(waits: int) -> None:
         assert waits < 1000, "it never ends"
         quiet.time += 1.0
+        engine.kick()
         engine.turn()
         runs.settle()
 

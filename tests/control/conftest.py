@@ -18,11 +18,13 @@ from davy.control import requests, views
 from davy.control.catalog import Catalog
 from davy.control.engine import Engine, Setting
 from davy.control.runs import Runs
+from davy.control.tenure import Tenure
 from davy.control.turn import World
 from davy.errors import Undecided
+from davy.ledger.store import Store
 from davy.model.key import Key
 from davy.model.providers import MetricProvider
-from davy.rollout.platform import Desired
+from davy.rollout.platform import Desired, Platform
 
 ROLLOUT = """
 apiVersion: argoproj.io/v1alpha1
@@ -134,8 +136,8 @@ class Lab:
         self.watch_first_s = 0.0
         self.engine = self.start()
 
-    def start(self) -> Engine:
-        """Start an engine on what the store holds."""
+    def start(self, tenure: Tenure | None = None) -> Engine:
+        """Start an engine on what the store holds; with a tenure it can write for as long as that lasts."""
         catalog = Catalog.load(self.store)
         providers = self.provider if isinstance(self.provider, dict) else {"prometheus": self.provider}
         runs = Runs(
@@ -147,8 +149,13 @@ class Lab:
             secrets=self.secrets,
         )
         queries = QueryEngine(SeriesStore())
-        world = World(self.store, self.platform, self.traffic, runs, self.spool, queries)
-        self.engine = Engine(world, catalog, self.clock, Setting(pid=1, speed=1.0))
+        store: Store = self.store
+        platform: Platform = self.platform
+        if tenure is not None:
+            store, platform = self.store.under(tenure.lease), self.platform.under(tenure.lease.epoch)
+        world = World(store, platform, self.traffic, runs, self.spool, queries)
+        self.engine = Engine(world, catalog, self.clock, Setting(pid=1, speed=1.0), tenure)
+        self.platform.changed = self.engine.kick
         self.runs = runs
         return self.engine
 
@@ -175,6 +182,7 @@ class Lab:
         for _ in range(count):
             self.clock.time += seconds
             self.serve()
+            self.engine.kick()
             self.engine.turn()
             self.runs.settle()
 

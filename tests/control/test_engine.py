@@ -4,10 +4,14 @@ from typing import Any
 
 import pytest
 
+from davy.analysis.tally import Tally
 from davy.control import requests
+from davy.control.tenure import Tenure
 from davy.errors import NotFound, Refused, Undecided
+from davy.ledger.lease import Fenced, Held
 from davy.ledger.store import StoreUnavailable
 from davy.model.key import Key
+from davy.rollout.platform import Seen
 
 PAYMENTS = Key("default", "payments")
 
@@ -20,6 +24,27 @@ def live(lab: Any, *names: str) -> None:
     assert lab.apply(*(names or ("payments",))).accepted
     lab.turns()
     assert lab.get().status == "Healthy"
+
+
+def rest(lab: Any) -> None:
+    """Turn until nothing is left to do at this time."""
+    while lab.engine.turn() <= lab.clock.time:
+        lab.runs.settle()
+
+
+def looks(lab: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note from now on whom the engine looks at."""
+    rest(lab)
+    taken: list[str] = []
+    look = lab.platform.look
+
+    def noted(key: Key) -> Seen:
+        taken.append(key.name)
+        seen: Seen = look(key)
+        return seen
+
+    monkeypatch.setattr(lab.platform, "look", noted)
+    return taken
 
 
 def test_a_release_goes_its_steps_and_is_promoted(lab: Any) -> None:
@@ -64,6 +89,7 @@ def test_the_guard_takes_a_release_back_before_any_template_looks(lab: Any) -> N
     lab.turns(2, seconds=1)
     lab.clock.time += 1
     lab.serve(failing=canary)
+    lab.engine.looked()
     lab.engine.turn()
     view = lab.get()
     assert (view.status, view.actual_weight) == ("Degraded", 0)
@@ -198,6 +224,7 @@ def test_the_guard_aborts_with_a_full_disk_and_a_restart_makes_up_for_it(lab: An
     lab.store.full = StoreUnavailable("the disk is full")
     lab.clock.time += 1
     lab.serve(failing=lab.get().revisions[0].hash)
+    lab.engine.looked()
     lab.engine.turn()
     assert lab.get().actual_weight == 0
     lab.store.full = None
@@ -297,3 +324,146 @@ def test_an_action_after_the_disk_has_room_again_writes_the_late_entries_once(la
     lab.start()
     kinds = [entry.detail.get("action", entry.kind) for entry in lab.store.entries()]
     assert kinds.count("abort") == kinds.count("retry") == kinds.count("ledger_gap") == 1
+
+
+def test_a_turn_is_taken_of_those_to_whom_something_happened_and_of_no_other(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(lab, "payments", "catalog")
+    taken = looks(lab, monkeypatch)
+    assert lab.engine.turn() > lab.clock.time
+    assert taken == []
+    lab.engine.kick(PAYMENTS)
+    lab.engine.turn()
+    assert taken == ["payments"]
+    lab.clock.time += 5
+    lab.engine.turn()
+    assert sorted(taken[1:]) == ["catalog", "payments"]
+
+
+def test_what_users_get_concerns_only_those_in_an_update(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    live(lab, "payments", "catalog")
+    release(lab)
+    lab.until(lambda view: view.actual_weight == 20)
+    lab.turns(2, seconds=1)
+    taken = looks(lab, monkeypatch)
+    lab.engine.looked()
+    lab.engine.turn()
+    assert taken == []
+    for hash_ in lab.traffic.counts:
+        lab.traffic.counts[hash_] = Tally(lab.traffic.counts[hash_].requests + 1, 0)
+    lab.engine.turn()
+    assert taken == []
+    lab.engine.looked()
+    lab.engine.turn()
+    assert taken == ["payments"]
+
+
+def test_replicas_that_change_give_their_rollout_its_turn(lab: Any) -> None:
+    live(lab)
+    lab.platform.crash(PAYMENTS, lab.get().revisions[0].hash)
+    assert lab.engine.turn() is not None
+    assert lab.engine.catalog.rollouts
+    assert lab.store.load("rollout")["default/payments"].count(b"Available") > 0
+    assert lab.get().status != "Healthy"
+
+
+def test_a_replica_that_has_to_be_ready_for_a_while_is_waited_for(lab: Any) -> None:
+    live(lab)
+    assert lab.apply(
+        "payments", **{"replicas: 2": "replicas: 2\n  minReadySeconds: 2", "app:1": "app:9"}
+    ).accepted
+    started = lab.clock.time
+    for _ in range(200):
+        wake_at = lab.engine.turn()
+        if lab.get().actual_weight == 20:
+            break
+        lab.clock.time = wake_at
+    assert lab.clock.time - started == pytest.approx(2.0, abs=0.5)
+
+
+def test_what_could_not_be_finished_is_tried_again_soon(lab: Any) -> None:
+    live(lab)
+    lab.platform.broken[PAYMENTS] = Undecided("the data plane does not answer")
+    release(lab)
+    lab.until(lambda view: view.trouble)
+    lab.engine.turn()
+    assert lab.engine.turn() <= lab.clock.time + 0.25
+    lab.platform.broken.clear()
+    lab.clock.time += 0.25
+    lab.engine.turn()
+    assert lab.get().trouble == ""
+
+
+def test_news_of_one_comes_before_what_is_due_of_many(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    live(lab, "payments", *(f"service-{number:02}" for number in range(80)))
+    taken = looks(lab, monkeypatch)
+    lab.clock.time += 5
+    lab.engine.kick(PAYMENTS)
+    assert lab.engine.turn() <= lab.clock.time
+    assert taken[0] == "payments"
+    assert len(taken) < 80
+    lab.engine.turn()
+    assert len(set(taken)) == 81
+
+
+def test_analysis_runs_that_nobody_needs_are_let_go_of(lab: Any) -> None:
+    live(lab)
+    release(lab)
+    for number in range(25):
+        lab.provider.value = (0.3,)
+        lab.until(lambda view: view.status == "Degraded")
+        lab.provider.value = (0.0,)
+        if number < 24:
+            lab.ask(requests.Retry("default", "payments", "again"))
+    assert len(lab.store.load("run")) <= 12
+    assert len([run for revision in lab.get().revisions for run in revision.runs]) == len(lab.store.load("run"))
+    assert lab.kinds().count("analysis_finished") == 25
+
+
+def lease(lab: Any, name: str) -> Any:
+    """Start an engine that holds the lease of the store; the one before is not told."""
+    return lab.start(Tenure(lab.store, lab.store.take(name, lab.clock.time, 5.0), lab.clock.now, 5.0))
+
+
+def test_an_engine_that_slept_through_its_lease_changes_nothing_and_ends(lab: Any) -> None:
+    first = lease(lab, "first")
+    live(lab)
+    release(lab)
+    lab.until(lambda view: view.actual_weight == 20)
+    with pytest.raises(Held):
+        lease(lab, "second")
+    lab.clock.time += 5
+    second = lease(lab, "second")
+    lab.until(lambda view: view.step == 4)
+    lab.engine = first
+    before, split = lab.store.entries(limit=10_000), lab.platform.look(PAYMENTS).weights
+    with pytest.raises(Fenced, match="second"):
+        lab.ask(requests.Abort("default", "payments", "too late"))
+    assert first.fenced is not None
+    with pytest.raises(Fenced):
+        first.turn()
+    first.run()  # it ends by itself
+    assert lab.store.entries(limit=10_000) == before
+    assert lab.platform.look(PAYMENTS).weights == split
+    assert second.fenced is None
+
+
+def test_an_engine_whose_turn_is_fenced_halfway_ends(lab: Any) -> None:
+    first = lease(lab, "first")
+    live(lab)
+    lab.clock.time += 0.5  # before the lease is renewed
+    release(lab)
+    lab.store.take("second", lab.clock.time, 5.0, over=1)
+    with pytest.raises(Fenced):
+        rest(lab)
+    assert first.fenced is not None
+
+
+def test_a_lease_that_cannot_be_renewed_is_told(lab: Any) -> None:
+    lease(lab, "first")
+    live(lab)
+    lab.store.full = StoreUnavailable("the disk is full")
+    lab.clock.time += 3
+    lab.turns(1)
+    assert "the lease cannot be renewed: the disk is full" in lab.ask(requests.Health()).troubles

@@ -21,6 +21,8 @@ from davy.adapters.processes import Record
 from davy.errors import Conflict, Undecided
 from davy.model.key import Key
 from davy.model.pod import Container, ContainerPort, EnvVar, HTTPGetAction, PodSpec, PodTemplateSpec, Probe
+from davy.model.side_route import HeaderRoute, MirrorRoute
+from davy.model.steps import HeaderRoutingMatch, RouteMatch, StringMatch
 from davy.rollout.platform import Desired, Pod, ReplicaSet, Seen
 from davy.testing.patience import until
 from davy.testing.platform import PROMISES, Promise
@@ -29,6 +31,9 @@ pytestmark = pytest.mark.live
 
 APPS = Path(__file__).parent.parent / "apps"
 KEY = Key("default", "payments")
+TESTERS = HeaderRoute("testers", (HeaderRoutingMatch("x-tester", StringMatch(exact="yes")),), "b")
+SHADOW = MirrorRoute("shadow", (RouteMatch(),), 50, "b")
+BESIDE = (TESTERS, SHADOW)
 
 
 def template(version: str, *, probe: str = "/healthz", **environment: str) -> PodTemplateSpec:
@@ -331,14 +336,18 @@ def test_envoy_may_be_killed(bench: EmbeddedBench) -> None:
 _DAVY = """
 import os, pathlib, sys
 sys.path.insert(0, sys.argv[1])
-from test_envoy_platform import KEY, EmbeddedBench
+from msgspec.structs import replace
+from davy.rollout.platform import ServicePoint
+from test_envoy_platform import BESIDE, KEY, EmbeddedBench
 bench = EmbeddedBench(pathlib.Path(sys.argv[2]))
 bench.steer({"a": 100}, replicas=2)
 print("up", flush=True)
 weights = 0
 while True:
     weights = 50 - weights
-    bench.platform.steer(KEY, bench.desired({"a": 100 - weights, "b": weights}, replicas=1 + weights // 50))
+    desired = bench.desired({"a": 100 - weights, "b": weights}, replicas=1 + weights // 50)
+    beside = {} if weights else {"routes": BESIDE, "services": {"preview": ServicePoint("b")}}
+    bench.platform.steer(KEY, replace(desired, **beside))
 """
 
 
@@ -363,7 +372,9 @@ def test_davy_may_be_killed_at_any_moment(tmp_path: Path) -> None:
             users.more()
             bench.platform = bench._open()
         bench.steer({"b": 100}, replicas=2)
-        bench.until(lambda seen: {pod.hash for pod in seen.pods} == {"b"})
+        bench.until(
+            lambda seen: {pod.hash for pod in seen.pods} == {"b"} and not (seen.routes or seen.services)
+        )
         users.more()
         assert not failed(users.leave())
     finally:

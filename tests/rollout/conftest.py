@@ -9,6 +9,7 @@ import pytest
 
 from davy.model.pod import PodTemplateSpec
 from davy.model.rollout import Rollout
+from davy.model.side_route import SideRoute
 from davy.rollout import actions
 from davy.rollout.decide import decide
 from davy.rollout.decision import Decision, Event, Look, RunView
@@ -27,16 +28,20 @@ SEED_STEPS: list[dict[str, Any]] = [
 
 
 def manifest(steps: list[dict[str, Any]], *, routed: bool = True, image: str = "app:1", **spec: Any) -> Rollout:
-    """Make a rollout; `canary` within `spec` adds to the strategy."""
+    """Make a rollout; `canary` within `spec` adds to the strategy, `blue_green` takes its place."""
     canary = {"steps": steps, **spec.pop("canary", {})}
     if routed:
-        canary |= {"canaryService": "c", "stableService": "s", "trafficRouting": {"smi": {}}}
+        canary |= {"canaryService": "c", "stableService": "s"}
+        canary.setdefault("trafficRouting", {"smi": {}})
+    strategy = {"canary": canary}
+    if "blue_green" in spec:
+        strategy = {"blueGreen": {"activeService": "a", "previewService": "p", **spec.pop("blue_green")}}
     body = {
         "metadata": {"name": "payments"},
         "spec": {
             "replicas": 4,
             "template": {"spec": {"containers": [{"name": "app", "image": image}]}},
-            "strategy": {"canary": canary},
+            "strategy": strategy,
             **spec,
         },
     }
@@ -55,6 +60,8 @@ class World:
     now: float = 1000.0
     state: RolloutState = field(init=False)
     pods: dict[str, int] = field(default_factory=dict)
+    born: dict[str, float] = field(default_factory=dict)
+    routes: tuple[SideRoute, ...] = ()
     ready: Callable[[str], bool] = field(default=lambda _: True)
     acknowledges: bool = True
     weights: dict[str, int] | None = None
@@ -71,11 +78,13 @@ class World:
     @property
     def seen(self) -> Seen:
         pods = tuple(
-            Pod(f"{hash_}-{i}", hash_, "Running", self.ready(hash_), self.ready(hash_), 0, 0.0, 1)
-            for hash_, count in self.pods.items()
-            for i in range(count)
+            self._pod(hash_, f"{hash_}-{i}") for hash_, count in self.pods.items() for i in range(count)
         )
-        return Seen(pods, self.weights)
+        return Seen(pods, self.weights, routes=self.routes)
+
+    def _pod(self, hash_: str, name: str) -> Pod:
+        ready = self.ready(hash_)
+        return Pod(name, hash_, "Running", ready, ready, 0, self.born.get(name, 0.0), 1)
 
     @property
     def status(self) -> Status:
@@ -97,8 +106,9 @@ class World:
         self.pods = {
             replica_set.hash: replica_set.replicas for replica_set in self.decision.desired.replica_sets
         }
+        self.born |= dict.fromkeys(self.decision.desired.evict, self.now)
         if self.acknowledges:
-            self.weights = dict(self.decision.desired.weights)
+            self.weights, self.routes = dict(self.decision.desired.weights), self.decision.desired.routes
         return self.decision
 
     def turns(self, count: int = 12, seconds: float = 0.0) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from davy.errors import Refused
 from davy.rollout import actions
 from davy.rollout.decision import RunView, Verdict
-from davy.rollout.state import Aborted, Promoting, Settled, Stepping
+from davy.rollout.state import Aborted, Previewing, Promoting, Settled, Stepping, Verifying
 
 OPERATIONS = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([0, 1, 30, 200])),
@@ -39,8 +39,8 @@ def play(world: Any, version: Callable[[Any, int], Any], operation: tuple[str, A
         case ("acknowledge", does):
             world.acknowledges = does
         case ("verdict", verdict):
-            if isinstance(world.state.progress, Stepping) and world.state.progress.run:
-                world.runs[world.state.progress.run] = RunView(verdict, "x")
+            if run := getattr(world.state.progress, "run", ""):
+                world.runs[run] = RunView(verdict, "x")
         case ("alarm", rings):
             world.alarm = "guard" if rings else ""
         case ("act", verb):
@@ -108,3 +108,126 @@ def test_a_world_that_behaves_again_always_comes_to_rest(
     serving = world.state.stable
     assert world.weights == {serving: 100}
     assert world.pods == {serving: 4}
+
+
+ANALYSIS = {"templates": [{"templateName": "err-rate"}]}
+HEADER = {"name": "a", "match": [{"headerName": "x", "headerValue": {"exact": "1"}}]}
+SIDES = [{"name": "base", "specRef": "stable"}, {"name": "new", "specRef": "canary", "weight": 5}]
+STEPS = st.lists(
+    st.one_of(
+        st.builds(lambda weight: {"setWeight": weight}, st.sampled_from([0, 10, 50, 95])),
+        st.builds(lambda count: {"setCanaryScale": {"replicas": count}}, st.integers(0, 4)),
+        st.sampled_from(
+            [
+                {"pause": {"duration": 30}},
+                {"pause": {}},
+                {"analysis": ANALYSIS},
+                {"setCanaryScale": {"matchTrafficWeight": True}},
+                {"setHeaderRoute": HEADER},
+                {"setHeaderRoute": {"name": "a"}},
+                {"experiment": {"templates": SIDES, "duration": "1m"}},
+                {
+                    "experiment": {
+                        "templates": SIDES,
+                        "analyses": [{"name": "check", "templateName": "err-rate"}],
+                    }
+                },
+            ]
+        ),
+    ),
+    max_size=6,
+)
+CANARY = st.fixed_dictionaries(
+    {"trafficRouting": st.just({"plugins": {"x": {}}, "managedRoutes": [{"name": "a"}]})},
+    optional={
+        "dynamicStableScale": st.just(True),
+        "minPodsPerReplicaSet": st.integers(1, 3),
+        "abortScaleDownDelaySeconds": st.sampled_from([0, 60]),
+        "replicaProgressThreshold": st.just({"type": "Percent", "value": 50}),
+    },
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(steps=STEPS, canary=CANARY, operations=st.lists(OPERATIONS, max_size=30))
+def test_whatever_the_plan_an_abort_ends_it_and_traffic_is_never_lost(
+    make_world: Any, version: Any, steps: list[Any], canary: dict[str, Any], operations: list[tuple[str, Any]]
+) -> None:
+    world = make_world(steps, canary=canary)
+    for operation in operations:
+        play(world, version, operation)
+        trial = getattr(world.state.progress, "experiment", None)
+        if trial is not None and operation[0] == "verdict":
+            world.runs |= dict.fromkeys(trial.runs, RunView(operation[1], "x"))
+        world.turn()
+        state = world.state
+        assert sum(state.weights.values()) in (0, 100)
+        assert all(weight > 0 for weight in state.weights.values())
+        known = {each.hash for each in state.revisions} | {side.hash for side in state.sides}
+        assert set(state.weights) <= known
+        if not isinstance(state.progress, Stepping | Promoting):
+            assert not world.decision.desired.routes
+        if isinstance(state.progress, Aborted):
+            assert set(state.weights) <= {state.stable, state.current}
+            assert not state.sides
+    world.acknowledges, world.alarm = True, "guard"
+    world.ready = lambda _: False
+    world.turns(3, seconds=20)
+    if isinstance(world.state.progress, Aborted):
+        assert world.weights == {world.state.stable: 100}
+
+
+BLUE_GREEN = st.fixed_dictionaries(
+    {},
+    optional={
+        "autoPromotionEnabled": st.booleans(),
+        "autoPromotionSeconds": st.sampled_from([0, 30]),
+        "previewReplicaCount": st.sampled_from([1, 4]),
+        "prePromotionAnalysis": st.just(ANALYSIS),
+        "postPromotionAnalysis": st.just(ANALYSIS),
+        "scaleDownDelaySeconds": st.sampled_from([0, 100]),
+    },
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(blue_green=BLUE_GREEN, operations=st.lists(OPERATIONS, max_size=40))
+def test_blue_green_switches_only_on_evidence_and_back_on_a_word(
+    make_world: Any, version: Any, blue_green: dict[str, Any], operations: list[tuple[str, Any]]
+) -> None:
+    world = make_world([], blue_green=blue_green)
+    allowed: set[str] = {world.state.current}  # hashes that a person or the manifest let through
+    for operation in operations:
+        before = world.state
+        play(world, version, operation)
+        if operation == ("act", "promote") and world.state.progress != before.progress:
+            allowed.add(world.state.current)
+        before, alarmed = world.state, world.alarm
+        verdict = world.runs.get(getattr(before.progress, "run", ""), RunView(Verdict.RUNNING)).verdict
+        world.turn()
+        after = world.state
+        assert after.weights in ({after.stable: 100}, {after.current: 100}, {})
+        if isinstance(before.progress, Previewing | Verifying) and (alarmed or verdict is Verdict.FAILED):
+            assert isinstance(after.progress, Aborted)
+        if isinstance(after.progress, Aborted | Previewing):
+            assert after.weights == {after.stable: 100}
+        if isinstance(before.progress, Previewing) and isinstance(after.progress, Verifying):
+            assert_switch_was_allowed(world, blue_green, allowed, quick=after.progress.quick)
+        if isinstance(after.progress, Verifying):
+            assert {each.hash for each in world.decision.desired.replica_sets} >= {after.stable, after.current}
+
+
+def assert_switch_was_allowed(
+    world: Any, blue_green: dict[str, Any], allowed: set[str], *, quick: bool
+) -> None:
+    """Hold a switch against what the manifest asks for before it."""
+    state = world.state
+    assert world.seen.count(state.current).available >= 4
+    if quick:
+        assert state.newest.promoted_at is not None
+        return
+    if "prePromotionAnalysis" in blue_green:
+        names = [name for name, run in world.runs.items() if run.verdict is Verdict.PASSED]
+        assert any(f"-{state.current}-{state.newest.number}-pre" in name for name in names)
+    if blue_green.get("autoPromotionEnabled") is False:
+        assert state.current in allowed

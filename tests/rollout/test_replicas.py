@@ -40,11 +40,18 @@ def test_it_does_as_argo_when_none_of_the_new_pods_comes_up(case: dict[str, Any]
     assert [counts.canary, counts.stable] == case["next_if_canary_pods_unavailable"]
 
 
-@pytest.mark.parametrize("case", [case for case in ROUTED if not case["dynamicStableScale"]])
+@pytest.mark.parametrize("case", ROUTED)
 def test_a_routed_canary_has_the_replicas_that_argo_gives_it(case: dict[str, Any]) -> None:
     weight = 0 if case["abort"] else case["setWeight"]
-    whole, least = case["maxTrafficWeight"], case["minPodsPerReplicaSet"]
-    counts = routed(case["replicas"], weight, whole=whole, least=least)
+    whole, actual, dynamic = case["maxTrafficWeight"], case["actualCanaryWeight"], case["dynamicStableScale"]
+    counts = routed(
+        case["replicas"],
+        weight,
+        whole=whole,
+        least=case["minPodsPerReplicaSet"],
+        stable_weight=whole - actual if dynamic else None,
+        canary_weight=actual if dynamic and case["abort"] else 0,
+    )
     assert (counts.canary, counts.stable) == (case["canary"], case["stable"])
 
 

@@ -7,7 +7,7 @@ from davy.adapters.targets import Fetched, Gauges, Observed, Target, TargetHealt
 from davy.analysis.alias import Witness
 from davy.analysis.promql.exposition import ExpositionError
 from davy.analysis.promql.series import SeriesStore
-from davy.analysis.proxy import ProxyIntake
+from davy.analysis.proxy import ProxyIntake, Version
 from davy.analysis.tally import Tally
 from davy.analysis.vantage import PROXY_FILTER, Destination
 from davy.model.key import Key
@@ -31,10 +31,13 @@ class Collector:
         self._observed: dict[tuple[Key, str], Observed] = {}
 
     def meet(self, targets: Iterable[Target], at_s: float) -> None:
-        """Take in which targets there are now. One that changed in any way is another one."""
+        """Take in which targets there are now. One that changed is another one."""
         now = {target.name: target for target in targets}
         for name, observed in list(self._observed.items()):
-            if now.get(name) != observed.target:
+            target = now.get(name)
+            if target is not None and target.is_read_like(observed.target):
+                observed.target = target
+            else:
                 observed.end(at_s)
                 del self._observed[name]
         for name, target in now.items():
@@ -65,12 +68,12 @@ class Collector:
     def note(self, fetched: Fetched) -> None:
         """Take in what came of asking a target, unless it is gone by now."""
         observed = self._observed.get(fetched.target.name)
-        if observed is not None and observed.target == fetched.target:
+        if observed is not None and observed.target.is_read_like(fetched.target):
             observed.busy = False
             observed.note(fetched)
 
     def counters(self, key: Key) -> tuple[float, Mapping[str, Tally]]:
-        """Say when the proxy was last read, and what it had counted of each version by then."""
+        """Say when the proxy was last read, and what users had got of each version by then."""
         return self._proxy.counters(key)
 
     def health(self) -> tuple[TargetHealth, dict[str, TargetHealth]]:
@@ -78,9 +81,13 @@ class Collector:
         observed = dict(self._observed)
         return self._proxy_health, {f"{key}/{pod}": one.health for (key, pod), one in observed.items()}
 
-    def _destinations(self) -> dict[tuple[Key, str], Destination]:
-        targets = (observed.target for observed in self._observed.values())
-        return {(target.key, target.hash): target.destination() for target in targets}
+    def _destinations(self) -> dict[Version, Destination]:
+        targets = [observed.target for observed in self._observed.values()]
+        return {
+            (target.key, target.hash, side): target.destination(side=side)
+            for target in targets
+            for side in (False, True)
+        }
 
     def _witnesses(self) -> dict[Key, list[Witness]]:
         heard: dict[Key, list[Witness]] = {}

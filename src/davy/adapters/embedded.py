@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -52,7 +53,8 @@ class EmbeddedPlatform:
         base: where images that are not mapped run.
         back_off_s: the pause before a replica that crashed twice is started again; it doubles from there.
         deadline_s: how long Envoy may take to acknowledge.
-        changed: called when a replica came up, went or failed, so that nobody has to ask for news.
+        changed: called with the key of a rollout whose replicas came up, went or failed, or whose split moved
+            on in the background, so that nobody has to ask for news.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class EmbeddedPlatform:
         base: Path | None = None,
         back_off_s: float = 10.0,
         deadline_s: float = 3.0,
-        changed: Callable[[], None] = lambda: None,
+        changed: Callable[[Key], None] = lambda _: None,
     ) -> None:
         self._directory = directory.absolute()
         for name in ("replicas", "rollouts", "logs", "builds"):
@@ -185,14 +187,14 @@ class EmbeddedPlatform:
     def _steered(self, key: Key) -> Steered:
         with self._adding:
             if key not in self._rollouts:
-                made = Steered(key, self._envoy, self._around, self._wake)
+                made = Steered(key, self._envoy, self._around, partial(self._wake, key))
                 self._rollouts = {**self._rollouts, key: made}
             return self._rollouts[key]
 
-    def _wake(self) -> None:
-        """Take in that a replica changed."""
+    def _wake(self, key: Key) -> None:
+        """Take in that a replica of a rollout changed."""
         self._woken.set()
-        self._changed()
+        self._changed(key)
 
     def _converge(self) -> None:
         unfinished = False
@@ -205,7 +207,8 @@ class EmbeddedPlatform:
             self._envoy.mend()
             for key, steered in self._rollouts.items():
                 self._save(key, steered)
-                steered.converge()
+                if steered.converge():
+                    self._changed(key)
                 unfinished = unfinished or steered.unfinished
                 if steered.retire():
                     self._drop(key)

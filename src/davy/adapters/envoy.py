@@ -20,16 +20,21 @@ from davy.adapters.envoy_process import EnvoyProcess, find_envoy
 from davy.adapters.pid import Process
 from davy.errors import Undecided
 from davy.model.key import Key
+from davy.model.side_route import SideRoute
+from davy.traffic.document import Document
 from davy.traffic.envoy import (
-    Document,
     cluster,
     listener,
     load_assignment,
+    read_places_of,
+    read_service,
+    read_side_routes,
     read_weights,
     route_configuration,
+    service_configuration,
 )
-from davy.traffic.names import route_name
-from davy.traffic.route import Endpoint, Route
+from davy.traffic.names import read_route_name, route_name
+from davy.traffic.route import Endpoint, Route, ServiceRoute
 
 _ASK_EVERY_S = 0.001
 _SETTLE_S = 1.0
@@ -100,62 +105,79 @@ class Envoy:
             raise self._silent() from error
 
     def split(self, route: Route) -> None:
-        """Split the traffic of a rollout; on return the split is in force.
+        """Split the traffic of a rollout; on return the split and its side routes are in force, all at once.
 
-        Where nobody listens for the rollout yet, it comes into force with the listener.
+        Where nobody listens for the rollout yet, they come into force with the listener.
 
         Raises:
             Undecided: Envoy refused it or did not answer; what it had before has been said again.
         """
-        path = self._documents.routes(route_name(route.key))
-        resources = [route_configuration(route)]
-        if self.port(route.key) is None:
-            self._documents.tell(path, resources)
-        else:
-            self._tell(path, resources, _route_scope(route.key))
+        self._route(route_name(route.key), route_configuration(route))
+
+    def lead(self, route: ServiceRoute) -> None:
+        """Lead a service to another revision; on return it does.
+
+        Raises:
+            Undecided: Envoy refused it or did not answer; what it had before has been said again.
+        """
+        self._route(route_name(route.key, route.service), service_configuration(route))
 
     def weights(self, key: Key) -> dict[str, int] | None:
         """Return the split that was told last, None where there is none or Envoy did not take it."""
-        told = self._documents.told(self._documents.routes(route_name(key)))
-        return read_weights(told[0]) if told and _route_scope(key) not in self._untaken else None
+        told = self._told_routes(route_name(key))
+        return None if told is None else read_weights(told)
 
-    def listen(self, key: Key, port: int) -> None:
-        """Let users in to a rollout on a port, whose split has to be told before.
+    def side_routes(self, key: Key) -> tuple[SideRoute, ...]:
+        """Return the side routes that were told last, nothing where Envoy did not take them."""
+        told = self._told_routes(route_name(key))
+        return () if told is None else read_side_routes(told)
+
+    def services(self, key: Key) -> dict[str, tuple[str | None, int]]:
+        """Return where each service of a rollout leads to (None: Envoy did not take that), and its port."""
+        found = {}
+        for listening in self._documents.told(self._documents.listeners):
+            whose = read_route_name(listening["name"])
+            if whose is not None and whose[0] == key and whose[1] is not None:
+                told = self._told_routes(listening["name"])
+                found[whose[1]] = (None if told is None else read_service(told), _port_of(listening))
+        return found
+
+    def listen(self, key: Key, port: int, service: str | None = None) -> None:
+        """Let users in to a rollout or a service on a port; where to has to be told before.
 
         Raises:
             Undecided: the port is taken, or Envoy did not answer.
         """
-        if self.port(key) == port:
+        if self.port(key, service) == port:
             return
         _ensure_free(port, taken_by=self._who_listens(port))
-        routes = self._documents.routes(route_name(key))
-        document = listener(key, port=port, routes_path=str(routes))
+        routes = self._documents.routes(route_name(key, service))
+        document = listener(key, port=port, routes_path=str(routes), service=service)
         with self._shared:
             told = [*self._others(_LISTENERS, document["name"]), document]
             self._tell(self._documents.listeners, told, _LISTENERS)
-        self._confirm(_route_scope(key), self._documents.version(routes))
+        self._confirm(_route_scope(document["name"]), self._documents.version(routes))
 
-    def port(self, key: Key) -> int | None:
-        """Return the port where users reach a rollout, None when it has none."""
-        for told in self._documents.told(self._documents.listeners):
-            if told["name"] == route_name(key):
-                return _port_of(told)
-        return None
+    def port(self, key: Key, service: str | None = None) -> int | None:
+        """Return the port where users reach a rollout or a service, None when it has none."""
+        return self._port(route_name(key, service))
 
-    def forget(self, key: Key) -> None:
-        """Take the listener and the split of a rollout away; new connections are refused from then on.
+    def forget(self, key: Key, service: str | None = None) -> None:
+        """Take a listener and its routes away; new connections are refused from then on.
 
         Raises:
             Undecided: Envoy did not acknowledge.
         """
-        name = route_name(key)
+        name = route_name(key, service)
         with self._shared:
-            if self.port(key) is not None:
+            if self._port(name) is not None:
                 self._tell(self._documents.listeners, self._others(_LISTENERS, name), _LISTENERS)
         self._documents.drop(self._documents.routes(name))
 
     def place(self, name: str, endpoints: Iterable[Endpoint]) -> None:
         """Say where the replicas of a cluster are; on return no request goes anywhere else.
+
+        That is so for the cluster beside it, too.
 
         Raises:
             Undecided: Envoy did not acknowledge; it will act on it as soon as it can.
@@ -163,19 +185,27 @@ class Envoy:
         path = self._documents.endpoints(name)
         resources = [load_assignment(name, endpoints)]
         if self._knows(name):
-            self._tell(path, resources, f"cluster.{name}", undo=False)
+            sharing = [f"cluster.{each}" for each, whose in self._places_of().items() if whose == name]
+            self._tell(path, resources, *sharing, undo=False)
             return
         self._documents.tell(path, resources)
-        document = cluster(name, endpoints_path=str(path))
-        with self._shared:
-            self._tell(self._documents.clusters, [*self._others(_CLUSTERS, name), document], _CLUSTERS)
-        self._confirm(f"cluster.{name}", self._documents.version(path))
+        self._add(cluster(name, endpoints_path=str(path)), path)
+
+    def place_beside(self, name: str, places_of: str) -> None:
+        """Have a cluster with the replicas of another, which has to be there, wherever that one's are.
+
+        Raises:
+            Undecided: Envoy did not acknowledge.
+        """
+        if not self._knows(name):
+            path = self._documents.endpoints(places_of)
+            self._add(cluster(name, endpoints_path=str(path), places_of=places_of), path)
 
     def endpoints(self, name: str) -> list[Endpoint]:
         """Return where the replicas of a cluster are, as it was told last."""
         if not self._knows(name):
             return []
-        told = self._documents.told(self._documents.endpoints(name))
+        told = self._documents.told(self._documents.endpoints(self._places_of()[name]))
         places = [each for part in told[:1] for each in part["endpoints"][0]["lb_endpoints"]]
         return [Endpoint(_port_of(each["endpoint"])) for each in places]
 
@@ -184,7 +214,7 @@ class Envoy:
         return [told["name"] for told in self._documents.told(self._documents.clusters)]
 
     def remove(self, name: str) -> None:
-        """Take a cluster away that no split refers to any more.
+        """Take a cluster away that no route refers to any more; the one beside another before that other.
 
         Raises:
             Undecided: Envoy did not acknowledge.
@@ -194,26 +224,48 @@ class Envoy:
                 self._tell(self._documents.clusters, self._others(_CLUSTERS, name), _CLUSTERS)
         self._documents.drop(self._documents.endpoints(name))
 
-    def _tell(self, path: Path, resources: list[Document], scope: str, *, undo: bool = True) -> None:
+    def _route(self, name: str, configuration: Document) -> None:
+        path = self._documents.routes(name)
+        if self._port(name) is None:
+            self._documents.tell(path, [configuration])
+        else:
+            self._tell(path, [configuration], _route_scope(name))
+
+    def _told_routes(self, name: str) -> Document | None:
+        told = self._documents.told(self._documents.routes(name))
+        return told[0] if told and _route_scope(name) not in self._untaken else None
+
+    def _add(self, document: Document, endpoints: Path) -> None:
+        """Make a cluster known, and wait until Envoy knows its places, too."""
+        name = document["name"]
+        with self._shared:
+            self._tell(self._documents.clusters, [*self._others(_CLUSTERS, name), document], _CLUSTERS)
+        self._confirm(f"cluster.{name}", self._documents.version(endpoints))
+
+    def _tell(self, path: Path, resources: list[Document], *scopes: str, undo: bool = True) -> None:
         """Write a document and wait until Envoy has taken it; else say again what was told before."""
         before, was_told = self._documents.told(path), self._documents.version(path) > 0
-        if scope not in self._refused:
-            with Admin(self._directory) as admin:
-                self._refused[scope] = _count(_readings(admin, scope))
+        for scope in scopes:
+            if scope not in self._refused:
+                with Admin(self._directory) as admin:
+                    self._refused[scope] = _count(_readings(admin, scope))
         try:
-            self._confirm(scope, self._documents.tell(path, resources))
-            self._untaken.discard(scope)
+            version = self._documents.tell(path, resources)
+            for scope in scopes:
+                self._confirm(scope, version)
+                self._untaken.discard(scope)
         except Undecided:
             if undo and was_told:
                 self._documents.tell(path, before)
             raise
 
     def _confirm(self, scope: str, version: int) -> None:
+        """Wait until Envoy has taken this version of a document, or one that was told since."""
         deadline = time.monotonic() + self._deadline_s
         with Admin(self._directory) as admin:
             while True:
                 seen = _readings(admin, scope)
-                if seen.get(f"{scope}.version_text") == str(version) and self._engine.listening:
+                if _version(seen.get(f"{scope}.version_text")) >= version and self._engine.listening:
                     return
                 if (refused := _count(seen)) > self._refused.get(scope, 0):
                     self._refused[scope] = refused
@@ -255,9 +307,24 @@ class Envoy:
     def _knows(self, name: str) -> bool:
         return name in self.clusters()
 
+    def _places_of(self) -> dict[str, str]:
+        """Map each cluster to the one whose places it has."""
+        return {told["name"]: read_places_of(told) for told in self._documents.told(self._documents.clusters)}
+
+    def _port(self, name: str) -> int | None:
+        for told in self._documents.told(self._documents.listeners):
+            if told["name"] == name:
+                return _port_of(told)
+        return None
+
     def _who_listens(self, port: int) -> str:
         listeners = self._documents.told(self._documents.listeners)
-        return next((told["name"] for told in listeners if _port_of(told) == port), "")
+        name = next((told["name"] for told in listeners if _port_of(told) == port), "")
+        whose = read_route_name(name)
+        if whose is None:
+            return "another program"
+        key, service = whose
+        return f"rollout {key}" if service is None else f"service {service} of rollout {key}"
 
     def mend(self) -> None:
         """Say again what Envoy did not take, e.g. a listener whose port was taken and is free now."""
@@ -289,9 +356,12 @@ class Envoy:
         listeners = [told["name"] for told in self._documents.told(self._documents.listeners)]
         return {
             _CLUSTERS: self._documents.clusters,
-            **{f"cluster.{name}": self._documents.endpoints(name) for name in self.clusters()},
+            **{
+                f"cluster.{name}": self._documents.endpoints(places_of)
+                for name, places_of in self._places_of().items()
+            },
             _LISTENERS: self._documents.listeners,
-            **{f"http.{name}.rds.{name}": self._documents.routes(name) for name in listeners},
+            **{_route_scope(name): self._documents.routes(name) for name in listeners},
         }
 
     def _not_taken(self) -> dict[str, Path]:
@@ -312,8 +382,7 @@ class Envoy:
         }
 
 
-def _route_scope(key: Key) -> str:
-    name = route_name(key)
+def _route_scope(name: str) -> str:
     return f"http.{name}.rds.{name}"
 
 
@@ -324,6 +393,11 @@ def _readings(admin: Admin, scope: str) -> dict[str, str]:
     except (OSError, http.client.HTTPException):
         admin.hang_up()
         return {}
+
+
+def _version(text: str | None) -> int:
+    """Read what Envoy says that it has; it says nothing before it has anything."""
+    return int(text) if text else 0
 
 
 def _count(readings: dict[str, str]) -> int:
@@ -341,7 +415,7 @@ def _ensure_free(port: int, *, taken_by: str) -> None:
             trial.bind(("127.0.0.1", port))
         except OSError as error:
             reasons = {
-                errno.EADDRINUSE: f"is taken by {f'rollout {taken_by}' if taken_by else 'another program'}",
+                errno.EADDRINUSE: f"is taken by {taken_by}",
                 errno.EACCES: "may not be used by this user",
             }
             raise Undecided(

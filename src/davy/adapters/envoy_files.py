@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from davy.adapters import files
-from davy.traffic.envoy import Document, response
+from davy.traffic.document import Document
+from davy.traffic.envoy import response
 from davy.traffic.names import file_name
 
 

@@ -30,6 +30,7 @@ from davy.adapters.pod_template import (
 )
 from davy.errors import DavyError
 from davy.model.key import Key
+from davy.model.steps import PodTemplateMetadata
 from davy.rollout.platform import Pod, ReplicaSet
 
 _LOG_LIMIT_BYTES = 10_000_000
@@ -135,8 +136,8 @@ class Replica:
         """Whether it was told to go."""
         return self._leaving
 
-    def pod(self, now: float, min_ready_s: float) -> Pod:
-        """Describe it as it is now."""
+    def pod(self, now: float, min_ready_s: float, metadata: PodTemplateMetadata) -> Pod:
+        """Describe it as it is now, with what it carries for the part it plays."""
         record = self.record
         since = record.ready_since
         return Pod(
@@ -149,6 +150,7 @@ class Replica:
             started_at=record.started_at,
             port=record.port,
             message=record.message,
+            metadata=metadata,
         )
 
     def start(self) -> None:

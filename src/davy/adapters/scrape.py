@@ -145,7 +145,7 @@ class Scraper:
             return self._last_good_look >= wanted
 
     def counters(self, key: Key) -> tuple[float, Mapping[str, Tally]]:
-        """Say when the proxy was last read, in seconds of the clock, and what it had counted of each version.
+        """Say when the proxy was last read, in seconds of the clock, and what users had got of each version.
 
         Every answer that a user had got by then is in it. The counts only grow, whatever the proxy does. Before
         the first reading the time is 0.

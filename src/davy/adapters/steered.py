@@ -2,8 +2,8 @@
 
 Two rules hold it together. Weight goes only where somebody answers: a revision is reachable from when its first
 ready replica was made known to the data plane. And nobody is taken away from under traffic: the last place of a
-revision that has weight stays, dead or alive, until the weight has gone; errors there are evidence, not to be
-hidden.
+revision that has weight, or that a header route leads users to, stays, dead or alive, until that has gone;
+errors there are evidence, not to be hidden.
 
 The lock of the split is held for as long as the data plane takes to acknowledge a split, and never while a
 replica is started, asked or ended.
@@ -16,10 +16,12 @@ from functools import partial
 from davy.adapters import ports
 from davy.adapters.envoy import Envoy
 from davy.adapters.processes import Record, Replica, Surroundings
+from davy.adapters.services import Services
 from davy.errors import DavyError, Refused
 from davy.model.key import Key
+from davy.model.side_route import HeaderRoute, MirrorRoute
 from davy.rollout.platform import Desired, ReplicaSet, Seen
-from davy.traffic.names import cluster_name, read_cluster_name
+from davy.traffic.names import cluster_name, read_cluster_name, side_cluster_name
 from davy.traffic.reach import publishable
 from davy.traffic.route import Endpoint, Route
 
@@ -37,8 +39,11 @@ class Steered:
         self._envoy, self._around, self._wake = envoy, around, wake
         self._replicas: tuple[Replica, ...] = ()
         self._weights = envoy.weights(key) or None
+        self._routes = envoy.side_routes(key)
+        self._services = Services(key, envoy)
         self._port = envoy.port(key)
-        self._reachable = {hash_ for hash_ in self._weights or {} if envoy.endpoints(self._cluster(hash_))}
+        known = {*(self._weights or {}), *(route.hash for route in self._routes), *self._services.hashes}
+        self._reachable = {hash_ for hash_ in known if envoy.endpoints(self._cluster(hash_))}
         self._waiting = ""
         self._retired = False
         self._strangers: tuple[str, ...] = ()
@@ -52,18 +57,26 @@ class Steered:
     def look(self, now: float) -> Seen:
         """Say what there is; everything is in memory."""
         min_ready_s = self.desired.min_ready_s if self.desired is not None else 0.0
+        sets = self.desired.replica_sets if self.desired is not None else ()
+        carried = {each.hash: each.metadata for each in sets}
         replicas = self._replicas
         troubles = [self._waiting, self._envoy.trouble, self.unsaved, *self._strangers, *self._troubles]
         troubles += [replica.trouble for replica in replicas]
         return Seen(
-            pods=tuple(replica.pod(now, min_ready_s) for replica in replicas),
+            pods=tuple(
+                replica.pod(now, min_ready_s, carried.get(revision.hash, revision.metadata))
+                for replica in replicas
+                for revision in (replica.record.revision,)
+            ),
             weights=self._weights,
             port=self._port,
             trouble="; ".join(dict.fromkeys(trouble for trouble in troubles if trouble)),
+            routes=self._routes,
+            services=self._services.shown,
         )
 
     def steer(self, desired: Desired) -> bool:
-        """Put the split into force, as far as it can be; replicas follow when it is time to converge.
+        """Put the split and the routes into force, as far as they can be; the rest follows in `converge`.
 
         Returns False when this rollout was forgotten and has ended, so that a new one has to be made.
 
@@ -82,7 +95,7 @@ class Steered:
         return True
 
     def forget(self) -> None:
-        """Take the listener away and let every replica go.
+        """Take the listener away and let every replica and service go.
 
         Raises:
             Undecided: the data plane did not acknowledge.
@@ -91,6 +104,7 @@ class Steered:
             self._envoy.forget(self.key)
             self.desired, self.forgotten = Desired((), {}), True
             self._weights = self._port = None
+            self._routes = ()
 
     # What the platform does in the background:
 
@@ -103,27 +117,39 @@ class Steered:
         else:
             self._add(replica)
 
-    def converge(self) -> None:
-        """Start what is missing, let go of what is too much, and repeat what did not succeed before."""
-        troubles = []
+    def converge(self) -> bool:
+        """Start what is missing, let go of what is too much, and repeat what did not succeed before.
+
+        Returns whether the data plane does something else afterwards, or something else is in the way.
+        """
+        troubles, before = [], self._in_force()
         for act in self._plan():
             try:
                 act()
             except (DavyError, OSError) as error:
                 troubles.append(str(error))
         self._troubles = tuple(troubles)
+        return self._in_force() != before
 
     def _plan(self) -> Iterator[Callable[[], None]]:
         """Say what there is to do, step by step; a step that fails does not keep the next from being taken."""
-        if self.desired is not None:
-            wanted = {each.hash: each for each in self.desired.replica_sets}
+        desired = self.desired
+        if desired is not None:
+            wanted = {each.hash: each for each in desired.replica_sets}
+            yield partial(self._evict, desired.evict)
             for each in wanted.values():
                 yield partial(self._grow, each)
             for hash_ in self._running():
                 yield partial(self._shrink, hash_, wanted[hash_].replicas if hash_ in wanted else 0)
-        for hash_ in self._running():
+        for hash_ in self._running() | self._called_alone():
             yield partial(self._place, hash_)
         yield self._publish_what_waits
+        if desired is not None:
+            for name, point in desired.services.items():
+                if point.hash in self._reachable:
+                    yield partial(self._services.lead, name, point)
+            for name in self._services.unknown(desired.services):
+                yield partial(self._services.drop, name)
         yield self._sweep
 
     @property
@@ -134,13 +160,19 @@ class Steered:
     def retire(self) -> bool:
         """Say whether nothing of a forgotten rollout is left; from then on nobody can steer it."""
         with self._splitting:
-            self._retired = self.forgotten and not self._replicas and not self._troubles
+            self._retired = not (self._replicas or self._services or self._troubles) and self.forgotten
             return self._retired
 
     @property
     def replicas(self) -> tuple[Replica, ...]:
         """Every replica, those on their way out too."""
         return self._replicas
+
+    def _evict(self, names: tuple[str, ...]) -> None:
+        """Let the replicas go that are to be replaced; the last place stays until another is there."""
+        for replica in self._replicas:
+            if replica.record.name in names and not replica.leaving:
+                replica.leave()
 
     def _grow(self, wanted: ReplicaSet) -> None:
         staying = [replica for replica in self._of(wanted.hash) if not replica.leaving]
@@ -167,12 +199,20 @@ class Steered:
         return has.get(hash_, 0) * sum(asked.values()) > asked.get(hash_, 0) * sum(has.values())
 
     def _sweep(self) -> None:
-        """Take away the clusters that have neither replicas nor weight."""
-        known = (read_cluster_name(name) for name in self._envoy.clusters())
-        for hash_ in {found[1] for found in known if found is not None and found[0] == self.key}:
+        """Take away the clusters that nothing needs, first those beside others, whose places they share.
+
+        A split may come to need one of the first at any moment, so none is told meanwhile.
+        """
+        known = [(read_cluster_name(name), name) for name in self._envoy.clusters()]
+        ours = [(found, name) for found, name in known if found is not None and found.key == self.key]
+        for found, name in ours:
+            with self._splitting:
+                if found.side and found.hash not in self._called_alone():
+                    self._envoy.remove(name)
+        for hash_ in {found.hash for found, _ in ours if not found.side}:
             with self._placing:
                 with self._splitting:
-                    if self._of(hash_) or self._carries(hash_):
+                    if self._of(hash_) or self._carries(hash_) or hash_ in self._called_alone():
                         continue
                     self._reachable.discard(hash_)
                 self._envoy.remove(self._cluster(hash_))
@@ -215,16 +255,23 @@ class Steered:
                 self._publish(self.desired)
 
     def _publish(self, desired: Desired) -> None:
+        """Tell the split and the routes in one document, so that an abort takes both away at once."""
         split = publishable(desired.weights, self._weights or {}, self._reachable)
-        if split is not None and split != self._weights:
-            self._envoy.split(Route(self.key, split))
-            self._weights = split
+        weights = self._weights if split is None else split
+        routes = tuple(route for route in desired.routes if route.hash in self._reachable)
+        if weights is not None and (weights, routes) != (self._weights, self._routes):
+            for route in routes:
+                if isinstance(route, MirrorRoute):
+                    beside = side_cluster_name(self.key, route.hash)
+                    self._envoy.place_beside(beside, self._cluster(route.hash))
+            self._envoy.split(Route(self.key, weights, routes))
+            self._weights, self._routes = weights, routes
         late = self._late(desired)
         self._waiting = f"no replica of {' and '.join(late)} is ready to take traffic" if late else ""
 
     def _late(self, desired: Desired) -> list[str]:
-        """Name the revisions that are to have traffic and cannot be reached yet."""
-        return sorted(h for h, weight in desired.weights.items() if weight and h not in self._reachable)
+        """Name the revisions that are to get requests and cannot be reached yet."""
+        return sorted(desired.called() - self._reachable)
 
     def _place(self, hash_: str) -> None:
         """Make known where the ready replicas of a revision are."""
@@ -243,8 +290,18 @@ class Steered:
                 with self._splitting:
                     self._reachable.add(hash_)
 
+    def _in_force(self) -> tuple[object, ...]:
+        return self._weights, self._routes, self._services.shown, self._troubles
+
     def _carries(self, hash_: str) -> bool:
-        return (self._weights or {}).get(hash_, 0) > 0
+        """Whether users are sent to a revision."""
+        routed = any(isinstance(route, HeaderRoute) and route.hash == hash_ for route in self._routes)
+        return routed or (self._weights or {}).get(hash_, 0) > 0
+
+    def _called_alone(self) -> set[str]:
+        """Name the revisions that are sent requests which are not users'."""
+        mirrors = {route.hash for route in self._routes if isinstance(route, MirrorRoute)}
+        return mirrors | self._services.hashes
 
     def _of(self, hash_: str) -> list[Replica]:
         return [replica for replica in self._replicas if replica.record.revision.hash == hash_]

@@ -27,8 +27,9 @@ class Target:
         hash: its revision.
         pod: its name.
         port: the loopback port that it listens on.
-        labels: the labels of the pod, as in the manifest.
+        labels: the labels of the pod, as in the manifest and for the part it plays.
         service: what its users call it by, the rollout's name where that is empty.
+        side_service: what it is called by when it is meant alone, `service` where that is empty.
         path: where its metrics are, empty for a replica that is not asked.
         started_at: when its process started, in seconds of the clock, None where nobody knows.
     """
@@ -39,6 +40,7 @@ class Target:
     port: int
     labels: Mapping[str, str] = field(default_factory=dict)
     service: str = ""
+    side_service: str = ""
     path: str = "/metrics"
     started_at: float | None = None
 
@@ -47,11 +49,17 @@ class Target:
         """What tells it from every other target."""
         return self.key, self.pod
 
-    def destination(self) -> Destination:
-        """Say what the proxy's cluster of its revision stands for."""
+    def destination(self, *, side: bool = False) -> Destination:
+        """Say what the proxy's cluster of its revision stands for, or the one beside it."""
         labels = {metric_label(name): self.labels[name] for name in sorted(self.labels)}
-        service = self.service or self.key.name
-        return Destination(self.key.namespace, self.key.name, self.hash, service, labels)
+        service = (side and self.side_service) or self.service or self.key.name
+        return Destination(self.key.namespace, self.key.name, self.hash, service, labels, side)
+
+    def is_read_like(self, other: "Target | None") -> bool:
+        """Say whether what is read from both is the same series: what they are called by does not matter."""
+        return other is not None and self == replace(
+            other, service=self.service, side_service=self.side_service
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def blind_spots(rollout: Rollout, templates: Sequence[Document]) -> tuple[Findin
     """
     found: dict[tuple[int, int], Finding] = {}
     for use in (use for use in _uses(rollout) if use.share < 1.0):
-        for document in _named(use.analysis.templates, templates):
+        for document in _named(use.analysis.templates, templates, rollout.metadata.namespace):
             for place, finding_ in _blind(document, use, rollout):
                 found.setdefault((id(document), place), finding_)
     return tuple(found.values())
@@ -82,8 +82,10 @@ def _uses(rollout: Rollout) -> Iterator[Use]:
             yield Use(step.analysis, share)
 
 
-def _named(wanted: Sequence[AnalysisTemplateRef], templates: Sequence[Document]) -> Iterator[Document]:
-    """Find the documents of templates, and of those that they name in turn."""
+def _named(
+    wanted: Sequence[AnalysisTemplateRef], templates: Sequence[Document], namespace: str
+) -> Iterator[Document]:
+    """Find the documents of templates of a namespace or the cluster, and of those that they name in turn."""
     waiting, seen = list(wanted), set()
     while waiting:
         reference = waiting.pop(0)
@@ -93,7 +95,9 @@ def _named(wanted: Sequence[AnalysisTemplateRef], templates: Sequence[Document])
         kind = ClusterAnalysisTemplate if reference.cluster_scope else AnalysisTemplate
         for document in templates:
             template = document.value
-            if isinstance(template, kind) and template.metadata.name == reference.template_name:
+            if not isinstance(template, kind) or template.metadata.name != reference.template_name:
+                continue
+            if reference.cluster_scope or template.metadata.namespace == namespace:
                 waiting += template.spec.templates
                 yield document
 

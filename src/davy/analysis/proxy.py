@@ -21,8 +21,8 @@ from davy.analysis.vantage import (
 )
 from davy.model.key import Key
 
-Version: TypeAlias = tuple[Key, str]
-"""A rollout and the hash of one of its revisions."""
+Version: TypeAlias = tuple[Key, str, bool]
+"""A rollout, the hash of one of its revisions, and whether it is about requests that are none of users."""
 
 FORGET_AFTER_S: Final = 86_400.0
 """How long the counts of a version are kept after the proxy has last shown it."""
@@ -79,9 +79,10 @@ class ProxyIntake:
         self._intake.fail(round(at_s * 1000))
 
     def counters(self, key: Key) -> tuple[float, Mapping[str, Tally]]:
-        """Say when the proxy was last read, and what it had counted of each version by then; from any thread.
+        """Say when the proxy was last read, and what users had got of each version by then; from any thread.
 
-        The counts only grow, whatever the proxy does. Before the first reading the time is 0.
+        The counts only grow, whatever the proxy does. Before the first reading the time is 0. Copies, and what
+        came through a service of a version's own, expose nobody and are not in it.
         """
         at_s, counts = self._counters
         return at_s, counts.get(key, {})
@@ -97,15 +98,19 @@ class ProxyIntake:
         counts: dict[Key, dict[str, Tally]] = {}
         for cluster, tally in self._odometer.totals().items():
             version = self._read_cluster(cluster)
-            if version is not None:
+            if version is not None and not version[2]:
                 counts.setdefault(version[0], {})[version[1]] = tally
             if tally.requests:
                 self._answering_since.setdefault(cluster, read_s)
         self._counters = (at_s, counts)
 
     def _stand_in(self, key: Key, heard: Collection[Witness]) -> frozenset[str]:
-        answering = ((self._read_cluster(cluster), at) for cluster, at in self._answering_since.items())
-        since = {version[1]: at for version, at in answering if version is not None and version[0] == key}
+        """Decide about a workload by all that its versions answered, be it to users or not."""
+        since: dict[str, float] = {}
+        for cluster, at in self._answering_since.items():
+            version = self._read_cluster(cluster)
+            if version is not None and version[0] == key:
+                since[version[1]] = min(at, since.get(version[1], at))
         return aliased(ALIASED, self._aliased.get(key, frozenset()), heard, since)
 
     def _translate(self, line: Labels) -> Iterator[Mapped]:
@@ -113,8 +118,8 @@ class ProxyIntake:
         version = self._read_cluster(line.get(CLUSTER_LABEL, ""))
         if version is None:
             return
-        key, hash_ = version
-        unknown = Destination(key.namespace, key.name, hash_, key.name)
+        key, hash_, side = version
+        unknown = Destination(key.namespace, key.name, hash_, key.name, side=side)
         destination = self._destinations.get(version, unknown)
         yield from proxy_series(line, destination)
         alias = alias_series(line, destination)

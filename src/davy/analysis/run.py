@@ -9,7 +9,7 @@ metrics were done is Successful there, and not judged here.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -122,10 +122,10 @@ def due(run: RunState, now: float) -> tuple[Task, ...]:
     return tuple(Task(metric.metric) for metric, at in _schedule(run) if at is not None and at <= now)
 
 
-def next_due(run: RunState, now: float) -> float | None:
-    """Say when `due` has something next, None for never; not before `now`."""
-    times = [at for _, at in _schedule(run) if at is not None]
-    return max(now, min(times)) if times else None
+def next_due(run: RunState, *, without: Container[str] = ()) -> float | None:
+    """Say when `due` has something next, None for never; metrics that are being asked already are left out."""
+    times = [at for metric, at in _schedule(run) if at is not None and metric.name not in without]
+    return min(times, default=None)
 
 
 def record(run: RunState, metric_name: str, measurement: Measurement) -> RunState:

@@ -28,6 +28,12 @@ DURATIONS: Final = "envoy_cluster_upstream_rq_time"
 ALIASED: Final = ("http_requests_total", "http_request_duration_seconds")
 """The families that are made up from the proxy's for a workload that exports none of that name."""
 
+TRAFFIC_LABEL: Final = "traffic"
+"""Tells requests that are none of users (`side`) from those that are, which have no such label.
+
+Without it both would be one series where the proxy's clusters are not named.
+"""
+
 _RESERVED_PREFIXES: Final = ("istio_", "envoy_cluster_", "scrape_")
 
 
@@ -35,7 +41,8 @@ _RESERVED_PREFIXES: Final = ("istio_", "envoy_cluster_", "scrape_")
 class Destination:
     """The version of a workload that one cluster of the proxy stands for.
 
-    `labels` are those of its pods, by the names they have on a metric; `service` is the name users call.
+    `labels` are those of its pods, by the names they have on a metric; `service` is the name users call. `side`
+    says that the requests are none of users: copies, and what came through a service of the version's own.
     """
 
     namespace: str
@@ -43,6 +50,7 @@ class Destination:
     version: str
     service: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    side: bool = False
 
     @property
     def app(self) -> str:
@@ -78,6 +86,7 @@ def proxy_series(line: Labels, destination: Destination) -> tuple[Mapped, ...]:
         "app": destination.app,
         "namespace": destination.namespace,
         "rollouts_pod_template_hash": destination.version,
+        **_whose(destination),
     }
     labels = _mesh_labels(destination)
     if line.name == REQUESTS:
@@ -102,6 +111,7 @@ def alias_series(line: Labels, destination: Destination) -> Mapped | None:
         "namespace": destination.namespace,
         "rollouts_pod_template_hash": destination.version,
         "job": destination.workload,
+        **_whose(destination),
     }
     if line.name == REQUESTS:
         return Mapped(Labels({**labels, NAME: "http_requests_total", "status": line[CODE_LABEL]}))
@@ -126,7 +136,12 @@ def _mesh_labels(destination: Destination) -> dict[str, str]:
         "destination_canonical_revision": destination.version,
         "destination_app": destination.app,
         "request_protocol": "http",
+        **_whose(destination),
     }
+
+
+def _whose(destination: Destination) -> dict[str, str]:
+    return {TRAFFIC_LABEL: "side"} if destination.side else {}
 
 
 def _seconds(milliseconds: str) -> str:

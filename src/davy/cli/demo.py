@@ -37,7 +37,8 @@ def command(speed: float, *, keep: bool, seed: int, form: str) -> None:
 
     from davy.cli.guardian import Guardian
     from davy.cli.running import start
-    from davy.cli.story import Stage, tell
+    from davy.cli.stage import Stage
+    from davy.cli.story import tell
 
     workspace = _workspace()
     home = workspace / "state"

@@ -8,7 +8,7 @@ from davy.cli.paint import Line, span
 from davy.ledger.entry import Entry
 
 _SENTENCES: dict[str, str] = {
-    "update_started": "revision {revision} ({images}) begins{again}",
+    "update_started": "revision {revision} ({images}) begins{again}{quick}",
     "change_exposed": "a user met revision {revision} for the first time, at weight {weight}",
     "change_promoted": "revision {revision} is the stable one: {reason}",
     "change_rolled_back": "revision {revision} is taken back from weight {weight}: {cause}",
@@ -18,7 +18,9 @@ _SENTENCES: dict[str, str] = {
     "step_completed": "revision {revision} is done with step {step}/{of} ({what})",
     "analysis_started": "{run} measures {names}",
     "analysis_finished": "{run} is {phase}: {sentence}",
-    "analysis_repeated": "the analysis of step {step} is run again, attempt {attempt}",
+    "analysis_repeated": "what was inconclusive{where} is measured again, attempt {attempt}",
+    "experiment_started": "{experiment} runs {sides} side by side",
+    "experiment_finished": "{experiment} is over",
     "engine_started": "davy {version} is up with {rollouts} rollouts",
     "ledger_gap": "{entries} entries that could not be written when they happened follow",
 }
@@ -66,7 +68,9 @@ def sentence(kind: str, detail: Mapping[str, object]) -> str:
         case "human_action", {"action": str(action), **more}:
             return action + (f" {_pairs(more)}" if more else "")
     words = {name: _words(name, value) for name, value in detail.items()}
+    words["where"] = f" on step {words['step']}" if "step" in words else ""
     words["again"] = f", attempt {detail['attempt']}" if detail.get("attempt", 1) != 1 else ""
+    words["quick"] = f", without steps: {detail['quick']}" if "quick" in detail else ""
     words["names"] = _names(detail.get("metrics"))
     try:
         return _SENTENCES[kind].format_map(words)
@@ -81,7 +85,7 @@ def _words(name: str, value: object) -> str:
             return str(value + 1)
         case "cause", "":
             return "a person asked for it"
-        case _, list() | tuple():
+        case _, list() | tuple() | dict():
             return ", ".join(str(item) for item in value)
         case _:
             return str(value)

@@ -30,6 +30,8 @@ from davy.control.runs import Runs
 from davy.control.turn import World
 from davy.errors import Undecided
 from davy.model.providers import MetricProvider
+from davy.model.rollout import Rollout
+from davy.rollout.platform import Platform
 
 JOBS = "jobs"
 """The directory of what metrics run, below the state directory."""
@@ -93,7 +95,7 @@ def start(home: Path, *, speed: float = 1.0, in_process: bool = False) -> Runnin
     clock = _clock(store, speed)
     with usable(home):
         platform = EmbeddedPlatform(
-            home / "platform", clock, environment=dict(os.environ), changed=lambda: engine.kick()
+            home / "platform", clock, environment=dict(os.environ), changed=lambda key: engine.kick(key)
         )
     series = SeriesStore()
     queries = QueryEngine(series)
@@ -110,13 +112,13 @@ def start(home: Path, *, speed: float = 1.0, in_process: bool = False) -> Runnin
     )
     made = providers(tools)
     scraper = Scraper(
-        series, clock, platform.stats, lambda: _targets(catalog, platform), looked=lambda: engine.kick()
+        series, clock, platform.stats, lambda: targets(catalog, platform), looked=lambda: engine.looked()
     )
     runs = Runs(
         made,
         catalog.templates,
         clock,
-        lambda: engine.kick(),
+        lambda: engine.wake(),
         watch_first_s=WATCH_FIRST_S,
         secrets=SecretFiles(home / secret_files.DIRECTORY),
     )
@@ -192,18 +194,29 @@ class _Broken:
         raise ProviderError(f"the provider {self.name} is installed and cannot be made: {self.why}")
 
 
-def _targets(catalog: Catalog, platform: EmbeddedPlatform) -> Iterator[Target]:
-    """List the replicas whose metrics are read."""
+def targets(catalog: Catalog, platform: Platform) -> Iterator[Target]:
+    """List the replicas whose metrics are read, by the labels of their template and of the part they play."""
     for key, rollout in catalog.rollouts.items():
-        plan = rollout.spec.strategy.canary
-        for pod in platform.look(key).pods:
+        users, alone = _services(rollout)
+        seen = platform.look(key)
+        named = {point.hash: name for name, point in sorted(seen.services.items(), reverse=True)}
+        for pod in seen.pods:
             if pod.port and pod.phase != "Terminating":
                 yield Target(
                     key=key,
                     hash=pod.hash,
                     pod=pod.name,
                     port=pod.port,
-                    labels=rollout.spec.template.metadata.labels,
-                    service=plan.stable_service if plan else "",
+                    labels={**rollout.spec.template.metadata.labels, **pod.metadata.labels},
+                    service=users,
+                    side_service=named.get(pod.hash, alone),
                     started_at=pod.started_at,
                 )
+
+
+def _services(rollout: Rollout) -> tuple[str, str]:
+    """Return the names by which a manifest calls what users get, and a new version alone."""
+    canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
+    if canary is not None:
+        return canary.stable_service, canary.canary_service
+    return (blue_green.active_service, blue_green.preview_service) if blue_green is not None else ("", "")

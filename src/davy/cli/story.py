@@ -8,58 +8,22 @@ import difflib
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from davy.adapters.load import Exchange, Load
 from davy.analysis.fix import fix
 from davy.cli.demo_report import DemoReport, DemoRollout, DemoStep
-from davy.cli.running import Running
+from davy.cli.stage import LIMIT_S, LOOK_EVERY_S, PAYMENTS, NotTrue, Stage, apply, hold
+from davy.cli.story_catalog import switch_and_back
 from davy.control import requests, views
-from davy.control.requests import AnyRequest
 from davy.errors import DavyError
 
-NAMESPACE, NAME = "default", "payments"
-ACTOR = "demo"
+_NAME = (PAYMENTS.namespace, PAYMENTS.name)
 RATE_HZ = 240.0
 SEED_QUERY = (
     'sum(rate(http_requests_total{app="payments",status=~"5.."}[1m]))'
     ' / sum(rate(http_requests_total{app="payments"}[1m]))'
 )
 """The left side of the seed's err-rate query: what it compares with its limit of 2 %."""
-
-LOOK_EVERY_S = 0.02
-LIMIT_S = 120.0
-"""Real seconds after which a chapter is given up."""
-
-
-class NotTrue(Exception):
-    """A chapter of the story did not come true."""
-
-
-@dataclass(slots=True)
-class Stage:
-    """Where the story is played: the engine, the files, and where it is told."""
-
-    running: Running
-    workspace: Path
-    examples: Path
-    say: Callable[[str], None]
-    progress: Callable[[str], None]
-    seed: int = 1
-    load: Load | None = None
-    steps: list[DemoStep] = field(default_factory=list)
-    rollouts: list[DemoRollout] = field(default_factory=list)
-
-    def ask(self, request: AnyRequest) -> views.AnyView:
-        """Ask the engine as a person would."""
-        return self.running.engine.handle(request, ACTOR)
-
-    def rollout(self) -> views.RolloutView:
-        """Look at payments."""
-        view = self.ask(requests.Get(NAMESPACE, NAME))
-        assert isinstance(view, views.RolloutView)
-        return view
 
 
 def tell(stage: Stage, *, speed: float) -> DemoReport:
@@ -70,6 +34,7 @@ def tell(stage: Stage, *, speed: float) -> DemoReport:
         ("the first version goes live", go_live),
         ("a bad version takes itself back", release_bad),
         ("a good version is promoted", release_good),
+        ("blue/green: a preview, a switch in one move, and the way back", _leave_payments),
         ("the record", show_record),
     )
     ok = True
@@ -106,9 +71,9 @@ def refuse_the_seed(stage: Stage) -> dict[str, object]:
         shutil.copy(stage.examples / "payments" / name, stage.workspace / name)
     shutil.copytree(stage.examples / "payments" / "releases", stage.workspace / "releases")
     _sow(stage)
-    refused = _apply(stage)
+    refused = apply(stage, stage.workspace)
     errors = [finding for finding in refused.findings if finding.severity == "error"]
-    _hold(not refused.accepted and {finding.code for finding in errors} == {"PD050"}, f"refused for {errors}")
+    hold(not refused.accepted and {finding.code for finding in errors} == {"PD050"}, f"refused for {errors}")
     stage.say("   $ davy apply -f .")
     stage.say(_indented(errors[0].text))
     stage.say(f"   refused, and nothing was applied; {len(errors)} gates like this one\n")
@@ -118,10 +83,10 @@ def refuse_the_seed(stage: Stage) -> dict[str, object]:
     analysis.write_text(mended)
     stage.say("   $ davy fix --write analysis.yaml")
     stage.say(_indented(_diff(before, mended)))
-    accepted = _apply(stage)
-    _hold(accepted.accepted, "the mended templates are refused as well")
+    accepted = apply(stage, stage.workspace)
+    hold(accepted.accepted, "the mended templates are refused as well")
     blind = [finding for finding in accepted.findings if finding.code == "PD053"]
-    _hold(bool(blind), "nothing says that the mended gate is blind at 5 %")
+    hold(bool(blind), "nothing says that the mended gate is blind at 5 %")
     stage.say("   $ davy apply -f .")
     stage.say(f"   accepted, with a warning: {blind[0].title}")
     return {"refused": [finding.code for finding in errors], "warned": [finding.code for finding in blind]}
@@ -161,10 +126,10 @@ def release_bad(stage: Stage) -> dict[str, object]:
     exchanges = [one for one in stage.load.exchanges() if one.sent_s >= began]
     release = _release("1.4.2", "aborted", exchanges, canary, weight=view_weight(stage), at_zero=at_zero)
     stage.rollouts.append(release)
-    _hold(release.weight_at_abort == 5, f"it was aborted at {release.weight_at_abort} %, not on its first step")
-    _hold(release.bad_requests > 0 and release.seconds_first_error_to_zero is not None, "no request failed")
+    hold(release.weight_at_abort == 5, f"it was aborted at {release.weight_at_abort} %, not on its first step")
+    hold(release.bad_requests > 0 and release.seconds_first_error_to_zero is not None, "no request failed")
     guard = view.guard
-    _hold(guard is not None and guard.alarm, "it was not the guard that aborted")
+    hold(guard is not None and guard.alarm, "it was not the guard that aborted")
     assert guard is not None
     stage.say(f"   ✖ aborted at {release.weight_at_abort} %: {guard.sentence}")
     stage.say(
@@ -200,22 +165,30 @@ def release_good(stage: Stage) -> dict[str, object]:
     exchanges = [one for one in stage.load.exchanges() if one.sent_s >= began]
     release = _release("1.4.3", "promoted", exchanges, canary, weight=None, at_zero=None)
     stage.rollouts.append(release)
-    _hold(weights == [5, 25, 50, 100], f"it went {weights}")
-    _hold(release.bad_requests == 0, f"{release.bad_requests} requests failed")
+    hold(weights == [5, 25, 50, 100], f"it went {weights}")
+    hold(release.bad_requests == 0, f"{release.bad_requests} requests failed")
     took = time.monotonic() - began
     stage.say(f"   ✔ promoted in {took:.1f} s; 0 of {release.requests} requests failed")
     return {"weights": weights}
 
 
+def _leave_payments(stage: Stage) -> dict[str, object]:
+    """Let the users of payments go home, and turn to the catalog."""
+    if stage.load is not None:
+        stage.load.stop()
+        stage.load = None
+    return switch_and_back(stage)
+
+
 def show_record(stage: Stage) -> dict[str, object]:
     """Show what was written down, and the one sentence."""
-    record = stage.ask(requests.Record(NAMESPACE, NAME))
-    why = stage.ask(requests.Why(NAMESPACE, NAME))
+    record = stage.ask(requests.Record(*_NAME))
+    why = stage.ask(requests.Why(*_NAME))
     assert isinstance(record, views.RecordView)
     assert isinstance(why, views.WhyView)
     kinds = [entry.kind for entry in record.entries]
     told = ("change_exposed", "change_rolled_back", "change_promoted")
-    _hold(all(kind in kinds for kind in told), f"the record has only {sorted(set(kinds))}")
+    hold(all(kind in kinds for kind in told), f"the record has only {sorted(set(kinds))}")
     for entry in record.entries:
         if entry.kind in (*told, "human_action"):
             revision = entry.detail.get("revision", "")
@@ -227,7 +200,7 @@ def show_record(stage: Stage) -> dict[str, object]:
 
 def view_weight(stage: Stage) -> int | None:
     """Read from the record at which weight the last abort happened."""
-    record = stage.ask(requests.Record(NAMESPACE, NAME))
+    record = stage.ask(requests.Record(*_NAME))
     assert isinstance(record, views.RecordView)
     weights = [entry.detail["weight"] for entry in record.entries if entry.kind == "change_rolled_back"]
     return weights[-1] if weights and isinstance(weights[-1], int) else None
@@ -245,17 +218,9 @@ def _release(
     """Count what users got."""
     bad = [one for one in exchanges if not 200 <= one.status < 500]
     strangers = [one for one in bad if one.version != canary]
-    _hold(not strangers, f"{len(strangers)} requests failed that the new version did not answer")
+    hold(not strangers, f"{len(strangers)} requests failed that the new version did not answer")
     seconds = round(at_zero - bad[0].received_s, 3) if bad and at_zero is not None else None
-    return DemoRollout(NAME, version, outcome, weight, len(bad), len(exchanges), seconds)
-
-
-def _apply(stage: Stage) -> views.ApplyView:
-    """Apply everything in the workspace."""
-    texts = tuple((file.name, file.read_text()) for file in sorted(stage.workspace.glob("*.yaml")))
-    view = stage.ask(requests.Apply(texts, str(stage.workspace), reason="demo"))
-    assert isinstance(view, views.ApplyView)
-    return view
+    return DemoRollout(PAYMENTS.name, version, outcome, weight, len(bad), len(exchanges), seconds)
 
 
 def _sow(stage: Stage) -> None:
@@ -267,11 +232,7 @@ def _sow(stage: Stage) -> None:
 def _set_image(stage: Stage, tag: str) -> None:
     """Go to another version of payments."""
     stage.say(f"   $ davy set image payments payments=ghcr.io/acme/payments:{tag}")
-    stage.ask(
-        requests.SetImage(
-            NAMESPACE, NAME, {"payments": f"ghcr.io/acme/payments:{tag}"}, reason=f"release {tag}"
-        )
-    )
+    stage.ask(requests.SetImage(*_NAME, {"payments": f"ghcr.io/acme/payments:{tag}"}, reason=f"release {tag}"))
 
 
 def _query(stage: Stage) -> float:
@@ -298,12 +259,6 @@ def _until(stage: Stage, wanted: Callable[[views.RolloutView], bool]) -> views.R
         stage.progress(_line(view))
         time.sleep(LOOK_EVERY_S)
     return view
-
-
-def _hold(truth: bool, otherwise: str) -> None:
-    """Go on only if this is true."""
-    if not truth:
-        raise NotTrue(otherwise)
 
 
 def _diff(before: str, after: str) -> str:

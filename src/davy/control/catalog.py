@@ -1,6 +1,6 @@
 """The manifests that were accepted, as they stand."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -35,10 +35,16 @@ Name: TypeAlias = tuple[str, Key]
 
 
 class Catalog:
-    """Accepted manifests by kind and key. What is put in was stored by whoever puts it in."""
+    """Accepted manifests by kind and key. What is put in was stored by whoever puts it in.
+
+    What was returned never changes: whoever goes through it in a thread of his own is not disturbed.
+    """
 
     def __init__(self, objects: Iterable[Object] = ()) -> None:
-        self._objects: dict[Name, Object] = {(found.kind, found.key): found for found in objects}
+        self._objects: dict[Name, Object] = {}
+        self._rollouts: dict[Key, Rollout] = {}
+        self._templates: dict[str, Templates] = {}
+        self.put(*objects)
 
     @classmethod
     def load(cls, store: Store) -> "Catalog":
@@ -52,12 +58,17 @@ class Catalog:
         return tuple(self._objects.values())
 
     @property
-    def rollouts(self) -> dict[Key, Rollout]:
+    def rollouts(self) -> Mapping[Key, Rollout]:
         """The rollouts by key."""
-        return {found.key: found for found in self._objects.values() if isinstance(found, Rollout)}
+        return self._rollouts
 
     def templates(self, namespace: str) -> Templates:
         """The analysis templates that a rollout of a namespace may name."""
+        if namespace not in self._templates:
+            self._templates[namespace] = self._usable(namespace)
+        return self._templates[namespace]
+
+    def _usable(self, namespace: str) -> Templates:
         templates = {}
         for found in self._objects.values():
             if isinstance(found, AnalysisTemplate) and found.key.namespace == namespace:
@@ -73,7 +84,15 @@ class Catalog:
 
     def put(self, *manifests: Object) -> None:
         """Take manifests in, or others in their place."""
-        self._objects |= {(manifest.kind, manifest.key): manifest for manifest in manifests}
+        self._objects = self._objects | {(manifest.kind, manifest.key): manifest for manifest in manifests}
+        fresh = {found.key: found for found in manifests if isinstance(found, Rollout)}
+        self._rollouts = self._rollouts | fresh
+        if len(fresh) < len(manifests):
+            self._templates = {}
+
+    def remove(self, kind: str, key: Key) -> None:
+        """Take a manifest out."""
+        self._objects = {name: found for name, found in self._objects.items() if name != (kind, key)}
 
 
 def stored(*manifests: Object) -> dict[Record, bytes | None]:

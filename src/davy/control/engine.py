@@ -1,25 +1,36 @@
 """The engine: turns the loop, and answers whoever asks.
 
-One lock guards what is held in memory. A turn holds it for milliseconds; what may take long (a build behind an
-image, a provider's answer) is waited for outside of it. One rollout that cannot take its turn keeps its trouble
-to itself, and the others go on.
+A turn is taken of those rollouts to which something happened (a replica came or went, users got something, an
+answer came, somebody acted) or whose time has come, and of no other. One gate guards what is held in memory;
+the turn of one rollout holds it for a millisecond, and who waits for it is next. What may take long (a build
+behind an image, a provider's answer) is waited for outside of it. One rollout that cannot take its turn keeps
+its trouble to itself, and the others go on.
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import assert_never
 
 import msgspec
 
 from davy import __version__
-from davy.control import admission, picture, requests, views
+from davy.control import admission, picture, removal, requests, views
+from davy.control.acting import check_deletable, perform
+from davy.control.agenda import LOOK_S, Agenda
 from davy.control.catalog import Catalog, stored
+from davy.control.gate import Gate
 from davy.control.held import Held, Watch
+from davy.control.manifest_edits import with_images
 from davy.control.ports import Clock
+from davy.control.requests import Action
+from davy.control.tenure import Tenure
 from davy.control.turn import World, commit, take_turn
-from davy.errors import DavyError, NotFound, Refused
+from davy.errors import DavyError, NotFound
 from davy.ledger.entry import Draft
-from davy.ledger.store import Record
+from davy.ledger.lease import Fenced
+from davy.ledger.store import Record, StoreUnavailable
 from davy.model.images import ImageMap
 from davy.model.key import Key
 from davy.model.rollout import Rollout
@@ -31,6 +42,9 @@ from davy.rollout.state import RolloutState
 RETRY_S = 0.25
 """Real seconds after which a turn that could not be finished is taken again."""
 
+MOST = 50
+"""How many rollouts take their turns before the loop looks for news again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -41,50 +55,92 @@ class Setting:
 
 
 class Engine:
-    """Holds the rollouts of one store and turns their loop."""
+    """Holds the rollouts of one store and turns their loop.
 
-    def __init__(self, world: World, catalog: Catalog, clock: Clock, setting: Setting) -> None:
-        self._world, self._clock, self._setting = world, clock, setting
-        self._lock = threading.RLock()
+    With a `tenure` it does so for as long as nobody else has taken the lease; `fenced` then says who has.
+    """
+
+    def __init__(
+        self, world: World, catalog: Catalog, clock: Clock, setting: Setting, tenure: Tenure | None = None
+    ) -> None:
+        self._world, self._clock, self._setting, self._tenure = world, clock, setting, tenure
+        self.fenced: Fenced | None = None
+        self._gate, self._agenda = Gate(), Agenda()
         self._changed = threading.Event()
-        self._stopping = False
+        self._stopping = self._counts_came = False
         self._unwritten: dict[Key, list[Draft]] = {}
+        self._retry_s = RETRY_S / clock.real_seconds(1.0)
         self._recover()
         self.catalog = catalog
         for images in catalog.objects:
             if isinstance(images, ImageMap):
                 world.platform.use_images(images)
         self._held = self._load()
+        self._counting: set[Key] = set()
+        self._leaving = removal.leaving(world)
         world.runs.load(world.store.load("run"))
         detail: dict[str, object] = {"version": __version__, "rollouts": len(self._held)}
+        if tenure is not None:
+            detail |= {"epoch": tenure.lease.epoch}
         world.store.commit({}, [Draft(clock.now(), "engine_started", "Engine davy", detail)])
+        self._agenda.kick(*self._held)
 
-    def kick(self) -> None:
-        """Say that something happened; the loop looks at once."""
+    def kick(self, *keys: Key) -> None:
+        """Say that something happened to these rollouts, or to all where none is named; they are next."""
+        self._agenda.kick(*keys)
+        self._changed.set()
+
+    def looked(self) -> None:
+        """Say that the data plane was read; those that learn from it are next."""
+        self._counts_came = True
+        self._changed.set()
+
+    def wake(self) -> None:
+        """Let the loop take in what has come: an answer, or the wish that it ends."""
         self._changed.set()
 
     def stop(self) -> None:
         """End `run` after the turn that is under way."""
         self._stopping = True
-        self.kick()
+        self.wake()
 
     def run(self) -> None:
-        """Turn the loop until `stop` is called."""
+        """Turn the loop until `stop` is called, or another engine has taken over."""
+        longest_s = LOOK_S if self._tenure is None else self._tenure.every_s
         while not self._stopping:
             self._changed.clear()
-            wake_at = self.turn()
-            timeout = RETRY_S
+            try:
+                wake_at = self.turn()
+            except Fenced:
+                return
+            timeout = longest_s
             if wake_at is not None:
                 timeout = min(timeout, max(0.0, self._clock.real_seconds(wake_at - self._clock.now())))
             self._changed.wait(timeout)
 
     def turn(self) -> float | None:
-        """Take one turn of everything and return the clock's time at which time alone asks for another."""
-        with self._lock:
+        """Take the turns that are due and return the clock's time at which time alone asks for another.
+
+        Raises:
+            Fenced: another engine has taken over; this one has to end.
+        """
+        with self._fencing():
+            self._keep_lease()
             now = self._clock.now()
-            self._take_in_measurements()
-            wakes = [self._turn_one(held) for held in self._held.values()]
-            wakes.append(self._world.runs.ask_due(now))
+            with self._gate:
+                self._take_in_measurements()
+                self._take_in_counts()
+                if self._leaving:
+                    self._take_away()
+            for key in self._agenda.take(now, MOST):
+                with self._gate:
+                    if key in self._held:  # somebody may have deleted it a moment ago
+                        self._turn_one(self._held[key])
+                self._keep_lease()
+            with self._gate:
+                wakes = [self._agenda.next_at(now), self._world.runs.ask_due(now)]
+            if self._unwritten or self._leaving:
+                wakes.append(now + self._retry_s)
             return min((wake for wake in wakes if wake is not None), default=None)
 
     def handle(self, request: requests.AnyRequest, actor: str) -> views.AnyView:
@@ -93,6 +149,10 @@ class Engine:
         Raises:
             DavyError: it cannot be done; nothing was changed.
         """
+        with self._fencing():
+            return self._answer(request, actor)
+
+    def _answer(self, request: requests.AnyRequest, actor: str) -> views.AnyView:
         match request:
             case requests.Apply():
                 return self._apply(request, actor)
@@ -101,29 +161,31 @@ class Engine:
             case requests.Health():
                 return self._health()
             case requests.List(namespace=namespace):
-                with self._lock:
-                    found = [
-                        held for key, held in sorted(self._held.items()) if namespace in ("", key.namespace)
-                    ]
-                    return views.RolloutList(items=tuple(self._picture(held) for held in found))
+                return views.RolloutList(items=self._pictures(namespace))
             case requests.Get():
-                with self._lock:
+                with self._gate:
                     return self._picture(self._find(request))
             case requests.Manifest():
-                with self._lock:
+                with self._gate:
                     held = self._find(request)
                     return picture.manifest(held, self._world.platform.look(held.key))
             case requests.Why():
-                with self._lock:
+                subject = self._find(request).subject
+                entries = self._world.store.entries(subject=subject, limit=100_000)
+                with self._gate:
                     held = self._find(request)
-                    entries = self._world.store.entries(subject=held.subject, limit=100_000)
                     return picture.why(held, self._picture(held), entries)
             case requests.Record():
                 return self._record(request)
             case requests.Query(query=query):
                 return picture.query(self._world.queries.instant(query, self._clock.now()))
+            case requests.Delete():
+                return self._delete(request, actor)
             case (
-                requests.Promote()
+                requests.Undo()
+                | requests.Restart()
+                | requests.Scale()
+                | requests.Promote()
                 | requests.Abort()
                 | requests.Retry()
                 | requests.Pause()
@@ -151,6 +213,20 @@ class Engine:
             held[key] = Held(manifest, state, msgspec.json.decode(watch, type=Watch) if watch else None)
         return held
 
+    @contextmanager
+    def _fencing(self) -> Iterator[None]:
+        """End the loop once it has come out that another engine has taken over, whoever finds out."""
+        try:
+            yield
+        except Fenced as error:
+            self.fenced = error
+            self.stop()
+            raise
+
+    def _keep_lease(self) -> None:
+        if self._tenure is not None:
+            self._tenure.keep()
+
     def _take_in_measurements(self) -> None:
         """Write down what providers answered since the last turn.
 
@@ -159,32 +235,50 @@ class Engine:
         for measured, drafts in self._world.runs.collect():
             self._world.runs.keep(measured)
             self._unwritten[measured.key] = [*self._unwritten.get(measured.key, []), *drafts]
+            if measured.state.completed:
+                self._agenda.kick(measured.owner)
         for key, drafts in list(self._unwritten.items()):
             run = self._world.runs.get(key)
+            changes: dict[Record, bytes | None] = (
+                {} if run is None else {("run", str(key)): msgspec.json.encode(run)}
+            )
             try:
-                self._world.store.commit({("run", str(key)): msgspec.json.encode(run)}, drafts)
-            except DavyError as error:
-                if run.owner in self._held:
+                self._world.store.commit(changes, drafts)
+            except StoreUnavailable as error:
+                if run is not None and run.owner in self._held:
                     self._held[run.owner].trouble = error.message
                 return
             del self._unwritten[key]
 
-    def _turn_one(self, held: Held) -> float | None:
-        """Take the turn of one rollout; its failure stays its own."""
+    def _take_in_counts(self) -> None:
+        """Find out whom it concerns what users got since the last turn."""
+        if self._counts_came:
+            self._counts_came = False
+            for key in self._counting:
+                if self._held[key].learns_from(self._world.traffic.counters(key)[1]):
+                    self._agenda.kick(key)
+
+    def _turn_one(self, held: Held) -> None:
+        """Take the turn of one rollout, and say when the next is; its failure stays its own."""
+        now, wake_at, trouble = self._clock.now(), None, ""
         try:
-            wake_at = take_turn(held, self._world, self._clock.now())
+            wake_at = take_turn(held, self._world, now)
+        except Fenced:
+            raise
         except DavyError as error:
-            held.trouble = error.message
-            return None
+            trouble = error.message
         except Exception as error:  # noqa: BLE001  a fault met by one rollout must not keep others from an abort
-            held.trouble = f"a fault of Davy itself: {type(error).__name__}: {error}"
-            return None
+            trouble = f"a fault of Davy itself: {type(error).__name__}: {error}"
         late = len(held.unsaved)
-        held.trouble = f"{late} entries of an abort are not written down yet" if late else ""
-        return wake_at
+        held.trouble = trouble or (f"{late} entries of an abort are not written down yet" if late else "")
+        if held.unfinished:
+            wake_at = now + self._retry_s if wake_at is None else min(wake_at, now + self._retry_s)
+        self._agenda.put(held.key, wake_at, now)
+        (self._counting.add if held.counting else self._counting.discard)(held.key)
 
     def _find(
-        self, request: "requests.Get | requests.Manifest | requests.Why | requests.SetImage | Action"
+        self,
+        request: requests.Get | requests.Manifest | requests.Why | requests.SetImage | requests.Delete | Action,
     ) -> Held:
         """Find the rollout that a request names."""
         held = self._held.get(Key(request.namespace, request.name))
@@ -195,6 +289,15 @@ class Engine:
                 hint=f"known there: {known}" if known else "davy apply -f FILE makes one",
             )
         return held
+
+    def _pictures(self, namespace: str) -> tuple[views.RolloutView, ...]:
+        """Draw the rollouts of a namespace one by one, so that nobody waits for all of them."""
+        found = []
+        for key in sorted(self._held):
+            if namespace in ("", key.namespace):
+                with self._gate:
+                    found.append(self._picture(self._held[key]))
+        return tuple(found)
 
     def _picture(self, held: Held) -> views.RolloutView:
         """Draw a rollout as it is now."""
@@ -213,8 +316,10 @@ class Engine:
 
     def _health(self) -> views.HealthView:
         """Say how the engine is."""
-        with self._lock:
+        with self._gate:
             troubles = [f"{key}: {held.trouble}" for key, held in sorted(self._held.items()) if held.trouble]
+            if self._tenure is not None and self._tenure.trouble:
+                troubles.append(self._tenure.trouble)
             return views.HealthView(
                 version=__version__,
                 pid=self._setting.pid,
@@ -235,7 +340,7 @@ class Engine:
         launches = {
             found.key: self._world.platform.resolve(found.key, found.spec.template) for found in rollouts
         }
-        with self._lock:
+        with self._gate:
             view = admission.answer(admitted, self.catalog)
             now = self._clock.now()
             changes = stored(*admitted.objects)
@@ -250,8 +355,9 @@ class Engine:
                 drafts += [Draft(now, event.kind, held.subject, event.detail) for event in events]
             self._world.store.commit(changes, drafts)
             self.catalog.put(*admitted.objects)
-            self._held |= {held.key: held for held, _ in fresh}
-        self.kick()
+            self._held = self._held | {held.key: held for held, _ in fresh}
+        if fresh:
+            self.kick(*(held.key for held, _ in fresh))
         return view
 
     def _revise(self, rollout: Rollout, launch: Launch, now: float) -> tuple[Held, Outcome]:
@@ -270,7 +376,7 @@ class Engine:
         rollout = with_images(held.manifest, request.images)
         launch = self._world.platform.resolve(rollout.key, rollout.spec.template)
         detail: dict[str, object] = {"action": "set image", "images": request.images}
-        with self._lock:
+        with self._gate:
             now = self._clock.now()
             fresh, (state, events) = self._revise(rollout, launch, now)
             drafts = [Draft(now, "human_action", held.subject, detail, actor, request.reason)]
@@ -279,86 +385,56 @@ class Engine:
             changes["rollout", str(rollout.key)] = msgspec.json.encode(state)
             self._world.store.commit(changes, drafts)
             self.catalog.put(rollout)
-            self._held[rollout.key] = fresh
-        self.kick()
+            self._held = self._held | {rollout.key: fresh}
+        self.kick(rollout.key)
         return _said(request, f'rollout "{request.name}" image updated')
 
-    def _act(self, action: "Action", actor: str) -> views.ActionView:
+    def _act(self, action: Action, actor: str) -> views.ActionView:
         """Do what a person asked for, with who and why in the same transaction."""
-        with self._lock:
+        with self._gate:
             held = self._find(action)
             now = self._clock.now()
-            verb, said, outcome, manifest = _perform(action, held, now)
-            draft = Draft(now, "human_action", held.subject, {"action": verb}, actor, action.reason)
-            drafts = [draft, *(Draft(now, event.kind, held.subject, event.detail) for event in outcome[1])]
-            changes: dict[Record, bytes | None] = {} if manifest == held.manifest else stored(manifest)
-            changes["rollout", str(held.key)] = msgspec.json.encode(outcome[0])
+            deed = perform(action, held, now)
+            state, events = deed.outcome
+            draft = Draft(now, "human_action", held.subject, deed.detail, actor, action.reason)
+            drafts = [draft, *(Draft(now, event.kind, held.subject, event.detail) for event in events)]
+            changes: dict[Record, bytes | None] = (
+                {} if deed.manifest == held.manifest else stored(deed.manifest)
+            )
+            changes["rollout", str(held.key)] = msgspec.json.encode(state)
             commit(held, self._world, changes, drafts, patient=isinstance(action, requests.Abort))
-            self.catalog.put(manifest)
-            held.manifest, held.state, held.steered = manifest, outcome[0], None
+            self.catalog.put(deed.manifest)
+            held.manifest, held.state, held.steered = deed.manifest, state, None
             self._turn_one(held)
-        self.kick()
-        return _said(action, said)
+        self.kick(held.key)
+        return _said(action, deed.said)
+
+    def _delete(self, request: requests.Delete, actor: str) -> views.ActionView:
+        """Take a rollout away; what could not be stopped at once is stopped by a later turn."""
+        with self._gate:
+            held = self._find(request)
+            check_deletable(held)
+            runs = self._world.runs.of(held.key)
+            late = [draft for run in runs for draft in self._unwritten.pop(run.key, ())]
+            draft = Draft(self._clock.now(), "object_deleted", held.subject, {}, actor, request.reason)
+            forgetting = removal.forgetting(held.key, [run.key for run in runs])
+            commit(held, self._world, forgetting, [*late, draft], patient=False)
+            self._world.runs.forget(*runs)
+            self.catalog.remove("Rollout", held.key)
+            del self._held[held.key]
+            self._counting.discard(held.key)
+            self._agenda.drop(held.key)
+            self._leaving.add(held.key)
+            trouble = self._take_away()
+        return _said(request, f'rollout "{request.name}" deleted{trouble}')
+
+    def _take_away(self) -> str:
+        """Stop what still runs of deleted rollouts, unless there is a new one of the name; say what remains."""
+        self._leaving -= self._held.keys()
+        troubles = {key: removal.take_away(self._world, key) for key in self._leaving}
+        self._leaving = {key for key, trouble in troubles.items() if trouble}
+        return "".join(f"; {key} is still being stopped: {why}" for key, why in troubles.items() if why)
 
 
-Action = requests.Promote | requests.Abort | requests.Retry | requests.Pause | requests.Resume
-
-
-def with_images(rollout: Rollout, images: dict[str, str]) -> Rollout:
-    """Return the manifest with other images in it; `*` stands for every container.
-
-    Raises:
-        NotFound: the pod template has no container of that name.
-    """
-    template = rollout.spec.template
-    containers = template.spec.containers
-    names = [container.name for container in containers]
-    unknown = [name for name in images if name not in (*names, "*")]
-    if unknown:
-        raise NotFound(
-            f'rollout "{rollout.metadata.name}" has no container "{unknown[0]}"',
-            hint=f"its containers: {', '.join(names)}",
-        )
-    changed = tuple(
-        msgspec.structs.replace(container, image=images.get(container.name, images.get("*", container.image)))
-        for container in containers
-    )
-    pod = msgspec.structs.replace(template.spec, containers=changed)
-    spec = msgspec.structs.replace(rollout.spec, template=msgspec.structs.replace(template, spec=pod))
-    return msgspec.structs.replace(rollout, spec=spec)
-
-
-def _perform(action: Action, held: Held, now: float) -> tuple[str, str, Outcome, Rollout]:
-    """Apply an action to what is held: its verb, what to say, its outcome and the manifest afterwards."""
-    rollout, state, name = held.manifest, held.state, held.key.name
-    match action:
-        case requests.Promote():
-            if rollout.spec.paused:
-                return "promote", f"rollout '{name}' promoted", (state, ()), _paused(rollout, paused=False)
-            return "promote", f"rollout '{name}' promoted", actions.promote(rollout, state, now), rollout
-        case requests.Abort():
-            return "abort", f"rollout '{name}' aborted", actions.abort(rollout, state, now), rollout
-        case requests.Retry():
-            return "retry", f"rollout '{name}' retried", actions.retry(rollout, state, now), rollout
-        case requests.Pause():
-            if rollout.spec.paused:
-                raise Refused(f"rollout '{name}' is paused already", hint=f"davy resume {name}")
-            return "pause", f"rollout '{name}' paused", (state, ()), _paused(rollout, paused=True)
-        case requests.Resume():
-            if not rollout.spec.paused:
-                raise Refused(
-                    f"rollout '{name}' is not paused by hand",
-                    hint="a pause of its own steps is ended by davy promote",
-                )
-            return "resume", f"rollout '{name}' resumed", (state, ()), _paused(rollout, paused=False)
-        case _:
-            assert_never(action)
-
-
-def _paused(rollout: Rollout, *, paused: bool) -> Rollout:
-    """Return the manifest frozen or not."""
-    return msgspec.structs.replace(rollout, spec=msgspec.structs.replace(rollout.spec, paused=paused))
-
-
-def _said(request: "Action | requests.SetImage", message: str) -> views.ActionView:
+def _said(request: Action | requests.SetImage | requests.Delete, message: str) -> views.ActionView:
     return views.ActionView(namespace=request.namespace, name=request.name, message=message)

@@ -1,15 +1,17 @@
 """What the loop holds in memory of one rollout, and what of it is stored."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
 from davy.analysis.guard import Guard
+from davy.analysis.tally import Tally
 from davy.ledger.entry import Draft
 from davy.model.key import Key
 from davy.model.rollout import Rollout
 from davy.rollout.platform import Desired
-from davy.rollout.state import RolloutState
+from davy.rollout.state import Promoting, RolloutState, Stepping
 
 PORT_ANNOTATION = "davy.dev/port"
 
@@ -28,6 +30,8 @@ class Held:
 
     `steered` is what the platform was last told, None when it has to be told again; `trouble` says why the last
     turn could not be finished; `unsaved` are entries of an abort that nothing could be written down of yet.
+    `counted` is what users had got at the last look; `ripening` says that a replica has yet to be ready for a
+    while, which nobody will tell.
     """
 
     manifest: Rollout
@@ -36,6 +40,8 @@ class Held:
     steered: Desired | None = None
     trouble: str = ""
     unsaved: list[Draft] = field(default_factory=list)
+    counted: Mapping[str, Tally] = field(default_factory=dict)
+    ripening: bool = False
 
     @property
     def key(self) -> Key:
@@ -52,3 +58,18 @@ class Held:
         """The port that the manifest asks for, None when any will do."""
         wanted = self.manifest.metadata.annotations.get(PORT_ANNOTATION)
         return int(wanted) if wanted else None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the last turn has to be taken again soon, though nothing happens."""
+        return bool(self.trouble or self.unsaved or self.ripening)
+
+    @property
+    def counting(self) -> bool:
+        """Whether what users get matters: to the guard of an update, or to know the first who met a version."""
+        return isinstance(self.state.progress, Stepping | Promoting) or self.state.newest.exposed_at is None
+
+    def learns_from(self, counters: Mapping[str, Tally]) -> bool:
+        """Whether the counters have something new: other counts, or the first after a change of weight."""
+        watched = self.watch is not None and self.watch.guard.changed_at is not None
+        return counters != self.counted or (watched and isinstance(self.state.progress, Stepping | Promoting))

@@ -13,10 +13,21 @@ from davy.control import views
 from davy.control.held import Held
 from davy.control.runs import RunRecord, verdict
 from davy.ledger.entry import Entry
-from davy.rollout import canary
+from davy.rollout import plan as plans
 from davy.rollout.decision import Verdict
 from davy.rollout.platform import Pod, Seen
-from davy.rollout.state import Aborted, Initial, Promoting, Revision, RolloutState, Settled, Stepping
+from davy.rollout.state import (
+    Aborted,
+    Initial,
+    Previewing,
+    Promoting,
+    Revision,
+    RolloutState,
+    Settled,
+    Stepping,
+    Verifying,
+    pause_of,
+)
 from davy.rollout.status import RolloutPhase, count, status
 
 KEY_KINDS = {
@@ -38,18 +49,16 @@ def rollout(
 ) -> views.RolloutView:
     """Draw one rollout."""
     manifest, state = held.manifest, held.state
-    plan = canary.strategy(manifest)
     how, numbers = status(manifest, state, seen), count(manifest, state, seen)
-    progress = state.progress
-    pause = progress.pause if isinstance(progress, Stepping) else None
+    pause = pause_of(state.progress)
     left = None if pause is None or pause.duration_s is None else max(0.0, pause.since + pause.duration_s - now)
     return views.RolloutView(
         namespace=held.key.namespace,
         name=held.key.name,
         status=how.phase,
         message=how.message,
-        strategy="Canary",
-        step=_step(state, len(plan.steps)),
+        strategy="Canary" if plans.blue_green(manifest) is None else "BlueGreen",
+        step=_step(state, len(plans.steps(manifest))),
         steps=_steps(held),
         set_weight=_set_weight(held),
         actual_weight=_actual_weight(held, seen),
@@ -101,6 +110,12 @@ def explain(held: Held, view: views.RolloutView, entries: Sequence[Entry]) -> st
             return f"{name} revision {number} ({image}) is the first version and is coming up: {view.message}"
         case Promoting(reason=reason):
             return f"{name} revision {number} ({image}) is taking all the traffic: {reason}"
+        case Previewing():
+            waits = f" and waits: {view.message}" if view.message else ""
+            return f"{name} revision {number} ({image}) is a preview beside the active version{waits}"
+        case Verifying():
+            waits = f": {view.message}" if view.message else ""
+            return f"{name} revision {number} ({image}) has all the traffic and is being verified{waits}"
         case Stepping(index=index):
             what = view.steps[index].what if index < len(view.steps) else "the end of its steps"
             waits = f" and waits: {view.message}" if view.status == RolloutPhase.PAUSED else ""
@@ -127,14 +142,13 @@ def manifest(held: Held, seen: Seen) -> views.ManifestView:
     numbers = count(held.manifest, state, seen)
     name = {"apiVersion": held.manifest.api_version, "kind": held.manifest.kind}
     body = {**name, **msgspec.to_builtins(held.manifest)}
-    plan = canary.strategy(held.manifest)
     weight = (seen.weights or {}).get(state.current, 0)
     body["status"] = {
         "abort": isinstance(state.progress, Aborted),
         "currentPodHash": state.current,
         "stableRS": state.stable,
         "currentStepHash": state.steps_hash,
-        "currentStepIndex": _step(state, len(plan.steps)),
+        "currentStepIndex": _step(state, len(plans.steps(held.manifest))),
         "phase": how.phase,
         "message": how.message,
         "replicas": numbers.current,
@@ -166,7 +180,7 @@ def _step(state: RolloutState, total: int) -> int | None:
 
 def _steps(held: Held) -> tuple[views.StepView, ...]:
     """List the plan, and how far the update has come in it."""
-    plan, progress = canary.steps(held.manifest), held.state.progress
+    plan, progress = plans.steps(held.manifest), held.state.progress
     if isinstance(progress, Stepping):
         reached, at = progress.index, "paused" if progress.pause else "active"
     elif isinstance(progress, Aborted):
@@ -174,27 +188,27 @@ def _steps(held: Held) -> tuple[views.StepView, ...]:
     else:
         reached, at = len(plan), "done"
     states = ["done" if i < reached else at if i == reached else "pending" for i in range(len(plan))]
-    return tuple(views.StepView(canary.describe(step), state) for step, state in zip(plan, states, strict=True))
+    return tuple(views.StepView(plans.describe(step), state) for step, state in zip(plan, states, strict=True))
 
 
 def _set_weight(held: Held) -> int | None:
     """Return the weight that the plan asks for now."""
     match held.state.progress:
         case Stepping(index=index):
-            return canary.set_weight(held.manifest, index)
+            return plans.set_weight(held.manifest, index)
         case Aborted():
             return 0
         case _:
-            return canary.strategy(held.manifest).full_weight
+            return plans.full_weight(held.manifest)
 
 
 def _actual_weight(held: Held, seen: Seen) -> int | None:
     """Return the share that the data plane has acknowledged."""
     if isinstance(held.state.progress, Settled):
-        return canary.strategy(held.manifest).full_weight
+        return plans.full_weight(held.manifest)
     weights = seen.weights or {}
     total = sum(weights.values())
-    whole = canary.strategy(held.manifest).full_weight
+    whole = plans.full_weight(held.manifest)
     return round(weights.get(held.state.current, 0) * whole / total) if total else 0
 
 
@@ -334,9 +348,8 @@ def _guard(held: Held) -> views.GuardView | None:
 
 def _pauses(state: RolloutState) -> list[dict[str, object]]:
     """List the pause conditions as Argo's status has them."""
-    if isinstance(state.progress, Stepping) and state.progress.pause:
-        return [{"reason": state.progress.pause.reason, "startTime": state.progress.pause.since}]
-    return []
+    pause = pause_of(state.progress)
+    return [{"reason": pause.reason, "startTime": pause.since}] if pause else []
 
 
 def query(result: Result) -> views.QueryView:

@@ -58,6 +58,32 @@ class SetImage(Request, frozen=True):
     reason: str = ""
 
 
+class Undo(Request, frozen=True):
+    """Go back to the pod template of an earlier revision, the one before where no number is given."""
+
+    namespace: str
+    name: str
+    to_revision: int | None = None
+    reason: str = ""
+
+
+class Restart(Request, frozen=True):
+    """Replace every replica, a few at a time."""
+
+    namespace: str
+    name: str
+    reason: str = ""
+
+
+class Scale(Request, frozen=True):
+    """Give a rollout another number of replicas."""
+
+    namespace: str
+    name: str
+    replicas: int
+    reason: str = ""
+
+
 class Promote(Request, frozen=True):
     """End the pause an update is in."""
 
@@ -98,6 +124,14 @@ class Resume(Request, frozen=True):
     reason: str = ""
 
 
+class Delete(Request, frozen=True):
+    """Take a rollout away, with its replicas and its listeners; the record of it stays."""
+
+    namespace: str
+    name: str
+    reason: str
+
+
 class Record(Request, frozen=True):
     """Read the record from `after` on, of one rollout when it is named."""
 
@@ -117,19 +151,10 @@ class Health(Request, frozen=True):
     """Say how the engine itself is."""
 
 
-AnyRequest = (
-    Apply
-    | List
-    | Get
-    | Manifest
-    | Why
-    | SetImage
-    | Promote
-    | Abort
-    | Retry
-    | Pause
-    | Resume
-    | Record
-    | Query
-    | Health
-)
+Action = Undo | Restart | Scale | Promote | Abort | Retry | Pause | Resume
+"""What a person does to one rollout."""
+
+MOST_REPLICAS = 2**31 - 1
+"""How many replicas a manifest can ask for."""
+
+AnyRequest = Apply | List | Get | Manifest | Why | SetImage | Action | Delete | Record | Query | Health

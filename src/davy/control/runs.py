@@ -1,20 +1,23 @@
 """The analysis runs of all rollouts: what is asked, of whom, and what came back.
 
 Questions are asked in threads, since a provider may take its time; nothing else happens there. What is out is
-known only in memory: after a crash it is asked again.
+known only in memory: after a crash it is asked again. Runs that have ended cost no more than their place, and
+of those each rollout keeps the latest; the record has them all.
 """
 
+import heapq
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
 from davy.analysis import run as analysis
 from davy.analysis.arguments import Hashes
 from davy.analysis.evidence import Evidence
-from davy.analysis.metric import Measurement
+from davy.analysis.metric import Measurement, effective_count
 from davy.analysis.phase import Phase
 from davy.analysis.provider import Asking, Lasting, NoSecrets, SecretSource
 from davy.analysis.resolve import Templates, Unresolved, resolve
@@ -28,6 +31,8 @@ from davy.model.providers import shown
 from davy.rollout.decision import RunKind, RunRequest, RunView, Verdict
 
 THREADS = 8
+KEPT = 10
+"""How many runs that have ended are kept of each rollout beside those that it still refers to."""
 
 
 class RunRecord(msgspec.Struct, frozen=True):
@@ -50,14 +55,8 @@ class RunRecord(msgspec.Struct, frozen=True):
         return Key(self.owner.namespace, self.state.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A measurement that is out: of which run and metric, since when, and under which name."""
-
-    run: Key
-    metric: str
-    asked_at: float
-    name: str
+Place = tuple[Key, str]
+"""What a question is about: a run and one of its metrics."""
 
 
 class Runs:
@@ -90,7 +89,12 @@ class Runs:
         self._lasting = {name: each for name, each in providers.items() if isinstance(each, Lasting)}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="measure")
         self._runs: dict[Key, RunRecord] = {}
-        self._out: dict[tuple[Key, str], tuple[Question, Future[Measurement]]] = {}
+        self._of: dict[Key, dict[str, RunRecord]] = {}
+        self._views: dict[Key, dict[str, RunView]] = {}
+        self._due_at: dict[Key, float] = {}
+        self._times: list[tuple[float, Key]] = []  # a heap; what `_due_at` does not confirm is out of date
+        self._out: dict[Key, dict[str, Future[None]]] = {}
+        self._came = deque[tuple[Place, Measurement]]()
 
     def load(self, records: Mapping[str, bytes]) -> None:
         """Take up the runs that were stored."""
@@ -124,37 +128,54 @@ class Runs:
 
     def keep(self, *runs: RunRecord) -> None:
         """Remember runs as they are now; they are in the store by then."""
-        self._runs |= {run.key: run for run in runs}
+        for run in runs:
+            self._runs[run.key] = run
+            self._of.setdefault(run.owner, {})[run.name] = run
+            self._views.setdefault(run.owner, {})[run.name] = view(run.state)
+            self._schedule(run)
 
-    def get(self, key: Key) -> RunRecord:
+    def get(self, key: Key) -> RunRecord | None:
         """Return a run that is kept."""
-        return self._runs[key]
+        return self._runs.get(key)
 
     def of(self, owner: Key) -> list[RunRecord]:
         """Return the runs of a rollout, oldest first."""
-        return sorted(
-            (run for run in self._runs.values() if run.owner == owner), key=lambda run: run.state.started_at
-        )
+        return sorted(self._of.get(owner, {}).values(), key=lambda run: run.state.started_at)
 
-    def views(self, owner: Key) -> dict[str, RunView]:
+    def views(self, owner: Key) -> Mapping[str, RunView]:
         """Return the runs of a rollout as it sees them."""
-        return {run.name: RunView(verdict(run.state), _message(run.state)) for run in self.of(owner)}
+        return MappingProxyType(self._views.get(owner, {}))
+
+    def surplus(self, owner: Key, names: Iterable[str]) -> list[RunRecord]:
+        """Return the runs of a rollout that need not be kept: ended, not among these, and old."""
+        kept = self._of.get(owner, {})
+        if len(kept) <= KEPT:
+            return []
+        wanted = set(names)
+        ended = [run for run in self.of(owner) if run.state.completed and run.name not in wanted]
+        return ended[:-KEPT]
+
+    def forget(self, *runs: RunRecord) -> None:
+        """Let go of runs; they are out of the store by then."""
+        for run in runs:
+            self._runs.pop(run.key, None)
+            self._due_at.pop(run.key, None)
+            self._of.get(run.owner, {}).pop(run.name, None)
+            self._views.get(run.owner, {}).pop(run.name, None)
 
     def ask_due(self, now: float) -> float | None:
         """Ask what is due and return when the next question is, None for never."""
         if now < self._not_before:
             return self._not_before
-        wakes = []
-        for run in self._runs.values():
-            if run.state.completed:
-                continue
+        while (at := self._next_time()) is not None and at <= now:
+            _, key = heapq.heappop(self._times)
+            del self._due_at[key]
+            run = self._runs[key]
             for task in analysis.due(run.state, now):
                 self._ask(run, task, now)
-            pending = {metric for key, metric in self._out if key == run.key}
-            if len(pending) < sum(not metric.completed for metric in run.state.metrics):
-                wakes.append(analysis.next_due(run.state, now))
+            self._schedule(run)
         self._end_unwanted()
-        return min((wake for wake in wakes if wake is not None and wake > now), default=None)
+        return at
 
     def collect(self) -> list[tuple[RunRecord, list[Draft]]]:
         """Take in the answers that have come: the runs as they are with them, and what to write down.
@@ -162,15 +183,18 @@ class Runs:
         What came together is judged together, so that a failure is never hidden by something inconclusive.
         """
         came: dict[Key, dict[str, Measurement]] = {}
-        for place, (question, future) in list(self._out.items()):
-            if future.done():
-                del self._out[place]
-                came.setdefault(question.run, {})[question.metric] = future.result()
+        while self._came:
+            (key, metric), measurement = self._came.popleft()
+            self._out[key].pop(metric)
+            if not self._out[key]:
+                del self._out[key]
+            if key in self._runs:
+                came.setdefault(key, {})[metric] = measurement
         return [self._record(self._runs[key], measurements) for key, measurements in came.items()]
 
     def settle(self) -> None:
         """Wait until everything that was asked has been answered."""
-        wait([future for _, future in self._out.values()])
+        wait([future for asked in self._out.values() for future in asked.values()])
 
     def close(self) -> None:
         """Ask nothing any more."""
@@ -184,41 +208,57 @@ class Runs:
         ended_at = run.state.completed_at
         return run, [] if ended_at is None else [ended_entry(run, ended_at)]
 
+    def _schedule(self, run: RunRecord) -> None:
+        """Note when there is something to ask for a run that is not being asked already."""
+        at = analysis.next_due(run.state, without=self._out.get(run.key, ()))
+        if at is None:
+            self._due_at.pop(run.key, None)
+        elif self._due_at.get(run.key) != at:
+            self._due_at[run.key] = at
+            heapq.heappush(self._times, (at, run.key))
+
+    def _next_time(self) -> float | None:
+        while self._times and self._due_at.get(self._times[0][1]) != self._times[0][0]:
+            heapq.heappop(self._times)
+        return self._times[0][0] if self._times else None
+
     def _ask(self, run: RunRecord, task: Task, now: float) -> None:
         """Ask one question, unless it is out already."""
-        place = (run.key, task.name)
-        if place not in self._out:
-            question = Question(run.key, task.name, now, measurement_name(run, task.name))
-            future = self._submit(run, task, question)
-            future.add_done_callback(lambda _: self._answered())
-            self._out[place] = (question, future)
+        out = self._out.setdefault(run.key, {})
+        if task.name not in out:
+            out[task.name] = self._submit(run, task, now)
 
-    def _submit(self, run: RunRecord, task: Task, question: Question) -> "Future[Measurement]":
+    def _submit(self, run: RunRecord, task: Task, now: float) -> "Future[None]":
         """Have a question asked in a thread: its own where it may last, so that it is in nobody's way."""
-        asking = Asking(question.name, run.owner.namespace, self._secrets)
+        asking = Asking(measurement_name(run, task.name), run.owner.namespace, self._secrets)
 
-        def ask() -> Measurement:
-            return measure(
-                task.metric,
-                run.state.secrets,
-                asking,
-                self._providers,
-                self._clock.now,
-                asked_at=question.asked_at,
+        def ask() -> None:
+            measured = measure(
+                task.metric, run.state.secrets, asking, self._providers, self._clock.now, asked_at=now
             )
+            self._came.append(((run.key, task.name), measured))
+            self._answered()
 
         if task.provider.name not in self._lasting:
             return self._threads.submit(ask)
-        future: Future[Measurement] = Future()
-        threading.Thread(
-            target=lambda: future.set_result(ask()), name=f"measure-{task.name}", daemon=True
-        ).start()
+        future: Future[None] = Future()
+
+        def ask_alone() -> None:
+            ask()
+            future.set_result(None)
+
+        threading.Thread(target=ask_alone, name=f"measure-{task.name}", daemon=True).start()
         return future
 
     def _end_unwanted(self) -> None:
         """Let the measurements that last end, where their run has ended or is not known."""
+        if not self._lasting:
+            return
         wanted = [
-            question.name for question, _ in self._out.values() if not self._runs[question.run].state.completed
+            measurement_name(self._runs[key], metric)
+            for key, asked in self._out.items()
+            if key in self._runs and not self._runs[key].state.completed
+            for metric in asked
         ]
         for provider in self._lasting.values():
             provider.end_all_but(wanted)
@@ -241,6 +281,17 @@ def verdict(state: RunState) -> Verdict:
             return Verdict.ERROR
         case _:
             return Verdict.PASSED if state.evidence is Evidence.PASS else Verdict.UNKNOWN
+
+
+def view(state: RunState) -> RunView:
+    """Show a run as its rollout sees it."""
+    counted = [metric for metric in state.metrics if not metric.dry_run]
+    return RunView(
+        verdict(state),
+        _message(state),
+        finite=all(effective_count(metric.metric) is not None for metric in state.metrics),
+        passing=bool(counted) and all(metric.successful > 0 for metric in counted),
+    )
 
 
 def started_entry(run: RunRecord, now: float) -> Draft:

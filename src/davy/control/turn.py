@@ -23,6 +23,7 @@ from davy.ledger.store import Record, Store, StoreUnavailable
 from davy.rollout.decide import decide
 from davy.rollout.decision import Decision, Look
 from davy.rollout.platform import Platform, Seen
+from davy.rollout.readiness import meets_users
 from davy.rollout.state import Aborted, Promoting, Stepping
 
 
@@ -57,13 +58,15 @@ class World:
 def take_turn(held: Held, world: World, now: float) -> float | None:
     """Take one turn and return the clock's time at which to take the next, None for when something happens.
 
-    A turn that moved something on is followed by another at once: at most one step is completed in each.
+    A turn that moved something on is followed by another at once: at most one step is completed in each. What
+    `held` says to be unfinished is tried again soon.
 
     Raises:
         DavyError: the turn could not be finished; the same turn will be taken again.
     """
     seen = world.platform.look(held.key)
     at, counters = world.traffic.counters(held.key)
+    held.counted, held.ripening = dict(counters), any(pod.ready and not pod.available for pod in seen.pods)
     watched = watch(held, seen, at, counters)
     look = Look(
         seen=seen,
@@ -87,7 +90,7 @@ def watch(held: Held, seen: Seen, at: float, counters: Mapping[str, Tally]) -> W
         return held.watch
     if not isinstance(state.progress, Stepping | Promoting):
         return None
-    served = (seen.weights or {}).get(state.current, 0)
+    served = meets_users(state, seen)
     current = held.watch
     if current is None or (current.hash, current.attempt) != (state.current, state.attempt):
         if not served:
@@ -122,6 +125,8 @@ def _write_down(held: Held, world: World, decision: Decision, watched: Watch | N
     if _worth_storing(held.watch, watched):
         changes["watch", str(held.key)] = None if watched is None else msgspec.json.encode(watched)
     changes |= {("run", str(run.key)): msgspec.json.encode(run) for run in (*started, *ended)}
+    surplus = world.runs.surplus(held.key, names)
+    changes |= {("run", str(run.key)): None for run in surplus}
     drafts = [Draft(now, event.kind, held.subject, event.detail) for event in decision.events]
     drafts += [started_entry(run, now) for run in started]
     drafts += [ended_entry(run, now) for run in ended]
@@ -129,6 +134,7 @@ def _write_down(held: Held, world: World, decision: Decision, watched: Watch | N
         commit(held, world, changes, drafts, patient=isinstance(decision.state.progress, Aborted))
     held.state, held.watch = decision.state, watched
     world.runs.keep(*started, *ended)
+    world.runs.forget(*surplus)
 
 
 def commit(
@@ -157,7 +163,7 @@ def _act(held: Held, world: World, decision: Decision, seen: Seen) -> None:
     """Tell the platform what is wanted, unless it was told and does so."""
     wanted = {hash_: weight for hash_, weight in decision.desired.weights.items() if weight}
     served = {hash_: weight for hash_, weight in (seen.weights or {}).items() if weight}
-    if held.steered == decision.desired and wanted == served:
+    if held.steered == decision.desired and wanted == served and decision.desired.routes == seen.routes:
         return
     try:
         world.platform.steer(held.key, decision.desired)

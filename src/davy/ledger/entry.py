@@ -17,6 +17,8 @@ KINDS: dict[str, str] = {
     "analysis_started": "an analysis run began, with the metrics it took from its templates",
     "analysis_finished": "an analysis run ended, with its verdict and what it rests on",
     "analysis_repeated": "an inconclusive analysis is run again",
+    "experiment_started": "versions began to run side by side, each under a hash of its own",
+    "experiment_finished": "an experiment is over, and what it measured has passed",
     "human_action": "a person did something to a rollout, and why",
     "engine_started": "the engine came up, fresh or after a stop or a crash",
     "ledger_gap": "an abort was acted on while nothing could be written down; these are its entries",

@@ -4,7 +4,9 @@
 """
 
 _CANARY = "spec.strategy.canary"
+_BLUE_GREEN = "spec.strategy.blueGreen"
 _ROUTING = f"{_CANARY}.trafficRouting"
+_EXPERIMENT = f"{_CANARY}.steps[].experiment"
 _POD = "spec.template.spec"
 _CONTAINER = f"{_POD}.containers[]"
 _PROBES = tuple(f"{_CONTAINER}.{name}Probe" for name in ("readiness", "liveness", "startup"))
@@ -48,10 +50,42 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.paused",
         "spec.progressDeadlineSeconds",
         "spec.progressDeadlineAbort",
+        "spec.restartAt",
+        "spec.rollbackWindow",
+        f"{_BLUE_GREEN}.activeService",
+        f"{_BLUE_GREEN}.previewService",
+        f"{_BLUE_GREEN}.previewReplicaCount",
+        f"{_BLUE_GREEN}.autoPromotionEnabled",
+        f"{_BLUE_GREEN}.autoPromotionSeconds",
+        f"{_BLUE_GREEN}.maxUnavailable",
+        f"{_BLUE_GREEN}.scaleDownDelaySeconds",
+        f"{_BLUE_GREEN}.scaleDownDelayRevisionLimit",
+        f"{_BLUE_GREEN}.abortScaleDownDelaySeconds",
+        f"{_BLUE_GREEN}.previewMetadata",
+        f"{_BLUE_GREEN}.activeMetadata",
         f"{_CANARY}.canaryService",
         f"{_CANARY}.stableService",
         f"{_CANARY}.steps[].setWeight",
         f"{_CANARY}.steps[].pause",
+        f"{_CANARY}.steps[].setCanaryScale",
+        f"{_CANARY}.steps[].setHeaderRoute",
+        f"{_CANARY}.steps[].setMirrorRoute",
+        f"{_EXPERIMENT}.templates[].name",
+        f"{_EXPERIMENT}.templates[].specRef",
+        f"{_EXPERIMENT}.templates[].replicas",
+        f"{_EXPERIMENT}.templates[].metadata",
+        f"{_EXPERIMENT}.templates[].weight",
+        f"{_EXPERIMENT}.templates[].service",
+        f"{_EXPERIMENT}.duration",
+        f"{_EXPERIMENT}.analyses",
+        f"{_EXPERIMENT}.dryRun",
+        f"{_EXPERIMENT}.scaleDownDelaySeconds",
+        f"{_CANARY}.canaryMetadata",
+        f"{_CANARY}.stableMetadata",
+        f"{_CANARY}.dynamicStableScale",
+        f"{_CANARY}.scaleDownDelayRevisionLimit",
+        f"{_CANARY}.replicaProgressThreshold",
+        f"{_ROUTING}.managedRoutes",
         f"{_CANARY}.maxSurge",
         f"{_CANARY}.maxUnavailable",
         f"{_CANARY}.analysis.startingStep",
@@ -77,8 +111,13 @@ HONOURED: dict[str, frozenset[str]] = {
         f"{_CONTAINER}.lifecycle.stopSignal",
     }
     | {
-        f"{_CANARY}.{place}.{field}"
-        for place in ("steps[].analysis", "analysis")
+        f"{place}.{field}"
+        for place in (
+            f"{_CANARY}.steps[].analysis",
+            f"{_CANARY}.analysis",
+            f"{_BLUE_GREEN}.prePromotionAnalysis",
+            f"{_BLUE_GREEN}.postPromotionAnalysis",
+        )
         for field in ("templates", "args", "dryRun", "measurementRetention")
     }
     | {
@@ -152,15 +191,14 @@ IGNORED: dict[str, dict[str, str]] = {
         "metadata.finalizers": "objects are removed at once",
     },
     "Rollout": {
-        "spec.rollbackWindow": "going back takes the steps that going forward takes",
-        "spec.restartAt": "replicas are restarted by a new revision",
         "spec.analysis": "the record keeps every analysis run",
         f"{_CANARY}.antiAffinity": _ONE_MACHINE,
-        f"{_CANARY}.canaryMetadata": "replicas are processes, and carry no labels while they run",
-        f"{_CANARY}.stableMetadata": "replicas are processes, and carry no labels while they run",
-        f"{_CANARY}.scaleDownDelayRevisionLimit": "one old version stays up at a time",
+        f"{_BLUE_GREEN}.antiAffinity": _ONE_MACHINE,
+        f"{_BLUE_GREEN}.prePromotionAnalysis.analysisRunMetadata": _RUNS,
+        f"{_BLUE_GREEN}.postPromotionAnalysis.analysisRunMetadata": _RUNS,
+        f"{_EXPERIMENT}.analysisRunMetadata": _RUNS,
+        f"{_EXPERIMENT}.templates[].selector": "the replicas of a side are known by its hash",
         f"{_CANARY}.pingPong": "versions keep their parts, and services are not rewritten",
-        f"{_CANARY}.replicaProgressThreshold": "a step is reached when all of its replicas are available",
         f"{_CANARY}.analysis.analysisRunMetadata": _RUNS,
         f"{_CANARY}.steps[].analysis.analysisRunMetadata": _RUNS,
         f"{_ROUTING}.istio": f"{_OWN_PROXY}; weights go into no VirtualService",
@@ -172,7 +210,6 @@ IGNORED: dict[str, dict[str, str]] = {
         f"{_ROUTING}.traefik": f"{_OWN_PROXY}; no TraefikService is changed",
         f"{_ROUTING}.apisix": f"{_OWN_PROXY}; no ApisixRoute is changed",
         f"{_ROUTING}.plugins": f"{_OWN_PROXY}; no plug-in is asked",
-        f"{_ROUTING}.managedRoutes": f"{_OWN_PROXY}; there are no steps that make routes yet",
         "spec.template.metadata.generateName": "a replica is named after its revision",
         "spec.template.metadata.finalizers": "replicas are removed at once",
         "spec.template.metadata.ownerReferences": "replicas belong to their rollout",
@@ -281,13 +318,7 @@ IGNORED: dict[str, dict[str, str]] = {
 
 REFUSED: dict[str, dict[str, str]] = {
     "Rollout": {
-        "spec.strategy.blueGreen": "only canaries are",
         "spec.workloadRef": "write the template into the Rollout",
-        f"{_CANARY}.dynamicStableScale": "the stable version keeps its replicas until promotion",
-        f"{_CANARY}.steps[].experiment": "a step that is left out is a gate that is left open",
-        f"{_CANARY}.steps[].setCanaryScale": "replicas follow the weight",
-        f"{_CANARY}.steps[].setHeaderRoute": "traffic is split by weight only",
-        f"{_CANARY}.steps[].setMirrorRoute": "traffic is split by weight only",
         f"{_CANARY}.steps[].plugin": "a step that is left out is a gate that is left open",
         f"{_POD}.initContainers": "let the build of its ImageMap or its command do what they do",
         f"{_CONTAINER}.envFrom": "one machine has no ConfigMaps or Secrets; write the variables into env",

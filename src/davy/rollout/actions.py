@@ -5,48 +5,39 @@ There is no action that skips a step's analysis or a pause that is not over for 
 it by name: `promote` ends a pause, and runs an inconclusive analysis again.
 """
 
-import hashlib
-from typing import Any
+from typing import assert_never
 
 import msgspec
 
 from davy.errors import Refused
 from davy.model.rollout import PodTemplateSpec, Rollout
-from davy.rollout import canary
+from davy.rollout import move, plan
+from davy.rollout.blue_green import COMPLETED
 from davy.rollout.decision import Event
+from davy.rollout.names import fingerprint, template_hash
 from davy.rollout.platform import Launch
+from davy.rollout.rollback import quick_way_back
 from davy.rollout.state import (
+    UNDERWAY,
     Aborted,
     Initial,
-    PauseReason,
+    Pause,
+    Previewing,
     Promoting,
     Revision,
     RolloutState,
     Settled,
     Stepping,
+    Verifying,
+    pause_of,
 )
 
 Outcome = tuple[RolloutState, tuple[Event, ...]]
 
 
-def fingerprint(value: object, *more: str) -> str:
-    """Hash a part of a manifest to ten characters, as short names of revisions.
-
-    Uses the safe alphabet of Kubernetes, without vowels, so that no hash spells a word.
-    """
-    text = msgspec.json.encode(value, order="sorted") + "\0".join(more).encode()
-    digest = int.from_bytes(hashlib.sha256(text).digest())
-    alphabet = "bcdfghjklmnpqrstvwxz2456789"
-    letters = ""
-    while len(letters) < 10:
-        digest, rest = divmod(digest, len(alphabet))
-        letters += alphabet[rest]
-    return letters
-
-
 def create(rollout: Rollout, template: PodTemplateSpec, launch: Launch, now: float) -> Outcome:
     """Begin the life of a rollout with its first version."""
-    revision = Revision(1, _template_hash(template, launch), template, launch, created_at=now)
+    revision = Revision(1, template_hash(template, launch), template, launch, created_at=now)
     state = RolloutState(
         revisions=(revision,),
         current=revision.hash,
@@ -64,54 +55,79 @@ def revise(
     """Take a manifest that was applied anew.
 
     A new template starts at the first step, whatever went on before, and ends an abort; the stable template
-    gives everything back to stable. Edited steps start again too. Any other edit takes effect where it stands.
+    gives everything back to stable. One that was stable before may come back quickly (`davy.rollout.rollback`).
+    Edited steps start again too. Any other edit takes effect where it stands.
     """
-    wanted, steps_hash = _template_hash(template, launch), _steps_hash(rollout)
+    wanted, steps_hash = template_hash(template, launch), _steps_hash(rollout)
     edited = steps_hash != state.steps_hash
     state = msgspec.structs.replace(state, steps_hash=steps_hash)
     if wanted == state.current:
-        underway = isinstance(state.progress, Stepping | Promoting | Aborted)
-        return _restart(state, now, attempt=state.attempt + 1) if edited and underway else (state, ())
+        restarts = edited and isinstance(state.progress, (*UNDERWAY, Aborted))
+        return _begin(rollout, state, now, attempt=state.attempt + 1) if restarts else (state, ())
     left = _leaving(state)
+    known = next((revision for revision in state.revisions if revision.hash == wanted), None)
+    quick = quick_way_back(rollout, state, known, now) if known and state.stable else ""
     state = _adopt(state, wanted, template, launch, now)
     if wanted == state.stable:
         progress = Settled(reason="Rollback to stable ReplicaSets", at=now)
-        state = msgspec.structs.replace(state, progress=progress, background="", attempt=1)
+        state = msgspec.structs.replace(state, progress=progress, background="", attempt=1, sides=())
         return state, left
     if not state.stable:
         return msgspec.structs.replace(state, progress=Initial(since=now), attempt=1), (
             *left,
             _started(state),
         )
-    state, events = _restart(state, now, attempt=1)
+    state, events = _begin(rollout, state, now, attempt=1, quick=quick)
     return state, (*left, *events)
 
 
 def promote(rollout: Rollout, state: RolloutState, now: float) -> Outcome:
     """End the pause that the update is in."""
-    match state.progress:
-        case Stepping(pause=pause) as progress if pause is None:
-            what = _doing(rollout, progress)
+    progress, pause = state.progress, pause_of(state.progress)
+    match progress:
+        case Stepping() | Previewing() | Verifying() if pause is None:
             raise Refused(
-                f"{_name(rollout)} is not waiting for anybody: {what}",
+                f"{_name(rollout)} is not waiting for anybody: {_doing(rollout, progress)}",
                 hint="nothing skips a gate; wait for it, or abort",
             )
-        case Stepping(pause=pause) as progress if pause and pause.reason is PauseReason.INCONCLUSIVE:
-            again = msgspec.structs.replace(progress, pause=None, run="", since=now)
-            state = msgspec.structs.replace(state, progress=again, background="", attempt=state.attempt + 1)
-            return state, (Event("analysis_repeated", {"step": progress.index, "attempt": state.attempt}),)
-        case Stepping(index=index):
-            step = canary.steps(rollout)[index]
-            detail = {"step": index, "of": len(canary.steps(rollout)), "what": canary.describe(step)}
-            ended: dict[str, Any] = {"hash": state.current, "revision": state.newest.number, **detail}
-            state = msgspec.structs.replace(state, progress=Stepping(index=index + 1, since=now))
-            return state, (Event("step_completed", ended),)
+        case Stepping() | Previewing() | Verifying():
+            assert pause is not None
+            if pause.reason.lacks_evidence:
+                return _judge_again(state, progress, now)
+            return _go_on(rollout, state, progress, pause, now)
         case Aborted():
             raise Refused(
                 f"{_name(rollout)} was aborted", hint=f"davy retry {_name(rollout)} starts again at step 0"
             )
         case _:
             raise Refused(f"{_name(rollout)} has nothing to promote: no update is waiting")
+
+
+def _judge_again(state: RolloutState, progress: Stepping | Previewing | Verifying, now: float) -> Outcome:
+    """Run an inconclusive analysis or experiment again, with evidence of its own."""
+    detail: dict[str, object] = {"attempt": state.attempt + 1}
+    again = msgspec.structs.replace(progress, pause=None, run="", since=now)
+    if isinstance(again, Stepping):
+        detail["step"] = again.index
+        again = msgspec.structs.replace(again, experiment=None)
+    state = msgspec.structs.replace(state, progress=again, background="", attempt=state.attempt + 1, sides=())
+    return state, (Event("analysis_repeated", detail),)
+
+
+def _go_on(
+    rollout: Rollout,
+    state: RolloutState,
+    progress: Stepping | Previewing | Verifying,
+    pause: Pause,
+    now: float,
+) -> Outcome:
+    """End a pause that waited for a person or a time; nothing else is passed over with it."""
+    if isinstance(progress, Stepping):
+        done = move.complete(rollout, state, progress, now)
+        return msgspec.structs.replace(state, progress=done.progress), done.events
+    assert isinstance(progress, Previewing), f"{pause.reason} is no pause of {type(progress).__name__}"
+    allowed = msgspec.structs.replace(progress, pause=None, approved=COMPLETED)
+    return msgspec.structs.replace(state, progress=allowed), ()
 
 
 def abort(rollout: Rollout, state: RolloutState, now: float) -> Outcome:
@@ -126,30 +142,36 @@ def abort(rollout: Rollout, state: RolloutState, now: float) -> Outcome:
     if isinstance(state.progress, Settled):
         raise Refused(
             f"{_name(rollout)} has no update to abort: revision {state.newest.number} is fully promoted",
-            hint=f"davy set image {_name(rollout)} CONTAINER=IMAGE goes to another version",
+            hint=f"davy undo {_name(rollout)} goes back to the version before it",
         )
-    move = canary.abort(rollout, state, "", now)
-    return msgspec.structs.replace(state, progress=move.progress), move.events
+    back = move.abort(rollout, state, "", now)
+    return msgspec.structs.replace(state, progress=back.progress, sides=()), back.events
 
 
 def retry(rollout: Rollout, state: RolloutState, now: float) -> Outcome:
     """Start an aborted update again at its first step, with evidence of its own."""
     if not isinstance(state.progress, Aborted):
         raise Refused(f"{_name(rollout)} is not aborted: there is nothing to retry")
-    return _restart(state, now, attempt=state.attempt + 1)
+    return _begin(rollout, state, now, attempt=state.attempt + 1)
 
 
-def _restart(state: RolloutState, now: float, *, attempt: int) -> Outcome:
-    """Go to the first step."""
+def _begin(rollout: Rollout, state: RolloutState, now: float, *, attempt: int, quick: str = "") -> Outcome:
+    """Start an update at its beginning; `quick` is why it may pass over steps and analyses."""
+    progress: Stepping | Previewing | Promoting = Stepping(index=0, since=now)
+    if plan.blue_green(rollout) is not None:
+        progress = Previewing(since=now, approved=quick)
+    elif quick:
+        progress = Promoting(reason=quick, since=now)
     state = msgspec.structs.replace(
         state,
-        progress=Stepping(index=0, since=now),
+        progress=progress,
         background="",
         attempt=attempt,
         progressed_at=now,
         conditions=(),
+        sides=(),
     ).changing(state.current, scale_down_at=None, exposed_at=None)
-    return state, (_started(state),)
+    return state, (_started(state, quick),)
 
 
 def _adopt(
@@ -160,9 +182,14 @@ def _adopt(
     known = [revision for revision in state.revisions if revision.hash == hash_]
     others = tuple(revision for revision in state.revisions if revision.hash != hash_)
     fresh = Revision(number, hash_, template, launch, created_at=now)
-    if known:
-        exposed_at = known[0].exposed_at if hash_ == state.stable else None
-        fresh = msgspec.structs.replace(fresh, replicas=known[0].replicas, exposed_at=exposed_at)
+    for before in known:
+        fresh = msgspec.structs.replace(
+            fresh,
+            replicas=before.replicas,
+            created_at=before.created_at,
+            promoted_at=before.promoted_at,
+            exposed_at=before.exposed_at if hash_ == state.stable else None,
+        )
     return msgspec.structs.replace(
         state, revisions=(*others, fresh), current=hash_, progressed_at=now, conditions=()
     )
@@ -170,15 +197,15 @@ def _adopt(
 
 def _leaving(state: RolloutState) -> tuple[Event, ...]:
     """Say what becomes of an update that a newer one takes the place of."""
-    if not isinstance(state.progress, Stepping | Promoting):
+    if not isinstance(state.progress, UNDERWAY):
         return ()
     exposed = state.newest.exposed_at is not None
     detail: dict[str, object] = {"revision": state.newest.number, "hash": state.current, "exposed": exposed}
     return (Event("change_superseded", detail),)
 
 
-def _started(state: RolloutState) -> Event:
-    """Say that an update begins."""
+def _started(state: RolloutState, quick: str = "") -> Event:
+    """Say that an update begins, and why it is a quick one where it is."""
     images = [container.image for container in state.newest.template.spec.containers]
     detail: dict[str, object] = {
         "revision": state.newest.number,
@@ -188,25 +215,32 @@ def _started(state: RolloutState) -> Event:
     }
     if state.newest.launch.digest:
         detail["digest"] = state.newest.launch.digest
+    if quick:
+        detail["quick"] = quick
     return Event("update_started", detail)
 
 
-def _doing(rollout: Rollout, progress: Stepping) -> str:
+def _doing(rollout: Rollout, progress: Stepping | Previewing | Verifying) -> str:
     """Say what an update that is not paused is busy with."""
-    plan = canary.steps(rollout)
-    if progress.index >= len(plan):
-        return "its steps are done and the last replicas are becoming available"
-    return f"step {progress.index + 1}/{len(plan)} ({canary.describe(plan[progress.index])}) is under way"
-
-
-def _template_hash(template: PodTemplateSpec, launch: Launch) -> str:
-    """Name a version by what it runs: the template and what its image resolved to."""
-    return fingerprint(template, launch.digest)
+    match progress:
+        case Previewing(approved=approved) if approved:
+            return "the switch is allowed, and the last replicas are becoming available"
+        case Previewing(run=run):
+            return "its pre-promotion analysis is under way" if run else "its replicas are becoming available"
+        case Verifying():
+            return "it has all the traffic, and its post-promotion analysis is under way"
+        case Stepping(index=index):
+            steps = plan.steps(rollout)
+            if index >= len(steps):
+                return "its steps are done and the last replicas are becoming available"
+            return f"step {index + 1}/{len(steps)} ({plan.describe(steps[index])}) is under way"
+        case _:
+            assert_never(progress)
 
 
 def _steps_hash(rollout: Rollout) -> str:
-    """Name the steps, so that an edit of them is noticed."""
-    return fingerprint(canary.steps(rollout))
+    """Name the steps, so that an edit of them is noticed, and so that another strategy is."""
+    return fingerprint(plan.steps(rollout) if plan.blue_green(rollout) is None else "blueGreen")
 
 
 def _name(rollout: Rollout) -> str:

@@ -5,7 +5,7 @@ nothing. Davy refuses the manifest instead.
 """
 
 from davy.model.rollout import Rollout
-from davy.rollout import canary
+from davy.rollout.plan import describe
 from davy.rollout.replicas import approximate, resolve_bounds
 
 
@@ -21,5 +21,5 @@ def uncarried(rollout: Rollout) -> tuple[tuple[int, str], ...]:
             surge = resolve_bounds(plan.max_surge, plan.max_unavailable, n).surge
             if approximate(n, step.set_weight, plan.full_weight, surge).canary == 0:
                 reason = f"{step.set_weight} % of {n} replicas with maxSurge {surge} is no replica at all"
-                found.append((index, f"{canary.describe(step)}: {reason}"))
+                found.append((index, f"{describe(step)}: {reason}"))
     return tuple(found)

@@ -1,13 +1,34 @@
 """One turn of a rollout: from what is remembered and seen to what happens next."""
 
+from typing import assert_never
+
 import msgspec
 
 from davy.model.rollout import Rollout
-from davy.rollout import canary, status
+from davy.rollout import experiment, plan, status
+from davy.rollout.advance import advance
 from davy.rollout.decision import Decision, Event, Look, RunKind, RunRequest
-from davy.rollout.platform import Desired, ReplicaSet, Seen
-from davy.rollout.scale import scale, split
-from davy.rollout.state import Aborted, Initial, Promoting, Revision, RolloutState, Settled, Stepping
+from davy.rollout.move import run_name
+from davy.rollout.parts import metadata_of
+from davy.rollout.platform import Desired, ReplicaSet, Seen, ServicePoint
+from davy.rollout.readiness import meets_users
+from davy.rollout.restart import evictions, is_restarted, restart_at
+from davy.rollout.routes import routes
+from davy.rollout.scale import scale
+from davy.rollout.split import ramps_until, split
+from davy.rollout.state import (
+    UNDERWAY,
+    Aborted,
+    Initial,
+    Previewing,
+    Promoting,
+    Revision,
+    RolloutState,
+    Settled,
+    Stepping,
+    Verifying,
+    pause_of,
+)
 
 
 def decide(
@@ -20,19 +41,22 @@ def decide(
     """
     before = state.weights
     state, exposure = _expose(state, look, now)
-    move = canary.advance(rollout, state, look, now)
-    state = msgspec.structs.replace(state, progress=move.progress)
+    move = advance(rollout, state, look, now)
+    sides = state.sides if move.sides is None else move.sides
+    state = msgspec.structs.replace(state, progress=move.progress, sides=sides)
     if isinstance(move.progress, Settled):
-        state = msgspec.structs.replace(state, stable=state.current, background="")
+        state = _make_stable(state, move.progress)
     state = scale(rollout, state, look.seen, now)
-    weights = {hash_: weight for hash_, weight in split(rollout, state, look.seen).items() if weight}
+    weights = {hash_: weight for hash_, weight in split(rollout, state, look.seen, now).items() if weight}
     state = msgspec.structs.replace(state, weights=weights)
     state, background = _background(rollout, state, look.seen)
+    if is_restarted(rollout, state, look.seen, now):
+        state = msgspec.structs.replace(state, restarted_at=restart_at(rollout))
     state = _forget_old(rollout, _note_progress(state, look.seen, now), look.seen)
     state = msgspec.structs.replace(state, conditions=status.conditions(rollout, state, look.seen, now))
     return Decision(
         state=state,
-        desired=desired(rollout, state, port),
+        desired=desired(rollout, state, look.seen, now, port),
         start=(*move.start, *background),
         active=active_runs(state),
         events=(*exposure, *move.events, *_weight_event(state, before)),
@@ -40,48 +64,79 @@ def decide(
     )
 
 
-def desired(rollout: Rollout, state: RolloutState, port: int | None) -> Desired:
+def desired(rollout: Rollout, state: RolloutState, seen: Seen, now: float, port: int | None) -> Desired:
     """Say what the platform is to make true."""
+    revisions = tuple(
+        ReplicaSet(
+            hash=revision.hash,
+            revision=revision.number,
+            template=revision.template,
+            launch=revision.launch,
+            replicas=revision.replicas,
+            metadata=metadata_of(rollout, state, revision.hash),
+        )
+        for revision in state.revisions
+        if revision.replicas
+    )
+    sides = tuple(
+        ReplicaSet(side.hash, state.newest.number, side.template, side.launch, side.replicas, side.metadata)
+        for side in state.sides
+    )
     return Desired(
-        replica_sets=tuple(
-            ReplicaSet(
-                hash=revision.hash,
-                revision=revision.number,
-                template=revision.template,
-                launch=revision.launch,
-                replicas=revision.replicas,
-            )
-            for revision in state.revisions
-            if revision.replicas
-        ),
+        replica_sets=(*revisions, *sides),
         weights=state.weights,
         min_ready_s=float(rollout.spec.min_ready_seconds),
         port=port,
+        routes=routes(rollout, state, seen),
+        services=_services(rollout, state),
+        evict=evictions(rollout, state, seen, now),
     )
+
+
+def _services(rollout: Rollout, state: RolloutState) -> dict[str, ServicePoint]:
+    """Name what can be called apart from users: the preview, always the newest, and sides that want it."""
+    strategy = plan.blue_green(rollout)
+    points = {side.service: ServicePoint(side.hash) for side in state.sides if side.service}
+    if strategy is not None and strategy.preview_service:
+        points[strategy.preview_service] = ServicePoint(state.current)
+    return points
+
+
+def _make_stable(state: RolloutState, progress: Settled) -> RolloutState:
+    """Let the current version be the stable one, and remember since when it is."""
+    if state.stable != state.current or state.newest.promoted_at is None:
+        state = state.changing(state.current, promoted_at=progress.at)
+    return msgspec.structs.replace(state, stable=state.current, background="")
 
 
 def active_runs(state: RolloutState) -> frozenset[str]:
     """Name the analysis runs that may go on; an update that is over has none."""
     match state.progress:
-        case Stepping(run=run):
-            return frozenset(name for name in (run, state.background) if name)
+        case Stepping(run=run, experiment=trial):
+            names = (run, state.background, *(trial.runs if trial else ()))
+        case Previewing(run=run) | Verifying(run=run):
+            names = (run,)
         case Promoting():
-            return frozenset(name for name in (state.background,) if name)
+            names = (state.background,)
+        case Initial() | Aborted() | Settled():
+            names = ()
         case _:
-            return frozenset()
+            assert_never(state.progress)
+    return frozenset(name for name in names if name)
 
 
 def _background(
     rollout: Rollout, state: RolloutState, seen: Seen
 ) -> tuple[RolloutState, tuple[RunRequest, ...]]:
     """Start the background analysis once users meet the new version: before that it has nothing to judge."""
-    analysis = canary.strategy(rollout).analysis
-    if analysis is None or state.background or not isinstance(state.progress, Stepping):
+    if state.background or not isinstance(state.progress, Stepping):
         return state, ()
-    met = (seen.weights or {}).get(state.current, 0) > 0
-    if not met or state.progress.index < (analysis.starting_step or 0):
+    analysis = plan.canary(rollout).analysis
+    if analysis is None or state.progress.index < (analysis.starting_step or 0):
         return state, ()
-    name = canary.run_name(rollout, state)
+    if not meets_users(state, seen):
+        return state, ()
+    name = run_name(rollout, state)
     return msgspec.structs.replace(state, background=name), (RunRequest(name, RunKind.BACKGROUND, analysis),)
 
 
@@ -92,9 +147,9 @@ def _expose(state: RolloutState, look: Look, now: float) -> tuple[RolloutState, 
     """
     if state.newest.exposed_at is not None:
         return state, ()
-    requests = look.requests.get(state.current, 0)
-    served = (look.seen.weights or {}).get(state.current, 0) > 0
-    if not served and not isinstance(state.progress, Aborted):
+    hashes = (state.current, *(side.hash for side in state.sides if side.of == "canary"))
+    requests = sum(look.requests.get(hash_, 0) for hash_ in hashes)
+    if not meets_users(state, look.seen) and not isinstance(state.progress, Aborted):
         return state.changing(state.current, requests_before=requests), ()
     if requests <= state.newest.requests_before:
         return state, ()
@@ -125,7 +180,13 @@ def _weight_event(state: RolloutState, before: dict[str, int]) -> tuple[Event, .
 def _note_progress(state: RolloutState, seen: Seen, now: float) -> RolloutState:
     """Remember when replicas last came or went: the progress deadline runs from there."""
     current = seen.count(state.current)
-    step = state.progress.index if isinstance(state.progress, Stepping) else -1
+    match state.progress:
+        case Stepping(index=index):
+            step = index
+        case Previewing(approved=approved):
+            step = -2 if approved else -3
+        case _:
+            step = -1
     counts = (current.created, current.available, len(seen.pods), step)
     if counts == state.counts:
         return state
@@ -146,12 +207,16 @@ def _forget_old(rollout: Rollout, state: RolloutState, seen: Seen) -> RolloutSta
 
 def _wake_at(rollout: Rollout, state: RolloutState, now: float) -> float | None:
     """Say when time alone will change the answer."""
-    times = [
-        revision.scale_down_at for revision in state.revisions if revision.replicas and revision.scale_down_at
-    ]
-    progress = state.progress
-    if isinstance(progress, Stepping) and progress.pause and progress.pause.duration_s is not None:
-        times.append(progress.pause.since + progress.pause.duration_s)
-    elif isinstance(progress, Stepping | Promoting | Initial):
-        times.append(state.progressed_at + rollout.spec.progress_deadline_s)
-    return min((time for time in times if time > now), default=None)
+    progress, deadline_s = state.progress, rollout.spec.progress_deadline_s
+    times = [revision.scale_down_at for revision in state.revisions if revision.replicas]
+    times += [side.scale_down_at for side in state.sides]
+    times += [ramps_until(rollout, state), restart_at(rollout)]
+    pause = pause_of(progress)
+    if pause is not None:
+        waits_s = deadline_s if pause.reason.lacks_evidence else pause.duration_s
+        times.append(None if waits_s is None else pause.since + waits_s)
+    elif isinstance(progress, (Initial, *UNDERWAY)):
+        times.append(state.progressed_at + deadline_s)
+    if isinstance(progress, Stepping) and progress.experiment is not None:
+        times += [experiment.ends_at(rollout, progress), progress.experiment.since + deadline_s]
+    return min((time for time in times if time is not None and time > now), default=None)

@@ -21,10 +21,16 @@ class Verdict(StrEnum):
 
 
 class RunView(msgspec.Struct, frozen=True):
-    """An analysis run as a rollout sees it."""
+    """An analysis run as a rollout sees it.
+
+    `finite` says whether it ends by itself; of one that does not, `passing` says whether all that counts has
+    been measured with success by now.
+    """
 
     verdict: Verdict
     message: str = ""
+    finite: bool = True
+    passing: bool = False
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -45,6 +51,9 @@ class RunKind(StrEnum):
 
     STEP = "Step"
     BACKGROUND = "Background"
+    PRE_PROMOTION = "PrePromotion"
+    POST_PROMOTION = "PostPromotion"
+    EXPERIMENT = "Experiment"
 
 
 class RunRequest(msgspec.Struct, frozen=True):

@@ -119,15 +119,56 @@ def step_towards(
     return Counts(new_canary, new_stable)
 
 
-def routed(replicas: int, weight: int, *, whole: int = 100, least: int | None = None) -> Counts:
-    """Size both sides of a canary whose traffic a router splits: stable stays whole.
+@dataclass(frozen=True, slots=True)
+class CanaryScale:
+    """What a setCanaryScale step asks for: replicas as they are, or the share that a weight is worth."""
 
-    `least` is `minPodsPerReplicaSet`: the floor of a canary that has any pods, capped at `replicas`.
+    weight: int | None
+    replicas: int | None
+
+
+def routed(
+    replicas: int,
+    weight: int,
+    *,
+    whole: int = 100,
+    least: int | None = None,
+    scale: CanaryScale | None = None,
+    stable_weight: int | None = None,
+    canary_weight: int = 0,
+) -> Counts:
+    """Size both sides of a canary whose traffic a router splits.
+
+    Args:
+        replicas: how many the rollout has.
+        weight: the canary's weight that is wanted.
+        whole: the weight that means everything.
+        least: `minPodsPerReplicaSet`, the floor of a side that has any pods, capped at `replicas`.
+        scale: what a setCanaryScale step asks for instead of what the weight is worth.
+        stable_weight: the weight that the stable side has now, where it shrinks as the canary grows
+            (`dynamicStableScale`); None keeps it whole.
+        canary_weight: the weight that the canary still has and has to be able to carry.
     """
-    canary = -(-replicas * weight // whole)
-    if canary > 0 and least is not None:
-        canary = max(canary, min(least, replicas))
-    return Counts(canary, replicas)
+    if scale is not None and scale.replicas is not None:
+        canary = scale.replicas
+    else:
+        share = weight if scale is None or scale.weight is None else scale.weight
+        carried = max(_worth(replicas, share, whole), _worth(replicas, canary_weight, whole))
+        canary = _at_least(carried, least, replicas)
+    if stable_weight is None:
+        return Counts(canary, replicas)
+    stable = max(_worth(replicas, whole - weight, whole), _worth(replicas, stable_weight, whole))
+    return Counts(canary, _at_least(stable, least, replicas))
+
+
+def _worth(replicas: int, weight: int, whole: int) -> int:
+    """Say how many replicas a weight is worth, rounded up."""
+    return -(-replicas * weight // whole)
+
+
+def _at_least(count: int, least: int | None, replicas: int) -> int:
+    """Raise a side that has any pods to the floor."""
+    return count if count == 0 or least is None else max(count, min(least, replicas))
 
 
 def _share(value: IntOrPercent, replicas: int, rounding: "type[int] | object") -> int:

@@ -1,15 +1,28 @@
-"""How many replicas each revision gets, and which share of the traffic.
+"""How many replicas each revision gets.
 
-Both follow from the progress of the update and from what is seen; neither remembers anything of its own but
-the moment at which replicas that are no longer needed may go.
+It follows from the progress of the update and from what is seen; nothing is remembered but the moment at which
+replicas that are no longer needed may go.
 """
 
 from typing import assert_never
 
-from davy.model.rollout import Rollout
-from davy.rollout import canary, replicas
+import msgspec
+
+from davy.model.rollout import SCALE_DOWN_DELAY_S, Rollout
+from davy.rollout import blue_green, plan, replicas
 from davy.rollout.platform import Seen
-from davy.rollout.state import Aborted, Initial, Promoting, RolloutState, Settled, Stepping
+from davy.rollout.readiness import routed_counts
+from davy.rollout.state import (
+    Aborted,
+    Initial,
+    Previewing,
+    Promoting,
+    Revision,
+    RolloutState,
+    Settled,
+    Stepping,
+    Verifying,
+)
 
 
 def scale(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> RolloutState:
@@ -19,123 +32,145 @@ def scale(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> Roll
     """
     if rollout.spec.paused and not isinstance(state.progress, Aborted):
         return state
+    state = _scale_sides(state, now)
     match state.progress:
         case Initial():
             return _resize(state, state.current, rollout.spec.desired_replicas)
         case Settled():
             return _scale_settled(rollout, state, now)
+        case Aborted() if plan.is_routed(rollout):
+            return _scale_aborted(rollout, state, seen, now)
         case Stepping() | Promoting() | Aborted():
-            if canary.strategy(rollout).traffic_routing is None:
-                return _scale_by_ratio(rollout, state, seen)
-            return _scale_routed(rollout, state, seen, now)
+            if plan.is_routed(rollout):
+                return _scale_routed(rollout, state)
+            return _scale_by_ratio(rollout, state, seen)
+        case Previewing() | Verifying():
+            return _scale_blue_green(rollout, state)
         case _:
             assert_never(state.progress)
 
 
-def split(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
-    """Decide the share of traffic of each hash.
-
-    An abort gives all of it to stable, whatever stable looks like. Anything else never sends traffic where
-    nothing is available, and moves more of it only when the side that receives it can carry it.
-    """
-    whole = canary.strategy(rollout).full_weight
-    available = seen.count(state.current).available
-    match state.progress:
-        case Initial():
-            return {state.current: whole} if available else state.weights
-        case Settled():
-            return {state.current: whole}
-        case Aborted():
-            return {state.stable: whole}
-        case Stepping() | Promoting():
-            if canary.strategy(rollout).traffic_routing is None:
-                return canary.ratio_split(state, seen)
-            return _routed_split(rollout, state, seen)
-        case _:
-            assert_never(state.progress)
+def _scale_sides(state: RolloutState, now: float) -> RolloutState:
+    """Let the sides of an experiment go when their time has come."""
+    kept = tuple(side for side in state.sides if side.scale_down_at is None or now < side.scale_down_at)
+    return state if len(kept) == len(state.sides) else msgspec.structs.replace(state, sides=kept)
 
 
 def _scale_settled(rollout: Rollout, state: RolloutState, now: float) -> RolloutState:
-    """Keep what was stable until now for as long as the manifest says, then let it go."""
+    """Keep what was stable until now for as long as the manifest says, then let it go.
+
+    A stable version that is still coming up does not lose the help of the one that has its users meanwhile.
+    """
     state = _resize(state, state.current, rollout.spec.desired_replicas)
-    for old in state.revisions:
-        if old.hash == state.current or old.replicas == 0:
+    old = [revision for revision in state.revisions if revision.hash != state.current and revision.replicas]
+    for revision in old:
+        if state.weights.get(revision.hash, 0):
             continue
-        if old.scale_down_at is None:
-            state = state.changing(old.hash, scale_down_at=now + canary.strategy(rollout).scale_down_delay_s)
-        elif now >= old.scale_down_at:
-            state = _resize(state, old.hash, 0)
+        if revision.scale_down_at is None:
+            state = state.changing(revision.hash, scale_down_at=now + _old_stays_s(rollout))
+    for revision in old:
+        due = state.revision(revision.hash).scale_down_at
+        if due is not None and (now >= due or revision.hash in _beyond_limit(rollout, old)):
+            state = _resize(state, revision.hash, 0)
     return state
 
 
-def _scale_routed(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> RolloutState:
-    """Size a canary whose traffic a router splits: stable stays whole, revisions in the middle go at once."""
-    plan, progress = canary.strategy(rollout), state.progress
-    n, whole, least = (
-        rollout.spec.desired_replicas,
-        canary.strategy(rollout).full_weight,
-        plan.min_pods_per_replica_set,
+def _beyond_limit(rollout: Rollout, old: list[Revision]) -> set[str]:
+    """Name the old revisions that may not wait, since `scaleDownDelayRevisionLimit` newer ones do."""
+    strategy = plan.blue_green(rollout) or plan.canary(rollout)
+    limit = strategy.scale_down_delay_revision_limit
+    if limit is None:
+        return set()
+    newest_first = sorted(old, key=lambda revision: -revision.number)
+    return {revision.hash for revision in newest_first[limit:]}
+
+
+def _old_stays_s(rollout: Rollout) -> int:
+    """Say how long the old version stays up after its successor was promoted."""
+    strategy = plan.blue_green(rollout)
+    if strategy is None:
+        return 0 if plan.canary(rollout).dynamic_stable_scale else plan.canary(rollout).scale_down_delay_s
+    return (
+        SCALE_DOWN_DELAY_S if strategy.scale_down_delay_seconds is None else strategy.scale_down_delay_seconds
     )
-    for other in state.revisions:
-        if other.hash not in (state.current, state.stable):
-            state = _resize(state, other.hash, 0)
+
+
+def _aborted_stays_s(rollout: Rollout) -> int | None:
+    """Say how long an aborted version stays up, None for ever."""
+    strategy = plan.blue_green(rollout)
+    if strategy is None:
+        return plan.canary(rollout).abort_scale_down_delay_s
+    delay = strategy.abort_scale_down_delay_seconds
+    return SCALE_DOWN_DELAY_S if delay is None else delay or None
+
+
+def _scale_blue_green(rollout: Rollout, state: RolloutState) -> RolloutState:
+    """Keep the active side whole; the preview is small until the switch is allowed, if it is to be."""
+    n, progress = rollout.spec.desired_replicas, state.progress
+    waits = isinstance(progress, Previewing) and not progress.approved
+    state = _drop_others(state)
     state = _resize(state, state.stable, n)
-    if isinstance(progress, Aborted):
-        return _scale_aborted(rollout, state, seen, now)
-    weight = canary.set_weight(rollout, progress.index) if isinstance(progress, Stepping) else whole
-    return _resize(state, state.current, replicas.routed(n, weight, whole=whole, least=least).canary)
+    return _resize(state, state.current, blue_green.preview_replicas(rollout) if waits else n)
+
+
+def _scale_routed(rollout: Rollout, state: RolloutState) -> RolloutState:
+    """Size a canary whose traffic a router splits; revisions in the middle go at once."""
+    counts = routed_counts(rollout, state)
+    state = _drop_others(state)
+    return _resize(_resize(state, state.stable, counts.stable), state.current, counts.canary)
 
 
 def _scale_aborted(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> RolloutState:
-    """Keep an aborted canary for a while, counted from the moment stable can carry everything."""
-    delay = canary.strategy(rollout).abort_scale_down_delay_s
+    """Keep an aborted version for a while, counted from the moment stable can carry everything."""
+    n = rollout.spec.desired_replicas
+    state = _resize(_drop_others(state), state.stable, n)
+    delay = _aborted_stays_s(rollout)
+    if _follows_traffic(rollout):
+        whole, weight = plan.full_weight(rollout), state.weights.get(state.current, 0)
+        return _resize(state, state.current, replicas.routed(n, 0, whole=whole, canary_weight=weight).canary)
     if delay is None:
         return state
-    aborted = state.newest
-    if aborted.scale_down_at is None:
-        if seen.count(state.stable).available < rollout.spec.desired_replicas:
+    if state.newest.scale_down_at is None:
+        if seen.count(state.stable).available < n:
             return state
         return state.changing(state.current, scale_down_at=now + delay)
-    return _resize(state, state.current, 0) if now >= aborted.scale_down_at else state
+    return _resize(state, state.current, 0) if now >= state.newest.scale_down_at else state
+
+
+def _follows_traffic(rollout: Rollout) -> bool:
+    """Say whether an aborted canary shrinks with its traffic, since no time was written that it stays for."""
+    strategy = rollout.spec.strategy.canary
+    explicit = strategy is not None and strategy.abort_scale_down_delay_seconds is not None
+    return strategy is not None and strategy.dynamic_stable_scale and not explicit
 
 
 def _scale_by_ratio(rollout: Rollout, state: RolloutState, seen: Seen) -> RolloutState:
     """Take one step of a canary whose traffic follows the ratio of its pods; older revisions go first."""
-    plan, n, progress = canary.strategy(rollout), rollout.spec.desired_replicas, state.progress
+    strategy, n, progress = plan.canary(rollout), rollout.spec.desired_replicas, state.progress
     older = [other for other in state.revisions if other.hash not in (state.current, state.stable)]
-    for other in older:
-        state = _resize(state, other.hash, 0)
-    weight = 0 if isinstance(progress, Aborted) else canary.strategy(rollout).full_weight
+    state = _drop_others(state)
+    weight = 0 if isinstance(progress, Aborted) else strategy.full_weight
     if isinstance(progress, Stepping):
-        weight = canary.set_weight(rollout, progress.index)
+        weight = plan.set_weight(rollout, progress.index)
     new, stable = state.newest, state.revision(state.stable)
     counts = replicas.step_towards(
         n,
         weight,
-        replicas.resolve_bounds(plan.max_surge, plan.max_unavailable, n),
+        replicas.resolve_bounds(strategy.max_surge, strategy.max_unavailable, n),
         replicas.Scale(new.replicas, seen.count(new.hash).available),
         replicas.Scale(stable.replicas, seen.count(stable.hash).available),
         older=sum(seen.count(other.hash).created for other in older),
-        whole=canary.strategy(rollout).full_weight,
+        whole=strategy.full_weight,
     )
     return _resize(_resize(state, new.hash, counts.canary), stable.hash, counts.stable)
 
 
-def _routed_split(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
-    """Split by the weight of the step, once the replicas for it are there."""
-    whole, n, progress = canary.strategy(rollout).full_weight, rollout.spec.desired_replicas, state.progress
-    if seen.count(state.current).available == 0:
-        return {state.stable: whole, state.current: 0}
-    if isinstance(progress, Stepping):
-        index = progress.index if canary.at_desired(rollout, state, seen) else progress.index - 1
-        weight = canary.set_weight(rollout, index)
-    elif canary.fully_available(rollout, state, seen):
-        return {state.current: whole}
-    else:
-        weight = state.weights.get(state.current, 0)
-    if seen.count(state.stable).available < (whole - weight) * n // whole:
-        return state.weights
-    return {state.stable: whole - weight, state.current: weight}
+def _drop_others(state: RolloutState) -> RolloutState:
+    """Let the revisions go that are neither new nor stable."""
+    for other in state.revisions:
+        if other.hash not in (state.current, state.stable):
+            state = _resize(state, other.hash, 0)
+    return state
 
 
 def _resize(state: RolloutState, hash_: str, count: int) -> RolloutState:

@@ -1,14 +1,18 @@
 """What is remembered of a rollout between two turns of the loop.
 
-The states of an update, and what leads from one to another:
+The states of an update, and what leads from one to another. A canary takes the upper way, blue/green the lower:
 
-    Initial ──────────────────────────────► Settled ◄────────────────┐
-                                               │ new template         │ all of it available
-                                               ▼                      │
-                      ┌──────────────────► Stepping ──────────────► Promoting
-                      │ retry, new template    │    all steps done    │
-                      │                        │ abort                │ abort
-                   Aborted ◄───────────────────┴──────────────────────┘
+    Initial ─────────────────────────────────► Settled ◄──────────────────┐
+                                                  │ new template           │ all of it available,
+                                                  ▼                        │ the traffic acknowledged
+                     ┌───────────────────► Stepping ────────────────► Promoting
+                     │ retry, new template        │   all steps done       ▲
+                     │                            │                        │ a version that was stable before,
+                     │                            │                        │ within the rollback window
+                     ├───────────────────► Previewing ──────────────► Verifying ──► Settled
+                     │                            │   the switch           │ verified
+                     │                            │ abort                  │ abort
+                  Aborted ◄───────────────────────┴────────────────────────┘
 
 Aborted is left only by a person (retry, a new template, back to the stable one).
 """
@@ -17,7 +21,7 @@ from enum import StrEnum
 
 import msgspec
 
-from davy.model.rollout import PodTemplateSpec
+from davy.model.rollout import PodTemplateMetadata, PodTemplateSpec
 from davy.rollout.platform import Launch
 
 
@@ -25,7 +29,14 @@ class PauseReason(StrEnum):
     """Why an update waits, in Argo's words."""
 
     CANARY_STEP = "CanaryPauseStep"
+    BLUE_GREEN = "BlueGreenPause"
     INCONCLUSIVE = "InconclusiveAnalysisRun"
+    INCONCLUSIVE_EXPERIMENT = "InconclusiveExperiment"
+
+    @property
+    def lacks_evidence(self) -> bool:
+        """Whether it is evidence that is missing, rather than time or a person's word."""
+        return self in (PauseReason.INCONCLUSIVE, PauseReason.INCONCLUSIVE_EXPERIMENT)
 
 
 class Pause(msgspec.Struct, frozen=True):
@@ -42,6 +53,15 @@ class Initial(msgspec.Struct, frozen=True, tag=True):
     since: float
 
 
+class Experiment(msgspec.Struct, frozen=True):
+    """The experiment of a step; `available_at` is since when all of its sides were available."""
+
+    name: str
+    since: float
+    available_at: float | None = None
+    runs: tuple[str, ...] = ()
+
+
 class Stepping(msgspec.Struct, frozen=True, tag=True):
     """On step `index` since `since`; `run` is the analysis run of this step, once it has one."""
 
@@ -49,6 +69,7 @@ class Stepping(msgspec.Struct, frozen=True, tag=True):
     since: float
     pause: Pause | None = None
     run: str = ""
+    experiment: Experiment | None = None
 
 
 class Promoting(msgspec.Struct, frozen=True, tag=True):
@@ -56,6 +77,34 @@ class Promoting(msgspec.Struct, frozen=True, tag=True):
 
     reason: str
     since: float
+
+
+class Previewing(msgspec.Struct, frozen=True, tag=True):
+    """Blue/green: the new version is up beside the active one, and users do not meet it yet.
+
+    `run` is its pre-promotion analysis, once it has one. `approved` holds the words for what allowed the switch
+    (the analysis passed and nobody has to be waited for any more), and is empty until then; from then on the
+    preview has all of its replicas.
+    """
+
+    since: float
+    pause: Pause | None = None
+    run: str = ""
+    approved: str = ""
+
+
+class Verifying(msgspec.Struct, frozen=True, tag=True):
+    """Blue/green: the new version has all the traffic, and the old one is there to take it back at any moment.
+
+    `run` is the post-promotion analysis, once there is one; `quick` says that there is nothing to verify, since
+    the version was stable before.
+    """
+
+    since: float
+    reason: str
+    pause: Pause | None = None
+    run: str = ""
+    quick: bool = False
 
 
 class Aborted(msgspec.Struct, frozen=True, tag=True):
@@ -74,7 +123,15 @@ class Settled(msgspec.Struct, frozen=True, tag=True):
     at: float
 
 
-Progress = Initial | Stepping | Promoting | Aborted | Settled
+Progress = Initial | Stepping | Promoting | Previewing | Verifying | Aborted | Settled
+
+UNDERWAY = (Stepping, Promoting, Previewing, Verifying)
+"""The states of an update that may still be aborted."""
+
+
+def pause_of(progress: Progress) -> Pause | None:
+    """Return the pause that an update is in."""
+    return progress.pause if isinstance(progress, Stepping | Previewing | Verifying) else None
 
 
 class Revision(msgspec.Struct, frozen=True):
@@ -82,7 +139,8 @@ class Revision(msgspec.Struct, frozen=True):
 
     `replicas` is how many there should be, `scale_down_at` when those that still run are to go, `exposed_at`
     when the first request of a user was seen on it; `requests_before` is how many it had answered until this
-    update began to send it traffic.
+    update began to send it traffic. `promoted_at` is when it last became the stable version, None if it never
+    was: only what was promoted once can be gone back to quickly.
     """
 
     number: int
@@ -94,6 +152,26 @@ class Revision(msgspec.Struct, frozen=True):
     scale_down_at: float | None = None
     exposed_at: float | None = None
     requests_before: int = 0
+    promoted_at: float | None = None
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One version that an experiment runs: its replicas are apart from those of the revision that it copies.
+
+    `of` is stable or canary, `weight` its share of the users, `service` the name under which it alone is called
+    (or empty). `scale_down_at` is set once the experiment is over.
+    """
+
+    name: str
+    hash: str
+    of: str
+    template: PodTemplateSpec
+    launch: Launch
+    replicas: int
+    weight: int = 0
+    service: str = ""
+    metadata: PodTemplateMetadata = PodTemplateMetadata()
+    scale_down_at: float | None = None
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -112,6 +190,7 @@ class RolloutState(msgspec.Struct, frozen=True):
     `attempt` counts the updates and retries, so that the evidence of one attempt is never taken for
     another's. `weights` is the split that was last decided, by hash. `progressed_at` is when the number of
     updated or available replicas last changed, `counts` what it was then: the progress deadline runs from it.
+    `sides` are the versions that an experiment runs, `restarted_at` is the last restart that was carried out.
     """
 
     revisions: tuple[Revision, ...]
@@ -125,6 +204,8 @@ class RolloutState(msgspec.Struct, frozen=True):
     progressed_at: float = 0.0
     counts: tuple[int, ...] = ()
     conditions: tuple[Condition, ...] = ()
+    sides: tuple[Side, ...] = ()
+    restarted_at: float | None = None
 
     def revision(self, hash_: str) -> Revision:
         """Find a revision by its hash; it has to be there."""
@@ -136,7 +217,7 @@ class RolloutState(msgspec.Struct, frozen=True):
         return self.revision(self.current)
 
     def changing(self, hash_: str, **changes: object) -> "RolloutState":
-        """Give one revision other values."""
+        """Return the state in which one revision has other values."""
         revisions = tuple(
             msgspec.structs.replace(revision, **changes) if revision.hash == hash_ else revision
             for revision in self.revisions

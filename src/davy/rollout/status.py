@@ -9,9 +9,11 @@ from enum import StrEnum
 import msgspec
 
 from davy.model.rollout import Rollout
-from davy.rollout import canary
+from davy.rollout import plan
 from davy.rollout.platform import Seen
-from davy.rollout.state import Aborted, Condition, RolloutState, Settled, Stepping
+from davy.rollout.readiness import fully_available, timed_out, timed_out_message
+from davy.rollout.restart import restart_at
+from davy.rollout.state import Aborted, Condition, RolloutState, Settled, Verifying, pause_of
 
 
 class RolloutPhase(StrEnum):
@@ -47,18 +49,31 @@ def status(rollout: Rollout, state: RolloutState, seen: Seen) -> Status:
         return Status(RolloutPhase.DEGRADED, f"{progressing.reason}: {progressing.message}")
     if rollout.spec.paused:
         return Status(RolloutPhase.PAUSED, "manually paused")
-    if isinstance(state.progress, Stepping) and state.progress.pause:
-        return Status(RolloutPhase.PAUSED, state.progress.pause.reason)
+    if pause := pause_of(state.progress):
+        return Status(RolloutPhase.PAUSED, pause.reason)
+    waits_for = _waits_for(rollout, state, seen)
+    return Status(RolloutPhase.PROGRESSING, waits_for) if waits_for else Status(RolloutPhase.HEALTHY)
+
+
+def _waits_for(rollout: Rollout, state: RolloutState, seen: Seen) -> str:
+    """Say what a rollout that goes on is waiting for, nothing when it is done."""
+    if restart_at(rollout) != state.restarted_at and restart_at(rollout) is not None:
+        return "rollout is restarting"
     counts = count(rollout, state, seen)
     if counts.updated < counts.desired:
-        return Status(RolloutPhase.PROGRESSING, "more replicas need to be updated")
+        return "more replicas need to be updated"
     if seen.count(state.current).available < counts.updated:
-        return Status(RolloutPhase.PROGRESSING, "updated replicas are still becoming available")
-    if canary.strategy(rollout).traffic_routing is None and counts.current > counts.updated:
-        return Status(RolloutPhase.PROGRESSING, "old replicas are pending termination")
-    if not isinstance(state.progress, Settled):
-        return Status(RolloutPhase.PROGRESSING, "waiting for all steps to complete")
-    return Status(RolloutPhase.HEALTHY)
+        return "updated replicas are still becoming available"
+    if not plan.is_routed(rollout) and counts.current > counts.updated:
+        return "old replicas are pending termination"
+    if isinstance(state.progress, Settled):
+        return ""
+    if plan.blue_green(rollout) is None:
+        return "waiting for all steps to complete"
+    switched = isinstance(state.progress, Verifying)
+    return (
+        "waiting for post-promotion verification to complete" if switched else "active service cutover pending"
+    )
 
 
 def count(rollout: Rollout, state: RolloutState, seen: Seen) -> ReplicaCounts:
@@ -101,23 +116,22 @@ def _progressing(rollout: Rollout, state: RolloutState, seen: Seen, now: float) 
             return Condition(
                 "Progressing", False, "RolloutAborted", message + (f": {cause}" if cause else ""), now
             )
-        case Settled() if canary.fully_available(rollout, state, seen):
+        case Settled() if fully_available(rollout, state, seen):
             message = f'ReplicaSet "{name}" has successfully progressed.'
             return Condition("Progressing", True, "NewReplicaSetAvailable", message, now)
-        case Stepping(pause=pause) if pause:
+        case progress if pause_of(progress):
             return Condition("Progressing", True, "RolloutPaused", "Rollout is paused", now)
         case _:
             pass
-    if canary.timed_out(rollout, state, now):
-        message = canary.timed_out_message(rollout, state)
+    if timed_out(rollout, state, now):
+        message = timed_out_message(rollout, state)
         return Condition("Progressing", False, "ProgressDeadlineExceeded", message, now)
     message = f'ReplicaSet "{name}" is progressing.'
     return Condition("Progressing", True, "ReplicaSetUpdated", message, now)
 
 
 def _paused(rollout: Rollout, state: RolloutState, now: float) -> Condition:
-    waiting = isinstance(state.progress, Stepping) and state.progress.pause is not None
-    if rollout.spec.paused or waiting:
+    if rollout.spec.paused or pause_of(state.progress):
         return Condition("Paused", True, "RolloutPaused", "Rollout is paused", now)
     return Condition("Paused", False, "RolloutResumed", "Rollout is resumed", now)
 

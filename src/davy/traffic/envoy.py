@@ -6,13 +6,16 @@ Field names and values are those of https://www.envoyproxy.io/docs/envoy/latest/
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import assert_never
+
+import msgspec
 
 from davy.model.key import Key
-from davy.traffic.names import cluster_name, route_name
-from davy.traffic.route import Endpoint, Route
-
-Document = dict[str, Any]
+from davy.model.side_route import HeaderRoute, MirrorRoute, SideRoute
+from davy.traffic.document import Document
+from davy.traffic.envoy_match import header_rule, request_rule
+from davy.traffic.names import cluster_name, route_name, side_cluster_name
+from davy.traffic.route import Endpoint, Route, ServiceRoute
 
 VERSION_HEADER = "x-davy-version"
 """The response header that says which revision answered."""
@@ -75,13 +78,13 @@ def bootstrap(*, admin_path: str, listeners_path: str, clusters_path: str) -> Do
     }
 
 
-def listener(key: Key, *, port: int, routes_path: str) -> Document:
-    """Listen for the users of one rollout, on the loopback interface.
+def listener(key: Key, *, port: int, routes_path: str, service: str | None = None) -> Document:
+    """Listen for the users of one rollout, or for those of a service beside it, on the loopback interface.
 
     The port is not shared with other processes (`enable_reuse_port`): otherwise a second Envoy would take
     half of the connections instead of being told that the port is taken.
     """
-    name = route_name(key)
+    name = route_name(key, service)
     return {
         "@type": _LISTENER,
         "name": name,
@@ -101,35 +104,49 @@ def listener(key: Key, *, port: int, routes_path: str) -> Document:
 
 
 def route_configuration(route: Route) -> Document:
-    """Split the requests of one rollout.
+    """Split the requests of one rollout, after those that fit a side route were taken out or copied.
 
     Envoy refuses the document when it names a cluster that is not there (`validate_clusters`), instead of
     taking it and answering 503. What was asked for, zero weights and all, is kept as metadata for
-    `read_weights`.
+    `read_weights` and `read_side_routes`.
     """
-    name = route_name(route.key)
-    rule: Document = {
-        "match": {"prefix": "/"},
-        "metadata": {"filter_metadata": {_METADATA: {"weights": dict(sorted(route.weights.items()))}}},
-        **_action(route),
-    }
-    return {
-        "@type": _ROUTES,
-        "name": name,
-        "validate_clusters": True,
-        "virtual_hosts": [{"name": name, "domains": ["*"], "routes": [rule]}],
-    }
+    asked: Document = {"weights": dict(sorted(route.weights.items()))}
+    if route.side_routes:
+        asked["side_routes"] = msgspec.json.decode(msgspec.json.encode(route.side_routes))
+    rules = [rule for side_route in route.side_routes for rule in _side_rules(route, side_route)]
+    split = {"match": {"prefix": "/"}, "metadata": _metadata(asked), **_action(route)}
+    return _configuration(route_name(route.key), [*rules, split])
 
 
 def read_weights(configuration: Document) -> dict[str, int]:
     """Say which weights a route configuration was rendered from."""
-    rule = configuration["virtual_hosts"][0]["routes"][0]
-    weights = rule["metadata"]["filter_metadata"][_METADATA]["weights"]
-    return {hash_: int(weight) for hash_, weight in weights.items()}
+    return {hash_: int(weight) for hash_, weight in _read_metadata(configuration)["weights"].items()}
 
 
-def cluster(name: str, *, endpoints_path: str) -> Document:
+def read_side_routes(configuration: Document) -> tuple[SideRoute, ...]:
+    """Say which side routes a route configuration was rendered from."""
+    return msgspec.convert(_read_metadata(configuration).get("side_routes", []), tuple[SideRoute, ...])
+
+
+def service_configuration(route: ServiceRoute) -> Document:
+    """Lead every request of a service to one revision, by the cluster that counts no users."""
+    rule: Document = {
+        "match": {"prefix": "/"},
+        "metadata": _metadata({"hash": route.hash}),
+        "route": _forward([_share(side_cluster_name(route.key, route.hash), route.hash, 1)]),
+    }
+    return _configuration(route_name(route.key, route.service), [rule])
+
+
+def read_service(configuration: Document) -> str:
+    """Say which revision the configuration of a service leads to."""
+    return str(_read_metadata(configuration)["hash"])
+
+
+def cluster(name: str, *, endpoints_path: str, places_of: str | None = None) -> Document:
     """Describe the replicas of one revision, whose places are read from a file of their own.
+
+    A cluster that has no places of its own has those of another (`places_of`), by the same file.
 
     A place that is taken off the list gets no new request, whatever is still in flight there. There is no
     outlier detection: it would hide the very failures that the analysis has to see.
@@ -138,7 +155,7 @@ def cluster(name: str, *, endpoints_path: str) -> Document:
         "@type": _CLUSTER,
         "name": name,
         "type": "EDS",
-        "eds_cluster_config": {"service_name": name, "eds_config": _source(endpoints_path)},
+        "eds_cluster_config": {"service_name": places_of or name, "eds_config": _source(endpoints_path)},
         "connect_timeout": "1s",
         "lb_policy": "LEAST_REQUEST",
         "ignore_health_on_host_removal": True,
@@ -151,6 +168,11 @@ def cluster(name: str, *, endpoints_path: str) -> Document:
             }
         },
     }
+
+
+def read_places_of(told: Document) -> str:
+    """Say whose places the document of a cluster refers to."""
+    return str(told["eds_cluster_config"]["service_name"])
 
 
 def load_assignment(name: str, endpoints: Iterable[Endpoint]) -> Document:
@@ -189,25 +211,77 @@ _RETRIES: Document = {
 }
 
 
+def _configuration(name: str, rules: list[Document]) -> Document:
+    return {
+        "@type": _ROUTES,
+        "name": name,
+        "validate_clusters": True,
+        "virtual_hosts": [{"name": name, "domains": ["*"], "routes": rules}],
+    }
+
+
+def _metadata(values: Document) -> Document:
+    return {"filter_metadata": {_METADATA: values}}
+
+
+def _read_metadata(configuration: Document) -> Document:
+    """Return what the last rule, the one that fits every request, says of itself."""
+    metadata: Document = configuration["virtual_hosts"][0]["routes"][-1]["metadata"]["filter_metadata"]
+    return dict(metadata[_METADATA])
+
+
 def _action(route: Route) -> Document:
     shares = {hash_: weight for hash_, weight in sorted(route.weights.items()) if weight > 0}
     if not shares:
         body = f"no revision of {route.key} takes traffic\n"
         return {"direct_response": {"status": 503, "body": {"inline_string": body}}}
-    clusters = [_share(route, hash_, weight) for hash_, weight in shares.items()]
     return {
-        "route": {
-            "weighted_clusters": {"clusters": clusters},
-            "timeout": REQUEST_TIMEOUT,
-            "retry_policy": _RETRIES,
-        }
+        "route": _forward(
+            [_share(cluster_name(route.key, hash_), hash_, weight) for hash_, weight in shares.items()]
+        )
     }
 
 
-def _share(route: Route, hash_: str, weight: int) -> Document:
-    """Give one revision its share, and let every answer say who gave it."""
+def _side_rules(route: Route, side_route: SideRoute) -> list[Document]:
+    """Write the rules of one side route: one for each way in which a request can fit it.
+
+    Where nobody answers there is nothing to copy, so a mirror has no rules then.
+    """
+    match side_route:
+        case HeaderRoute():
+            to = _forward([_share(cluster_name(route.key, side_route.hash), side_route.hash, 1)])
+            return [{"match": header_rule(side_route.match), "route": to}]
+        case MirrorRoute():
+            action = _action(route)
+            if "route" not in action:
+                return []
+            copied = {**action["route"], "request_mirror_policies": [_copy(route.key, side_route)]}
+            return [{"match": request_rule(match), "route": copied} for match in side_route.match]
+        case _:
+            assert_never(side_route)
+
+
+def _copy(key: Key, mirror: MirrorRoute) -> Document:
     return {
-        "name": cluster_name(route.key, hash_),
+        "cluster": side_cluster_name(key, mirror.hash),
+        "runtime_fraction": {
+            "default_value": {"numerator": mirror.percentage, "denominator": "HUNDRED"},
+        },
+    }
+
+
+def _forward(clusters: list[Document]) -> Document:
+    return {
+        "weighted_clusters": {"clusters": clusters},
+        "timeout": REQUEST_TIMEOUT,
+        "retry_policy": _RETRIES,
+    }
+
+
+def _share(cluster: str, hash_: str, weight: int) -> Document:
+    """Give the cluster of one revision its share, and let every answer say who gave it."""
+    return {
+        "name": cluster,
         "weight": weight,
         "response_headers_to_add": [
             {

@@ -7,18 +7,42 @@ every other character is written as its code point in hexadecimal between tildes
 
 import hashlib
 import re
+from typing import NamedTuple
 
 from davy.model.key import Key
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _ESCAPED = re.compile(r"~([0-9a-f]+)~")
-_CLUSTER = re.compile(r"([^/|]*)/([^/|]*)\|([^/|]*)")
+_CLUSTER = re.compile(r"([^/|]*)/([^/|]*)\|([^/|]*)(\|side)?")
+_ROUTE = re.compile(r"([^/|]*)/([^/|]*)(?:/([^/|]*))?")
 _LONGEST_FILE_NAME = 200
 
 
-def route_name(key: Key) -> str:
-    """Name the listener and the route configuration of a rollout."""
-    return f"{_escape(key.namespace)}/{_escape(key.name)}"
+class ClusterName(NamedTuple):
+    """What a cluster is for: the users of a revision, or (`side`) requests to it that are nobody's.
+
+    Those are mirrored ones and those that reach it through a service of its own. They go to the same replicas,
+    by a cluster that is counted apart.
+    """
+
+    key: Key
+    hash: str
+    side: bool = False
+
+
+def route_name(key: Key, service: str | None = None) -> str:
+    """Name the listener and the route configuration of a rollout, or of a service beside it."""
+    name = f"{_escape(key.namespace)}/{_escape(key.name)}"
+    return name if service is None else f"{name}/{_escape(service)}"
+
+
+def read_route_name(name: str) -> tuple[Key, str | None] | None:
+    """Take the name of a listener apart again, or say None when it is none of ours."""
+    parts = _ROUTE.fullmatch(name)
+    if parts is None:
+        return None
+    namespace, rollout, service = parts.groups()
+    return Key(_unescape(namespace), _unescape(rollout)), None if service is None else _unescape(service)
 
 
 def cluster_name(key: Key, hash_: str) -> str:
@@ -26,13 +50,18 @@ def cluster_name(key: Key, hash_: str) -> str:
     return f"{route_name(key)}|{_escape(hash_)}"
 
 
-def read_cluster_name(name: str) -> tuple[Key, str] | None:
+def side_cluster_name(key: Key, hash_: str) -> str:
+    """Name the cluster with the same replicas for the requests that are not users'."""
+    return f"{cluster_name(key, hash_)}|side"
+
+
+def read_cluster_name(name: str) -> ClusterName | None:
     """Take a cluster name apart again, or say None when it is none of ours."""
     parts = _CLUSTER.fullmatch(name)
     if parts is None:
         return None
-    namespace, rollout, hash_ = (_unescape(part) for part in parts.groups())
-    return Key(namespace, rollout), hash_
+    namespace, rollout, hash_ = (_unescape(part) for part in parts.groups()[:3])
+    return ClusterName(Key(namespace, rollout), hash_, parts[4] is not None)
 
 
 def file_name(name: str) -> str:

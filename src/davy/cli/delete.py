@@ -1,0 +1,40 @@
+"""`davy delete rollout`: take a rollout away."""
+
+import click
+
+from davy.cli.actions import act
+from davy.cli.options import common, is_rollout_kind, output, reason, required_reason, rollout_name
+from davy.cli.setting import Setting
+from davy.control.requests import Delete
+from davy.errors import UsageError
+
+
+@click.command("delete")
+@click.argument("words", nargs=-1, required=True, metavar="rollout NAME | rollout/NAME")
+@reason
+@output("text", "json", "yaml")
+@common
+@click.pass_obj
+def command(setting: Setting, words: tuple[str, ...], reason: str, form: str) -> None:
+    """Take a rollout away: its replicas are stopped and nobody reaches it any more. The record of it stays.
+
+    It is refused in the middle of an update. What the rollout refers to (services, templates, images) stays.
+    """
+    name = _read(words)
+    act(setting, Delete(setting.namespace, name, required_reason(reason, "delete")), form)
+
+
+def _read(words: tuple[str, ...]) -> str:
+    """Return the one rollout that the words name; what goes for good has to be named with its kind.
+
+    Raises:
+        UsageError: they name no kind, another one, or several rollouts.
+    """
+    kind, slash, name = words[0].partition("/")
+    names = [name, *words[1:]] if slash else list(words[1:])
+    if not is_rollout_kind(kind):
+        hint = f"davy delete rollout {names[0] if names else kind}"
+        raise UsageError(f"{kind!r} is no kind of which something can be deleted", hint=hint)
+    if len(names) != 1:
+        raise UsageError("one name at a time, please", hint="davy delete rollout NAME")
+    return rollout_name(names[0])

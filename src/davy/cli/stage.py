@@ -1,0 +1,62 @@
+"""Where the demo's story is played, and how a chapter holds itself to the truth."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from davy.adapters.load import Load
+from davy.cli.demo_report import DemoRollout, DemoStep
+from davy.cli.running import Running
+from davy.control import requests, views
+from davy.control.requests import AnyRequest
+from davy.model.key import Key
+
+PAYMENTS = Key("default", "payments")
+ACTOR = "demo"
+
+LOOK_EVERY_S = 0.02
+LIMIT_S = 120.0
+"""Real seconds after which a chapter is given up."""
+
+
+class NotTrue(Exception):
+    """A chapter of the story did not come true."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """The engine, the files, and where the story is told."""
+
+    running: Running
+    workspace: Path
+    examples: Path
+    say: Callable[[str], None]
+    progress: Callable[[str], None]
+    seed: int = 1
+    load: Load | None = None
+    steps: list[DemoStep] = field(default_factory=list)
+    rollouts: list[DemoRollout] = field(default_factory=list)
+
+    def ask(self, request: AnyRequest) -> views.AnyView:
+        """Ask the engine as a person would."""
+        return self.running.engine.handle(request, ACTOR)
+
+    def rollout(self, key: Key = PAYMENTS) -> views.RolloutView:
+        """Look at a rollout."""
+        view = self.ask(requests.Get(key.namespace, key.name))
+        assert isinstance(view, views.RolloutView)
+        return view
+
+
+def apply(stage: Stage, directory: Path) -> views.ApplyView:
+    """Apply everything in a directory."""
+    texts = tuple((file.name, file.read_text()) for file in sorted(directory.glob("*.yaml")))
+    view = stage.ask(requests.Apply(texts, str(directory), reason="demo"))
+    assert isinstance(view, views.ApplyView)
+    return view
+
+
+def hold(truth: bool, otherwise: str) -> None:
+    """Go on only if this is true."""
+    if not truth:
+        raise NotTrue(otherwise)

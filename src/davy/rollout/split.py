@@ -1,0 +1,113 @@
+"""Which share of the traffic each version gets.
+
+An abort gives all of it to stable, whatever stable looks like. Anything else never sends traffic where nothing
+is available, and moves more of it only when the side that receives it can carry it.
+"""
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from davy.model.rollout import Rollout
+from davy.rollout import plan
+from davy.rollout.platform import Seen
+from davy.rollout.readiness import at_desired, fully_available, ratio_split, threshold_met
+from davy.rollout.state import (
+    Aborted,
+    Initial,
+    Previewing,
+    Promoting,
+    RolloutState,
+    Settled,
+    Side,
+    Stepping,
+    Verifying,
+)
+
+RAMP_S = 30.0
+"""Seconds within which a stable version that was scaled down takes everything back, ready or not."""
+
+
+def split(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> dict[str, int]:
+    """Decide the share of traffic of each hash."""
+    whole = plan.full_weight(rollout)
+    match state.progress:
+        case Initial():
+            return {state.current: whole} if seen.count(state.current).available else state.weights
+        case Settled(at=at):
+            return _give_back(rollout, state, seen, to=state.current, since=at, now=now)
+        case Aborted(at=at):
+            return _give_back(rollout, state, seen, to=state.stable, since=at, now=now)
+        case Previewing():
+            return {state.stable: whole}
+        case Verifying():
+            return {state.current: whole}
+        case Stepping() | Promoting():
+            if not plan.is_routed(rollout):
+                return ratio_split(state, seen)
+            return _routed(rollout, state, seen)
+        case _:
+            assert_never(state.progress)
+
+
+def ramps_until(rollout: Rollout, state: RolloutState) -> float | None:
+    """Say when a stable version that comes up again gets everything at the latest, None where it has it."""
+    if isinstance(state.progress, Aborted | Settled) and len(_serving(state.weights)) > 1:
+        return state.progress.at + RAMP_S
+    return None
+
+
+def _routed(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
+    """Split by the weight of the step, once the replicas for it are there."""
+    whole, n, progress = plan.full_weight(rollout), rollout.spec.desired_replicas, state.progress
+    if seen.count(state.current).available == 0:
+        return _with_sides(state, seen, {state.stable: whole, state.current: 0})
+    if isinstance(progress, Stepping):
+        index = progress.index if at_desired(rollout, state, seen) else progress.index - 1
+        weight = plan.set_weight(rollout, index)
+    elif fully_available(rollout, state, seen):
+        return {state.current: whole}
+    else:
+        weight = state.weights.get(state.current, 0)
+    stable, wanted = seen.count(state.stable).available, state.revision(state.stable).replicas
+    if stable < (whole - weight) * n // whole and not threshold_met(rollout, wanted, stable):
+        return state.weights
+    return _with_sides(state, seen, {state.stable: whole - weight, state.current: weight})
+
+
+def _with_sides(state: RolloutState, seen: Seen, weights: dict[str, int]) -> dict[str, int]:
+    """Take the shares of an experiment's sides off the stable version's, while the experiment measures."""
+    progress = state.progress
+    if not isinstance(progress, Stepping) or progress.experiment is None:
+        return weights
+    sides: list[Side] = [side for side in state.sides if side.weight]
+    if progress.experiment.available_at is None or any(not seen.count(side.hash).available for side in sides):
+        return weights
+    taken = sum(side.weight for side in sides)
+    return {
+        **weights,
+        state.stable: max(0, weights[state.stable] - taken),
+        **{side.hash: side.weight for side in sides},
+    }
+
+
+def _give_back(
+    rollout: Rollout, state: RolloutState, seen: Seen, *, to: str, since: float, now: float
+) -> dict[str, int]:
+    """Give everything to one version.
+
+    At once, unless it was scaled down on purpose while another had its users (`dynamicStableScale`): then it
+    gets as much as it can carry, more as it grows, and everything when `RAMP_S` have passed.
+    """
+    whole, n = plan.full_weight(rollout), rollout.spec.desired_replicas
+    strategy = rollout.spec.strategy.canary
+    others = {hash_: weight for hash_, weight in _serving(state.weights).items() if hash_ != to}
+    if strategy is None or not strategy.dynamic_stable_scale or len(others) != 1 or now >= since + RAMP_S:
+        return {to: whole}
+    [(other, held)] = others.items()
+    lacking = max(0, n - seen.count(to).available)
+    left = min(held, -(-whole * lacking // max(1, n))) if seen.count(other).available else 0
+    return {to: whole - left, other: left} if left else {to: whole}
+
+
+def _serving(weights: Mapping[str, int]) -> dict[str, int]:
+    return {hash_: weight for hash_, weight in weights.items() if weight}
