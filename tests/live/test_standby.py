@@ -1,12 +1,14 @@
 """Two engines on one state directory: one decides, the other waits, and a late one is refused."""
 
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.live.site import Site, failed
 
+from davy.adapters.holder import writer
 from davy.cli.lease import LEASE_S
 from davy.testing.patience import until
 
@@ -32,6 +34,15 @@ def pid(site: Site) -> int:
     return site.health().pid if site.answers() else 0
 
 
+def stop(site: Site, process: "subprocess.Popen[bytes]") -> None:
+    """Stop an engine, but not in the middle of a write: one that sleeps there is killed, see test_lease."""
+    process.send_signal(signal.SIGSTOP)
+    while writer(site.home / "davy.db") == process.pid:
+        process.send_signal(signal.SIGCONT)
+        until(lambda: writer(site.home / "davy.db") != process.pid)
+        process.send_signal(signal.SIGSTOP)
+
+
 def test_one_that_was_stopped_in_a_canary_is_taken_over_from_and_does_no_harm_afterwards(site: Site) -> None:
     site.apply()
     users = site.users()
@@ -40,7 +51,7 @@ def test_one_that_was_stopped_in_a_canary_is_taken_over_from_and_does_no_harm_af
     until(lambda: "standing by" in site.log.read_text())
     site.release("two")
     until(lambda: (site.get().step or 0) >= 1)
-    first.send_signal(signal.SIGSTOP)
+    stop(site, first)
     until(lambda: f"pid {second.pid}" in site.log.read_text(), seconds=LEASE_S + 20, why=site.log.read_text)
     until(lambda: pid(site) == second.pid)
     until(lambda: site.get().status == "Healthy", seconds=60, why=site.get)
