@@ -212,10 +212,11 @@ def test_one_that_is_applied_anew_is_not_stopped_in_the_place_of_the_old(
     lab: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live(lab)
+    before = lab.platform.look(PAYMENTS).pods
     with monkeypatch.context() as patch:
         patch.setattr(lab.platform, "forget", lambda _: (_ for _ in ()).throw(Undecided("no answer")))
         lab.ask(requests.Delete("default", "payments", "x"))
     live(lab)
     lab.start()
     lab.turns(3)
-    assert lab.platform.look(PAYMENTS).pods
+    assert lab.platform.look(PAYMENTS).pods == before
