@@ -98,7 +98,7 @@ def test_other_documents_have_nothing_to_show() -> None:
         f"successCondition: result[0] <= 0.02\ninterval: 1s\ncount: 5\nfailureLimit: 4\n{VECTOR}",
         f"successCondition: result[0] <= 0.02\ninterval: 1s\nfailureLimit: 1000000\n{VECTOR}",
         f"{TEETH}\ninterval: 1s\nfailureLimit: -1\nconsecutiveSuccessLimit: 3\n{VECTOR}",
-        "provider: {job: {spec: {}}}",
+        "provider: {job: {spec: {template: {}}}}",
         "provider: {plugin: {mine: {}}}",
     ],
 )
@@ -123,7 +123,7 @@ def test_teeth_are_left_alone(metric: str) -> None:
         (f"{TEETH}\ncount: 1\nfailureLimit: 1\n{VECTOR}", "failureLimit: 1"),
         (f"{TEETH}\nfailureLimit: '7'\ncount: '5'\ninterval: 1s\n{VECTOR}", "failureLimit: '7'"),
         (f"{TEETH}\nfailureLimit: -1\ninterval: 1s\n{VECTOR}", "failureLimit: -1"),
-        ("failureLimit: 1\nprovider: {job: {spec: {}}}", "failureLimit: 1"),
+        ("failureLimit: 1\nprovider: {job: {spec: {template: {}}}}", "failureLimit: 1"),
     ],
 )
 def test_what_can_never_fail_is_found(metric: str, place: str) -> None:

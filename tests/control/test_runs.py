@@ -7,7 +7,7 @@ import pytest
 
 from davy.analysis import run as analysis
 from davy.analysis.phase import Phase
-from davy.analysis.provider import Answer
+from davy.analysis.provider import Answer, Asking
 from davy.analysis.run import RunState, Task
 from davy.control.runs import KEPT, RunRecord, Runs
 from davy.model.analysis import Metric
@@ -30,7 +30,7 @@ class World:
     def real_seconds(self, seconds: float) -> float:
         return seconds
 
-    def measure(self, provider: MetricProvider, *, now: float) -> Answer:
+    def measure(self, provider: MetricProvider, *, now: float, asking: Asking) -> Answer:
         self.asked.append(now)
         return Answer((0.0,), "[0]")
 

@@ -1,6 +1,7 @@
 """Two engines on one state directory: one decides, the other waits, and a late one is refused."""
 
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 

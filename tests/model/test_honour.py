@@ -125,8 +125,14 @@ def test_a_variable_may_go_without_a_secret_that_is_optional() -> None:
 
 def test_a_metric_of_another_provider_is_refused() -> None:
     text = "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: a, finalizers: [a]}\n"
-    text += "spec: {metrics: [{name: a, provider: {web: {url: a}}}, {name: b, provider: {prometheus: {}}}]}\n"
-    assert told(text) == ["DV011 `web` is not run by the embedded engine yet"]
+    text += "spec: {metrics: [{name: a, provider: {graphite: {}}}, {name: b, provider: {prometheus: {}}},\n"
+    text += "{name: c, provider: {web: {url: a}}}, {name: d, provider: {plugin: {a/b: {}}}}]}\n"
+    assert told(text) == [
+        "DV011 `graphite` is not run by the embedded engine yet",
+        "DV011 `a/b` is not run by the embedded engine yet",
+    ]
+    (document,) = load(text, "a.yaml")
+    assert [found.code for found in unhonoured(document, ["graphite", "a/b"].__contains__)] == ["DV012"]
 
 
 @pytest.mark.parametrize(

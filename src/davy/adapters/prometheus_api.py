@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from davy.adapters.addresses import Addresses
 from davy.adapters.http import Response, Unreachable, redacted, request
 from davy.analysis.numbers import Numbers
 from davy.analysis.provider import ProviderError
@@ -16,6 +17,9 @@ from davy.model.providers import PrometheusMetric
 
 MAX_BYTES = 16 << 20
 """The largest answer that is read. A measurement that needs more than this has forgotten its `sum`."""
+
+ANYWHERE = Addresses(everything=True)
+"""A Prometheus is often on this machine or behind its firewall; what is asked of it is a query and no more."""
 
 _LONGEST_REASON = 300
 _GO_FLOAT = re.compile(r"NaN|[+-]?(Inf|[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?)")
@@ -78,6 +82,7 @@ def ask(metric: PrometheusMetric, path: str, form: Mapping[str, str], *, timeout
             timeout_s=timeout_s,
             max_bytes=MAX_BYTES,
             verify=not metric.insecure,
+            admit=ANYWHERE.admit,
         )
         if response.status in _NO_POST:
             left = max(deadline - time.monotonic(), 0.0)
@@ -88,6 +93,7 @@ def ask(metric: PrometheusMetric, path: str, form: Mapping[str, str], *, timeout
                 timeout_s=left,
                 max_bytes=MAX_BYTES,
                 verify=not metric.insecure,
+                admit=ANYWHERE.admit,
             )
     except Unreachable as error:
         raise ProviderError(error.message, hint=f"is the address right? {place}") from error

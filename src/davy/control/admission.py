@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from davy import plugins
 from davy.analysis import teeth
 from davy.analysis.blind import blind_spots
 from davy.control import views
@@ -56,7 +57,7 @@ def admit(texts: Iterable[tuple[str, str | bytes]], directory: str, known: Catal
     documents = loaded.documents
     for document in documents:
         findings += validate.validate(document)
-        findings += honour.unhonoured(document)
+        findings += honour.unhonoured(document, _is_installed)
         findings += teeth.inspect(document)
         findings += _uncarried(document)
     findings += check_references(documents, known.objects, loaded.left_alone)
@@ -90,6 +91,10 @@ def view(finding: Finding) -> views.FindingView:
         column=finding.place.column,
         text=render(finding),
     )
+
+
+def _is_installed(provider: str) -> bool:
+    return provider in plugins.names("providers")
 
 
 def _uncarried(document: Document) -> list[Finding]:

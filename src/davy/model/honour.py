@@ -5,7 +5,7 @@ since a gate or a part of the program would be missing). A path in a table stand
 test holds that no field is forgotten. Fields that are as if they had not been written are not told of.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import msgspec
@@ -14,6 +14,7 @@ from davy.model.document import Document
 from davy.model.finding import Finding
 from davy.model.honoured import HONOURED, IGNORED, REFUSED, SERVER_SIDE
 from davy.model.pod import KeySelector, PodTemplateSpec
+from davy.model.providers import PLUGINS, MetricProvider
 from davy.model.rollout import Rollout
 from davy.model.source import join
 from davy.model.workload import Deployment, PodTemplate, ReplicaSet, template_of, template_path
@@ -21,9 +22,16 @@ from davy.model.workload import Deployment, PodTemplate, ReplicaSet, template_of
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
 
-def unhonoured(document: Document) -> tuple[Finding, ...]:
-    """Return a finding for everything in a document that the embedded engine does not act on."""
-    return tuple(_findings(document))
+def unhonoured(
+    document: Document, installed: Callable[[str], bool] = PLUGINS.__contains__
+) -> tuple[Finding, ...]:
+    """Return a finding for everything in a document that the embedded engine does not act on.
+
+    Args:
+        document: what was written.
+        installed: says of a name whether a metric provider is installed; what that measures is acted on.
+    """
+    return tuple(_findings(document, installed))
 
 
 def is_told_of(kind: str, pattern: str) -> bool | None:
@@ -33,27 +41,33 @@ def is_told_of(kind: str, pattern: str) -> bool | None:
     return False if pattern in HONOURED.get(kind, ()) or pattern in SERVER_SIDE else None
 
 
-def _findings(document: Document) -> Iterator[Finding]:
+def _findings(document: Document, installed: Callable[[str], bool]) -> Iterator[Finding]:
     if document.has("status"):
         title = "`status` is not read: it is for the engine to say"
         yield document.finding("DV012", "status", title, severity="note", part="key")
-    for path, pattern in _told_of(document.value, "", "", document.kind):
+    for path, pattern in _told_of(document.value, "", "", document.kind, installed):
         yield _finding(document, path, pattern, document.kind)
     match document.value:
         case Rollout() as rollout:
             yield from _other_containers(document, "spec.template", rollout.spec.template)
         case Deployment() | ReplicaSet() | PodTemplate() as workload:
-            yield from _told_of_template(document, template_path(document.kind), template_of(workload))
+            yield from _told_of_template(
+                document, template_path(document.kind), template_of(workload), installed
+            )
 
 
-def _told_of_template(document: Document, path: str, template: PodTemplateSpec) -> Iterator[Finding]:
+def _told_of_template(
+    document: Document, path: str, template: PodTemplateSpec, installed: Callable[[str], bool]
+) -> Iterator[Finding]:
     """Tell of a pod template that a rollout takes as of one of its own."""
-    for below, pattern in _told_of(template, path, "spec.template", "Rollout"):
+    for below, pattern in _told_of(template, path, "spec.template", "Rollout", installed):
         yield _finding(document, below, pattern, "Rollout")
     yield from _other_containers(document, path, template)
 
 
-def _told_of(struct: msgspec.Struct, path: str, pattern: str, kind: str) -> Iterator[tuple[str, str]]:
+def _told_of(
+    struct: msgspec.Struct, path: str, pattern: str, kind: str, installed: Callable[[str], bool]
+) -> Iterator[tuple[str, str]]:
     """Walk over what was written and find what is told of, the uppermost path of each."""
     for field in _fields(type(struct)):
         value = getattr(struct, field.name)
@@ -62,12 +76,15 @@ def _told_of(struct: msgspec.Struct, path: str, pattern: str, kind: str) -> Iter
         if told is False or _is_default(field, value) or _is_optional(value):
             continue
         if told:
-            yield below, shape
+            if not isinstance(struct, MetricProvider):
+                yield below, shape
+            elif not installed(struct.name):
+                yield join(below, struct.name) if field.name == "plugin" else below, shape
         elif isinstance(value, tuple):
             for index, item in enumerate(value):
-                yield from _told_of(item, join(below, index), f"{shape}[]", kind)
+                yield from _told_of(item, join(below, index), f"{shape}[]", kind, installed)
         else:
-            yield from _told_of(value, below, shape, kind)
+            yield from _told_of(value, below, shape, kind, installed)
 
 
 @cache
@@ -88,7 +105,7 @@ def _is_optional(value: object) -> bool:
 
 
 def _finding(document: Document, path: str, pattern: str, kind: str) -> Finding:
-    name = path.rpartition(".")[2]
+    name = path.rpartition('["')[2].removesuffix('"]') if path.endswith('"]') else path.rpartition(".")[2]
     refused = REFUSED.get(kind, {})
     if pattern in refused:
         title = f"`{name}` is not run by the embedded engine yet: {refused[pattern]}"

@@ -159,6 +159,23 @@ _GATE = _ALWAYS | {
     f"{_PROVIDER}.prometheus.headers",
     f"{_PROVIDER}.prometheus.rangeQuery",
     f"{_PROVIDER}.prometheus.authentication.basicAuth",
+    *(
+        f"{_PROVIDER}.web.{field}"
+        for field in (
+            "url",
+            "method",
+            "headers",
+            "body",
+            "jsonBody",
+            "timeoutSeconds",
+            "jsonPath",
+            "insecure",
+            "authentication.oauth2",
+        )
+    ),
+    f"{_PROVIDER}.job",
+    f"{_PROVIDER}.datadog",
+    "spec.args[].valueFrom.secretKeyRef",
     "spec.metrics[].name",
     "spec.metrics[].interval",
     "spec.metrics[].initialDelay",
@@ -313,9 +330,6 @@ IGNORED: dict[str, dict[str, str]] = {
     "ReplicaSet": {"spec.minReadySeconds": _NOT_RUN, "spec.replicas": _NOT_RUN},
 }
 
-_SECRET = {"spec.args[].valueFrom.secretKeyRef": "Davy reads no secrets: let the rollout give a value"}
-IGNORED |= {"AnalysisTemplate": _SECRET, "ClusterAnalysisTemplate": _SECRET}
-
 REFUSED: dict[str, dict[str, str]] = {
     "Rollout": {
         f"{_CANARY}.steps[].plugin": "a step that is left out is a gate that is left open",
@@ -329,23 +343,27 @@ REFUSED: dict[str, dict[str, str]] = {
     },
 }
 
-_MEASURES = {
-    f"{_PROVIDER}.{name}": "only Prometheus is asked; a metric that is not measured is a gate that is left open"
-    for name in (
-        "cloudWatch",
-        "datadog",
-        "graphite",
-        "influxdb",
-        "job",
-        "kayenta",
-        "newRelic",
-        "plugin",
-        "skywalking",
-        "wavefront",
-        "web",
-    )
-} | {
-    f"{_PROVIDER}.prometheus.authentication.{way}": "use basicAuth or a header, or a proxy that signs in"
-    for way in ("oauth2", "sigv4")
-}
+_MEASURES = (
+    {
+        f"{_PROVIDER}.{name}": "no provider of that name is installed; what is not measured is a gate left open"
+        for name in (
+            "cloudWatch",
+            "graphite",
+            "influxdb",
+            "kayenta",
+            "newRelic",
+            "plugin",
+            "skywalking",
+            "wavefront",
+        )
+    }
+    | {
+        f"{_PROVIDER}.prometheus.authentication.{way}": "use basicAuth or a header, or a proxy that signs in"
+        for way in ("oauth2", "sigv4")
+    }
+    | {
+        f"{_PROVIDER}.web.authentication.{way}": "Argo Rollouts passes it over; write a header"
+        for way in ("basicAuth", "sigv4")
+    }
+)
 REFUSED |= {"AnalysisTemplate": _MEASURES, "ClusterAnalysisTemplate": _MEASURES}

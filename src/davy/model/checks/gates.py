@@ -185,14 +185,10 @@ def _check_arguments(gate: Gate, templates: Sequence[Template], complaints: Comp
     for name, argument in declared.items():
         if name in given or argument.value is not None:
             continue
-        source = argument.value_from
-        fix = f"add `- {{name: {name}, value: …}}` to its args"
-        if source is None:
+        if argument.value_from is None:
+            fix = f"add `- {{name: {name}, value: …}}` to its args"
             title = f"args.{name} was not resolved"
             complaints.add(f"{gate.path}.args", title, code="DV010", part="key", fix=fix)
-        elif source.secret_key_ref is not None:
-            title = f"args.{name} is a secret of {source.secret_key_ref.name}, and Davy reads no secrets yet"
-            complaints.add(f"{gate.path}.args", title, code="DV011", part="key", fix=fix)
     for number, passed in enumerate(gate.analysis.args):
         if passed.name not in declared:
             _warn_undeclared(f"{gate.path}.args[{number}].name", passed, list(declared), complaints)
