@@ -6,7 +6,7 @@ import pytest
 
 from davy.control import requests
 from davy.control.catalog import Catalog
-from davy.errors import Refused
+from davy.errors import Conflict, Refused
 from davy.model.key import Key
 from davy.model.pod import PodTemplateSpec
 from davy.model.workload import Deployment
@@ -173,3 +173,36 @@ def test_other_workloads_give_their_template_too(lab: Any, kind: str, text: str)
     lab.ask(requests.SetImage("default", "payments", {"app": "app:2"}))
     lab.until(lambda view: view.actual_weight == 20)
     assert b"app:2" in lab.store.load("object")[f"{kind}/default/shop"]
+
+
+def test_what_is_done_while_a_workload_is_looked_up_is_not_lost(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(lab, "payments")
+    resolve = lab.platform.resolve
+
+    def slowly(key: Key, template: Any) -> Any:
+        monkeypatch.setattr(lab.platform, "resolve", resolve)
+        lab.ask(requests.Scale("default", "payments", 3))
+        return resolve(key, template)
+
+    monkeypatch.setattr(lab.platform, "resolve", slowly)
+    assert apply(lab, WORKLOAD.replace("app:1", "app:2")).accepted
+    assert lab.get().replicas.desired == 3
+
+
+def test_a_rollout_that_takes_a_template_while_it_changes_is_not_left_behind(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(lab, "payments")
+    resolve = lab.platform.resolve
+
+    def slowly(key: Key, template: Any) -> Any:
+        monkeypatch.setattr(lab.platform, "resolve", resolve)
+        apply(lab, rollout("catalog").split("---")[0])
+        return resolve(key, template)
+
+    monkeypatch.setattr(lab.platform, "resolve", slowly)
+    with pytest.raises(Conflict, match="another rollout took the template"):
+        apply(lab, WORKLOAD.replace("app:1", "app:2"))
+    assert image_of(lab) == "app:1"

@@ -27,7 +27,7 @@ from davy.control.ports import Clock
 from davy.control.requests import Action
 from davy.control.tenure import Tenure
 from davy.control.turn import World, commit, take_turn
-from davy.errors import DavyError, NotFound
+from davy.errors import Conflict, DavyError, NotFound
 from davy.ledger.entry import Draft
 from davy.ledger.lease import Fenced
 from davy.ledger.store import Record, StoreUnavailable
@@ -338,9 +338,9 @@ class Engine:
             return admission.answer(admitted, self.catalog)
         for images in admitted.of(ImageMap):
             self._world.platform.use_images(images)
-        rollouts = self.catalog.concerned(admitted.objects)
         launches = {
-            found.key: self._world.platform.resolve(found.key, found.spec.template) for found in rollouts
+            found.key: self._world.platform.resolve(found.key, found.spec.template)
+            for found in self.catalog.concerned(admitted.objects)
         }
         with self._gate:
             view = admission.answer(admitted, self.catalog)
@@ -351,6 +351,9 @@ class Engine:
                 for found in admitted.objects
                 if self.catalog.outcome(found) != "unchanged"
             ]
+            rollouts = self.catalog.concerned(admitted.objects)
+            if not launches.keys() >= {rollout.key for rollout in rollouts}:
+                raise Conflict("another rollout took the template in the meantime", hint="apply it again")
             fresh = [self._revise(rollout, launches[rollout.key], now) for rollout in rollouts]
             for held, (state, events) in fresh:
                 changes["rollout", str(held.key)] = msgspec.json.encode(state)
@@ -374,12 +377,14 @@ class Engine:
 
     def _set_image(self, request: requests.SetImage, actor: str) -> views.ActionView:
         """Go to other images, as `kubectl argo rollouts set image` does."""
-        held = self._find(request)
-        rollout = with_images(held.manifest, request.images)
-        launch = self._world.platform.resolve(rollout.key, rollout.spec.template)
+        found = with_images(self._find(request).manifest, request.images)
+        launch = self._world.platform.resolve(found.key, found.spec.template)
         detail: dict[str, object] = {"action": "set image", "images": request.images}
         with self._gate:
-            now = self._clock.now()
+            now, held = self._clock.now(), self._find(request)
+            rollout = with_images(held.manifest, request.images)
+            if rollout.spec.template != found.spec.template:
+                raise Conflict(f"{request.name} got another template in the meantime", hint="set it again")
             fresh, (state, events) = self._revise(rollout, launch, now)
             drafts = [Draft(now, "human_action", held.subject, detail, actor, request.reason)]
             drafts += [Draft(now, event.kind, held.subject, event.detail) for event in events]
