@@ -36,7 +36,7 @@ def tools(home: Path) -> Tools:
         queries=Engine(SeriesStore()),
         in_process=False,
         jobs=home / "jobs",
-        launch=lambda _: Launch(argv=("true",), directory=str(home)),
+        launch=lambda pod: Launch(argv=pod.spec.containers[0].command, directory=str(home)),
         built=lambda _: True,
         environment=dict(os.environ),
     )

@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
@@ -13,8 +14,9 @@ import pytest
 
 from davy.adapters import pid
 from davy.adapters.addresses import Addresses
+from davy.adapters.builds import Builds
 from davy.adapters.clock import Clock
-from davy.adapters.images import ImageNotMapped
+from davy.adapters.images import ImageNotMapped, Images
 from davy.adapters.job import JobProvider, end_jobs
 from davy.adapters.pid import Process
 from davy.adapters.secret_files import SecretFiles
@@ -24,6 +26,8 @@ from davy.analysis.promql.evaluate import Engine
 from davy.analysis.promql.series import SeriesStore
 from davy.analysis.provider import Asking, Judged, Lasting, Provider, ProviderError
 from davy.errors import Undecided
+from davy.model.images import ImageMap
+from davy.model.job import JobMetric, JobSpec
 from davy.model.pod import PodTemplateSpec
 from davy.model.providers import MetricProvider
 from davy.rollout.platform import Launch
@@ -349,3 +353,36 @@ def test_one_measurement_is_taken_by_one_thread(place: Place) -> None:
         provider.measure(job("pass"), now=1.0, asking=asking(place))
     (place.home / "go").touch()
     taken.result()
+
+
+def test_an_image_that_is_mapped_runs_from_where_the_map_says(place: Place) -> None:
+    release = place.home / "releases" / "1"
+    release.mkdir(parents=True)
+    builds = Builds(place.home / "builds", environment={})
+    images = Images(builds, base=place.home, environment={"PATH": os.environ["PATH"]})
+    source = {"source": {"dir": "releases/{tag}"}, "command": [sys.executable, "-S", "-c", "open('here', 'w')"]}
+    images.use(
+        msgspec.convert({"metadata": {"name": "images"}, "spec": {"images": {"smoke:*": source}}}, ImageMap)
+    )
+    tools = replace(place.tools(), launch=images.resolve, built=builds.ready)
+    container = {
+        "name": "c",
+        "image": "smoke:1",
+        "env": [{"name": "A", "valueFrom": {"secretKeyRef": OPTIONAL}}],
+    }
+    spec = {"template": {"spec": {"restartPolicy": "Never", "containers": [container, {"name": "second"}]}}}
+    question = msgspec.convert({"job": {"spec": spec}}, MetricProvider)
+    found = JobProvider(tools).measure(question, now=1.0, asking=asking(place))
+    assert found.phase is Phase.SUCCESSFUL
+    assert (release / "here").exists()
+    unmapped = JobMetric(job_spec("other:1"))
+    found = JobProvider(tools).measure(MetricProvider(job=unmapped), now=1.0, asking=asking(place, "another"))
+    assert found.phase is Phase.INCONCLUSIVE
+    assert "nothing says what image other:1 runs on this machine" in found.message
+
+
+OPTIONAL = {"name": "s", "key": "k", "optional": True}
+
+
+def job_spec(image: str) -> JobSpec:
+    return msgspec.convert({"template": {"spec": {"containers": [{"name": "c", "image": image}]}}}, JobSpec)

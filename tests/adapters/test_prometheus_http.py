@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from davy.adapters.prometheus import HttpPrometheus
-from davy.analysis.provider import Provider, ProviderError
+from davy.analysis.provider import Asking, Provider, ProviderError
 from davy.model.providers import (
     Authentication,
     BasicAuthConfig,
@@ -67,6 +67,7 @@ WRONG: dict[str, tuple[tuple[int, Mapping[str, str], bytes], str]] = {
     "cannot execute": (failure(422, "execution", "many-to-many"), "execution: many-to-many"),
     "too long": (failure(503, "timeout", "query timed out"), "timeout: query timed out"),
     "long-winded": (failure(400, "bad_data", "x\n\x00" * 5000), "bad_data: x x"),
+    "echo": (failure(400, "bad_data", "x" * 290 + "s3cret-and-more-of-it"), "bad_data: x"),
     "string": (success("string", [1.5, "text"]), "gives a text"),
     "unknown type": (success("tensor", []), UNREADABLE),
     "success with a status of errors": ((422, JSON, vector()[2]), "neither a result nor an error"),
@@ -309,3 +310,12 @@ def test_warnings_are_kept(ask: Ask) -> None:
         del ANSWERS["warned"]
     assert answer.metadata["warnings"] == '"one", "two"'
     assert answer.metadata["ResolvedPrometheusQuery"] == "warned"
+
+
+def test_a_secret_is_hidden_before_what_holds_it_is_shortened(stub: Stub, ask: Ask) -> None:
+    asking = Asking()
+    asking.learn("s3cret-and-more-of-it")
+    with pytest.raises(ProviderError) as caught:
+        HttpPrometheus().measure(ask("echo"), now=1.0, asking=asking)
+    assert "s3cret" not in caught.value.message
+    assert "***" in caught.value.message

@@ -100,6 +100,7 @@ def test_other_documents_have_nothing_to_show() -> None:
         f"{TEETH}\ninterval: 1s\nfailureLimit: -1\nconsecutiveSuccessLimit: 3\n{VECTOR}",
         "provider: {job: {spec: {template: {}}}}",
         "provider: {plugin: {mine: {}}}",
+        "successCondition: result < 5\nprovider: {plugin: {davy.dev/honeycomb: {}}}",
     ],
 )
 def test_teeth_are_left_alone(metric: str) -> None:
@@ -111,6 +112,7 @@ def test_teeth_are_left_alone(metric: str) -> None:
     [
         (VECTOR, "name: m0"),
         (WEB, "name: m0"),
+        ("provider: {plugin: {davy.dev/sentry: {}}}", "name: m0"),
         (f"successCondition: 'true'\n{VECTOR}", "successCondition: 'true'"),
         (f"successCondition: 'true'\n{SCALAR}", "successCondition: 'true'"),
         (f"successCondition: 1 == 1\n{WEB}", "successCondition: 1 == 1"),

@@ -15,6 +15,7 @@ from davy.analysis.secret import Secret
 from davy.control import requests
 from davy.control.measuring import measure
 from davy.model.analysis import Metric, SecretKeyRef
+from davy.model.key import Key
 from davy.model.providers import MetricProvider
 
 CANARY = "c4nary-of-the-engine"
@@ -227,7 +228,8 @@ def test_jobs_keep_nobody_from_being_asked_and_keep_their_names_over_a_crash(lab
         lab.engine.turn()
         if slow.begun:
             break
-    names = sorted(f"default/{name}/job{number}/1" for name in _runs(lab) for number in range(12))
+    [run] = lab.runs.of(Key("default", "payments"))
+    names = sorted(f"{run.key}@{run.state.started_at}/job{number}/1" for number in range(12))
     assert sorted(slow.begun) == names  # more than there are threads in the pool
     assert slow.wanted[-1] == names
     again = Slow()
@@ -258,10 +260,6 @@ def test_a_job_whose_run_ended_is_wanted_no_more(lab: Any) -> None:
     assert slow.wanted[-1] == []
     assert slow.go.is_set()
     assert lab.get().status == "Degraded"
-
-
-def _runs(lab: Any) -> list[str]:
-    return [key.partition("/")[2] for key in lab.store.load("run")]
 
 
 def test_a_trouble_is_told_as_an_error() -> None:

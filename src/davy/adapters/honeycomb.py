@@ -18,11 +18,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-
 from davy.adapters.addresses import Addresses
 from davy.adapters.tools import Tools
-from davy.adapters.vendor import Server, address_of, refuse_other_speeds, seconds
+from davy.adapters.vendor import Server, address_of, config_of, refuse_other_speeds, seconds
 from davy.analysis.numbers import printed
 from davy.analysis.provider import Answer, Asking, ProviderError
 from davy.model.providers import HoneycombMetric, MetricProvider
@@ -86,20 +84,6 @@ class HoneycombProvider:
             self._pause(min(POLL_S, timeout_s))
             found = ask("GET", f"/1/query_results/{dataset}/{result}")
         return _answer(metric, found)
-
-
-def config_of(provider: MetricProvider, name: str, kind: type[Any]) -> Any:
-    """Read what stands below a plug-in's name.
-
-    Raises:
-        ProviderError: it is for somebody else, or makes no sense.
-    """
-    if name not in provider.plugin:
-        raise ProviderError(f"this metric does not ask {name}")
-    try:
-        return msgspec.convert(provider.plugin[name], kind)
-    except msgspec.ValidationError as error:
-        raise ProviderError(f"the metric's {name} cannot be read: {error}") from None
 
 
 def _id(found: Any) -> str:

@@ -78,9 +78,10 @@ class HttpPrometheus:
             raise ProviderError("the time-out of a query cannot be negative")
         timeout_s = DEFAULT_TIMEOUT_S if metric.timeout is None else float(metric.timeout)
         span = range_of(metric, now)
+        hide = asking.hide if asking else str
         if span is None:
             form = {"query": metric.query, "time": f"{now:.3f}"}
-            reply = ask(metric, "query", form, timeout_s=timeout_s)
+            reply = ask(metric, "query", form, timeout_s=timeout_s, hide=hide)
         else:
             form = {
                 "query": metric.query,
@@ -88,7 +89,7 @@ class HttpPrometheus:
                 "end": f"{span.end_s:.3f}",
                 "step": f"{span.step_s:.3f}",
             }
-            reply = ask(metric, "query_range", form, timeout_s=timeout_s)
+            reply = ask(metric, "query_range", form, timeout_s=timeout_s, hide=hide)
         return answer(metric, reply, redacted(metric.address))
 
 
@@ -123,7 +124,7 @@ class PrometheusProvider:
         """Ask whoever answers for the metric's address."""
         metric = question(provider)
         source = self.choose(metric.address)
-        said = source.provider.measure(provider, now=now)
+        said = source.provider.measure(provider, now=now, asking=asking)
         return Answer(said.result, said.text, {**said.metadata, "source": source.why})
 
     def choose(self, address: str) -> Source:

@@ -3,7 +3,7 @@
 import re
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
@@ -60,7 +60,14 @@ class Reply(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-def ask(metric: PrometheusMetric, path: str, form: Mapping[str, str], *, timeout_s: float) -> Reply:
+def ask(
+    metric: PrometheusMetric,
+    path: str,
+    form: Mapping[str, str],
+    *,
+    timeout_s: float,
+    hide: Callable[[str], str] = str,
+) -> Reply:
     """Send a query to `path` below `/api/v1` of the metric's address and read its numbers.
 
     By POST, so that a long query fits, and by GET where POST is refused, as Prometheus' own client does.
@@ -97,7 +104,7 @@ def ask(metric: PrometheusMetric, path: str, form: Mapping[str, str], *, timeout
             )
     except Unreachable as error:
         raise ProviderError(error.message, hint=f"is the address right? {place}") from error
-    return read(response, place)
+    return read(response, place, hide)
 
 
 def authorization(metric: PrometheusMetric) -> dict[str, str]:
@@ -120,8 +127,8 @@ def authorization(metric: PrometheusMetric) -> dict[str, str]:
     return headers
 
 
-def read(response: Response, place: str) -> Reply:
-    """Read an answer of the API; `place` names the server in messages.
+def read(response: Response, place: str, hide: Callable[[str], str] = str) -> Reply:
+    """Read an answer of the API; `place` names the server, `hide` takes secrets out of what it says.
 
     Raises:
         ProviderError: it is an error, or nothing that Prometheus' documentation describes.
@@ -131,10 +138,10 @@ def read(response: Response, place: str) -> Reply:
     try:
         envelope = msgspec.json.decode(response.body, type=_Envelope)
         if envelope.status == "error":
-            kind, reason = _line(envelope.error_type), _line(envelope.error)
+            kind, reason = _line(hide(envelope.error_type)), _line(hide(envelope.error))
             raise ProviderError(f"{place} could not answer the query: {kind}: {reason}")
         if envelope.status == "success" and envelope.data is not None and response.status == 200:
-            warnings = tuple(_line(warning) for warning in envelope.warnings or ())
+            warnings = tuple(_line(hide(warning)) for warning in envelope.warnings or ())
             return Reply(_numbers(envelope.data), warnings)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise ProviderError(f"what {place} answered is not what Prometheus answers") from error

@@ -16,9 +16,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from davy.adapters.addresses import Addresses
-from davy.adapters.honeycomb import config_of
 from davy.adapters.tools import Tools
-from davy.adapters.vendor import Server, address_of, refuse_other_speeds, seconds
+from davy.adapters.vendor import Server, address_of, config_of, refuse_other_speeds, seconds
 from davy.analysis.numbers import printed
 from davy.analysis.provider import Answer, Asking, ProviderError
 from davy.model.providers import MetricProvider, SentryMetric
@@ -49,7 +48,7 @@ class SentryProvider:
 
     def measure(self, provider: MetricProvider, *, now: float, asking: Asking) -> Answer:
         """Ask once, for at most as long as the metric's time-out."""
-        metric: SentryMetric = config_of(provider, NAME, SentryMetric)
+        metric = config_of(provider, NAME, SentryMetric)
         refuse_other_speeds(self._speed, "Sentry")
         name = metric.secret_ref.name
         headers = {"Authorization": f"Bearer {asking.secret(name, 'token').reveal()}"}

@@ -8,18 +8,22 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from davy.adapters.addresses import Addresses
 from davy.adapters.http import Response, Unreachable, redacted, request
 from davy.analysis.numbers import print_float
 from davy.analysis.provider import Asking, ProviderError
 from davy.model.duration import BadDuration, parse_duration
+from davy.model.providers import MetricProvider
 
 MAX_BYTES = 4 << 20
 """The largest answer that is read."""
 
 _LONGEST_REASON = 300
+_Config = TypeVar("_Config")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,3 +218,17 @@ def address_of(asking: Asking, name: str, namespace: str, default: str) -> str:
     Whoever writes the Secret may say where its keys go. Whoever writes the manifest may not.
     """
     return (asking.plain(name, "address", namespace=namespace).strip() or default).rstrip("/")
+
+
+def config_of(provider: MetricProvider, name: str, kind: type[_Config]) -> _Config:
+    """Read what stands below a plug-in's name.
+
+    Raises:
+        ProviderError: it is for somebody else, or makes no sense.
+    """
+    if name not in provider.plugin:
+        raise ProviderError(f"this metric does not ask {name}")
+    try:
+        return msgspec.convert(provider.plugin[name], kind)
+    except msgspec.ValidationError as error:
+        raise ProviderError(f"the metric's {name} cannot be read: {error}") from None

@@ -265,9 +265,13 @@ class Runs:
 
 
 def measurement_name(run: RunRecord, metric: str) -> str:
-    """Name the next measurement of a metric; it keeps its name until it is recorded, over any crash."""
+    """Name the next measurement of a metric; it keeps its name until it is recorded, over any crash.
+
+    When the run began is part of it: a rollout that was deleted and made again has runs of the same names, and
+    must not be judged by what was measured of its namesake.
+    """
     [state] = [state for state in run.state.metrics if state.name == metric]
-    return f"{run.key}/{metric}/{state.count + state.error + 1}"
+    return f"{run.key}@{run.state.started_at!r}/{metric}/{state.count + state.error + 1}"
 
 
 def verdict(state: RunState) -> Verdict:

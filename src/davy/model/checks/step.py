@@ -1,5 +1,7 @@
 """What has to hold of one step of a canary."""
 
+import re
+
 from davy.model.checks.complaints import Complaints
 from davy.model.checks.rollout_analysis import validate_rollout_analysis
 from davy.model.rollout import CanaryStrategy
@@ -16,6 +18,7 @@ from davy.model.steps import (
 
 _KINDS = "Step must have one of the following set: experiment, setWeight, setCanaryScale, plugin or pause"
 _ROUTING = "spec.strategy.canary.trafficRouting"
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110
 _SOME_VALUE = "StringMatch value missed, match value must have one of the following: exact, regex, prefix"
 _ONE_VALUE = "StringMatch match value must have exactly one of the following: exact, regex, prefix"
 
@@ -70,6 +73,7 @@ def _validate_header_route(
     for index, match in enumerate(route.match):
         below = f"{path}.match[{index}]"
         value = match.header_value
+        _validate_header(f"{below}.headerName", match.header_name, complaints)
         if routing.alb is not None and value is not None:
             if not value.exact or value.regex or value.prefix:
                 title = "SetHeaderRoute match value invalid. ALB supports 'exact' value only"
@@ -94,9 +98,16 @@ def _validate_mirror_route(
         if match.path is not None:
             _validate_match(f"{below}.path", match.path, complaints)
         for header, value in match.headers.items():
+            _validate_header(join(f"{below}.headers", header), header, complaints)
             _validate_match(join(f"{below}.headers", header), value, complaints)
     if routing is not None:
         _validate_managed(path, route.name, routing, complaints)
+
+
+def _validate_header(path: str, name: str, complaints: Complaints) -> None:
+    """Refuse a header that no request can have, since a proxy takes no route with it."""
+    if not _HEADER.fullmatch(name):
+        complaints.add(path, f"{name!r} is not the name of a header")
 
 
 def _validate_match(path: str, match: StringMatch | None, complaints: Complaints) -> None:
@@ -105,6 +116,8 @@ def _validate_match(path: str, match: StringMatch | None, complaints: Complaints
         complaints.add(path, _SOME_VALUE)
     elif len(values) > 1:
         complaints.add(path, _ONE_VALUE, part="key")
+    elif match is not None and match.regex:
+        complaints.check_pattern(f"{path}.regex", match.regex)
 
 
 def _validate_managed(path: str, name: str, routing: RolloutTrafficRouting, complaints: Complaints) -> None:
