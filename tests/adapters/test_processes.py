@@ -16,6 +16,7 @@ import pytest
 from davy.adapters import pid, ports
 from davy.adapters.builds import Builds, Recipe
 from davy.adapters.clock import Clock
+from davy.adapters.fence import Fence
 from davy.adapters.http import Unreachable, request
 from davy.adapters.processes import Record, Replica, Surroundings
 from davy.model.key import Key
@@ -57,6 +58,7 @@ class World:
         environment = {"PATH": os.environ["PATH"]}
         self.around = Surroundings(
             clock=Clock.at_speed(10),
+            fence=Fence.take(directory / "terms"),
             records=directory / "records",
             logs=directory / "logs",
             environment=environment,

@@ -41,7 +41,10 @@ def vector(*values: str) -> tuple[int, Mapping[str, str], bytes]:
     return success("vector", [{"metric": {"n": str(n)}, "value": [1.5, v]} for n, v in enumerate(values)])
 
 
-RUNS = [{"metric": {}, "values": [[1, "1"], [2, "2"]]}, {"metric": {"a": "b"}, "values": [[1, "3"]]}]
+RUNS: list[dict[str, Any]] = [
+    {"metric": {}, "values": [[1, "1"], [2, "2"]]},
+    {"metric": {"a": "b"}, "values": [[1, "3"]]},
+]
 
 #: What the server says to a query: its documented answers.
 ANSWERS: dict[str, tuple[tuple[int, Mapping[str, str], bytes], object, str]] = {
@@ -56,6 +59,7 @@ ANSWERS: dict[str, tuple[tuple[int, Mapping[str, str], bytes], object, str]] = {
 }
 
 UNREADABLE = "is not what Prometheus answers"
+NATIVE = "gives native histograms, and a measurement needs numbers"
 
 #: What it must not say: each of these is an error, with this in its message.
 WRONG: dict[str, tuple[tuple[int, Mapping[str, str], bytes], str]] = {
@@ -68,7 +72,11 @@ WRONG: dict[str, tuple[tuple[int, Mapping[str, str], bytes], str]] = {
     "unknown type": (success("tensor", []), UNREADABLE),
     "success with a status of errors": ((422, JSON, vector()[2]), "neither a result nor an error"),
     "no data": ((200, JSON, b'{"status":"success"}'), "neither a result nor an error"),
-    "native histogram": (success("vector", [{"metric": {}, "histogram": [1.5, {}]}]), UNREADABLE),
+    "native histogram": (success("vector", [{"metric": {}, "histogram": [1.5, {}]}]), NATIVE),
+    "native histograms": (success("matrix", [{"metric": {}, "histograms": [[1.5, {}]]}]), NATIVE),
+    "numbers, then native histograms": (success("matrix", [{**RUNS[0], "histograms": [[9.5, {}]]}]), NATIVE),
+    "no value": (success("vector", [{"metric": {}}]), UNREADABLE),
+    "no values": (success("matrix", [{"metric": {}}]), UNREADABLE),
     "number for text": (success("vector", [{"metric": {}, "value": [1.5, 0.5]}]), UNREADABLE),
     "no number": (vector("0x10"), UNREADABLE),
     "python's number": (vector("1_0"), UNREADABLE),

@@ -19,9 +19,11 @@ def take(store: MemoryStore, wall: Wall, name: str = "first") -> Tenure:
     return Tenure(store, store.take(name, wall.now(), 4.0), wall.now, 4.0)
 
 
-def test_it_is_renewed_when_a_quarter_has_passed_and_not_before() -> None:
+def test_it_is_renewed_at_first_and_when_a_quarter_has_passed_and_not_before() -> None:
     store, wall = MemoryStore(), Wall()
-    tenure = take(store, wall)
+    tenure = Tenure(store, store.take("first", wall.now(), 30.0), wall.now, 4.0)
+    tenure.keep()
+    assert tenure.lease.expires_at == 104.0
     wall.time = 100.9
     tenure.keep()
     assert tenure.lease.expires_at == 104.0

@@ -1,6 +1,7 @@
 """What live tests share: a real Envoy, or the reason why there is none; replicas that end with the test."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -8,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from davy.adapters import ports
+from davy.adapters import pid, ports
 from davy.adapters.envoy import Envoy
 from davy.adapters.envoy_process import find_envoy
+from davy.adapters.fence import Fence
 from davy.adapters.http import Unreachable, request
 from davy.errors import Undecided
+from davy.ledger.lease import Fenced
 from davy.testing.patience import until
 
 UPSTREAM = Path(__file__).parent.parent / "apps" / "upstream.py"
@@ -32,10 +35,16 @@ def _envoy_is_there(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 def envoy(tmp_path: Path) -> Iterator[Envoy]:
     """Run an Envoy for one test."""
-    engine = Envoy(tmp_path / "gateway")
+    engine = Envoy(tmp_path / "gateway", Fence.take(tmp_path / "terms"))
     engine.start()
     yield engine
-    engine.stop()
+    try:
+        engine.stop()
+    except Fenced:  # a test let another one take over, which may have let go of it
+        engine.close()
+        if engine.process is not None:
+            pid.signal_group(engine.process, signal.SIGKILL)
+            pid.reap(engine.process)
 
 
 def answers(port: int) -> bool:

@@ -15,6 +15,7 @@ import pytest
 from davy.adapters import ports
 from davy.adapters.envoy import Envoy
 from davy.adapters.envoy_admin import Admin
+from davy.adapters.fence import Fence
 from davy.adapters.http import Response, request
 from davy.adapters.load import Exchange, Load
 from davy.errors import Undecided
@@ -167,7 +168,7 @@ def test_a_port_that_was_taken_while_envoy_was_down_is_said_and_mended(
 ) -> None:
     port = serve(envoy, upstream)
     envoy.stop()
-    other = Envoy(tmp_path / "gateway")
+    other = Envoy(tmp_path / "gateway", Fence.take(tmp_path / "terms"))
     try:
         with socket.create_server(("127.0.0.1", port)):
             other.start()
@@ -211,7 +212,7 @@ def test_another_davy_adopts_what_the_first_one_left(envoy: Envoy, upstream: Ups
     port = serve(envoy, upstream)
     process = envoy.process
     envoy.close()
-    other = Envoy(tmp_path / "gateway")
+    other = Envoy(tmp_path / "gateway", Fence.take(tmp_path / "terms"))
     other.start()
     try:
         assert other.process == process
@@ -235,7 +236,7 @@ def test_adoption_mends_what_a_killed_davy_left_half_done(
     route.with_suffix(".new").write_text(renamed.replace('"version_info":"', '"version_info":"9'))
     route.with_suffix(".new").replace(route)
     os.kill(envoy.process.pid if envoy.process else 0, signal.SIGCONT)
-    other = Envoy(tmp_path / "gateway")
+    other = Envoy(tmp_path / "gateway", Fence.take(tmp_path / "terms"))
     other.start()
     try:
         assert other.trouble == ""
@@ -257,7 +258,7 @@ def test_davy_can_be_killed_while_users_are_served(upstream: Upstream, tmp_path:
     davy.kill()
     davy.wait()
     more(load, 50)
-    successor = Envoy(tmp_path / "gateway")
+    successor = Envoy(tmp_path / "gateway", Fence.take(tmp_path / "terms"))
     successor.start()
     try:
         successor.split(Route(KEY, {"stable": 1}))
@@ -270,11 +271,13 @@ def test_davy_can_be_killed_while_users_are_served(upstream: Upstream, tmp_path:
 _CONTROLLER = """
 import pathlib, sys
 from davy.adapters.envoy import Envoy
+from davy.adapters.fence import Fence
 from davy.model.key import Key
 from davy.traffic.names import cluster_name
 from davy.traffic.route import Endpoint, Route
 key = Key("default", "pay.ments")
-envoy = Envoy(pathlib.Path(sys.argv[1]))
+home = pathlib.Path(sys.argv[1])
+envoy = Envoy(home, Fence.take(home.parent / 'terms'))
 envoy.start()
 envoy.place(cluster_name(key, "stable"), [Endpoint(int(sys.argv[2]))])
 envoy.split(Route(key, {"stable": 100}))
@@ -286,7 +289,7 @@ while True:
 
 def test_it_runs_in_a_directory_with_a_long_name(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 120) / "gateway"
-    engine = Envoy(deep)
+    engine = Envoy(deep, Fence.take(tmp_path / "terms"))
     engine.start()
     assert engine.stats("^server.live$").strip().endswith("1")
     engine.stop()

@@ -13,6 +13,7 @@ from davy.adapters import ports
 from davy.adapters.clock import Clock
 from davy.adapters.envoy import Envoy
 from davy.adapters.envoy_admin import Admin
+from davy.adapters.fence import Fence
 from davy.adapters.http import Response, request
 from davy.adapters.scrape import Scraper
 from davy.adapters.targets import Target
@@ -304,7 +305,7 @@ def test_another_davy_finds_the_routes_and_services(world: World, tmp_path: Path
     port = world.preview()
     world.split(for_testers(), mirror(25), **{STABLE: 90, CANARY: 10})
     world.envoy.close()
-    other = Envoy(tmp_path / "gateway")
+    other = Envoy(tmp_path / "gateway", Fence.take(tmp_path / "terms"))
     other.start()
     try:
         assert other.weights(KEY) == {STABLE: 90, CANARY: 10}

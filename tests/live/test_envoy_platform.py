@@ -18,7 +18,8 @@ from davy.adapters.embedded import EmbeddedPlatform
 from davy.adapters.http import request
 from davy.adapters.load import Exchange, Load
 from davy.adapters.processes import Record
-from davy.errors import Conflict, Undecided
+from davy.errors import Undecided
+from davy.ledger.lease import Fenced
 from davy.model.key import Key
 from davy.model.pod import Container, ContainerPort, EnvVar, HTTPGetAction, PodSpec, PodTemplateSpec, Probe
 from davy.model.side_route import HeaderRoute, MirrorRoute
@@ -318,9 +319,17 @@ def test_what_this_davy_would_refuse_to_run_is_said_and_stops_nothing(
     pid.signal_group(older.process, signal.SIGKILL)
 
 
-def test_two_davys_do_not_share_a_directory(bench: EmbeddedBench, tmp_path: Path) -> None:
-    with pytest.raises(Conflict, match="another Davy"):
-        EmbeddedPlatform(tmp_path / "state", Clock.at_speed(1)).start()
+def test_of_two_davys_on_a_directory_the_later_one_steers(bench: EmbeddedBench) -> None:
+    """The earlier one is not even told; whatever it does from then on comes to nothing."""
+    bench.steer({"a": 100}, replicas=2)
+    earlier = bench.platform
+    bench.platform = bench._open()
+    with pytest.raises(Fenced):
+        earlier.steer(KEY, bench.desired({"a": 0, "b": 100}))
+    bench.steer({"a": 100}, replicas=1)
+    assert request("GET", f"http://127.0.0.1:{bench.port}/").headers["x-davy-version"] == "a"
+    earlier.close()
+    assert len(bench.platform.look(KEY).pods) == 1
 
 
 def test_envoy_may_be_killed(bench: EmbeddedBench) -> None:

@@ -92,9 +92,8 @@ def test_what_would_leave_a_gate_open_is_refused() -> None:
     assert told(rollout(strategy=f"{{canary: {{dynamicStableScale: true, steps: {steps}}}}}")) == [
         "DV011 `plugin` is not run by the embedded engine yet",
     ]
-    assert told(
-        rollout(strategy="{blueGreen: {activeService: a}}", more="  workloadRef: {kind: Deployment}\n")
-    ) == ["DV011 `workloadRef` is not run by the embedded engine yet"]
+    workload = "  workloadRef: {kind: Deployment, scaleDown: onsuccess}\n"
+    assert told(rollout(strategy="{blueGreen: {activeService: a}}", more=workload)) == []
 
 
 def test_a_field_with_its_default_is_as_if_it_had_not_been_written() -> None:
@@ -134,3 +133,36 @@ def test_a_metric_of_another_provider_is_refused() -> None:
     ]
     (document,) = load(text, "a.yaml")
     assert [found.code for found in unhonoured(document, ["graphite", "a/b"].__contains__)] == ["DV012"]
+
+
+@pytest.mark.parametrize(
+    ("head", "opened"),
+    [
+        (
+            "apiVersion: apps/v1\nkind: Deployment\n",
+            "spec:\n  selector: {}\n  strategy: {type: Recreate}\n  template:",
+        ),
+        ("apiVersion: apps/v1\nkind: ReplicaSet\n", "spec:\n  selector: {}\n  replicas: 3\n  template:"),
+        ("apiVersion: v1\nkind: PodTemplate\n", "template:"),
+    ],
+)
+def test_the_template_of_a_workload_is_told_of_as_one_of_a_rollouts_own(head: str, opened: str) -> None:
+    kind = head.split()[-1]
+    reference = f"  workloadRef: {{apiVersion: {head.split()[1]}, kind: {kind}, name: shop}}\n"
+    pod = "{spec: {hostNetwork: true, containers: [{name: a, envFrom: [{}]}, {name: b}]}}\n"
+    text = (
+        rollout().replace("  template: {}\n", reference)
+        + f"---\n{head}metadata: {{name: shop}}\n{opened} {pod}"
+    )
+    _, document = load(text, "shop.yaml")
+    found = [(finding.code, finding.title.split(":")[0]) for finding in unhonoured(document)]
+    assert found[-3:] == [
+        ("DV011", "`envFrom` is not run by the embedded engine yet"),
+        ("DV012", "`hostNetwork` is not acted on"),
+        ("DV011", "the container b is not run by the embedded engine yet"),
+    ]
+    assert [title for _, title in found[:-3]] == {
+        "Deployment": ["`strategy` is not acted on"],
+        "ReplicaSet": ["`replicas` is not acted on"],
+        "PodTemplate": [],
+    }[kind]

@@ -261,13 +261,27 @@ def test_the_socket_of_a_dead_engine_makes_way(engine: Scripted, home: Path) -> 
     assert not (home / "s").exists()
 
 
-def test_a_living_engine_keeps_its_socket(engine: Scripted, home: Path) -> None:
-    with serving(engine, home):
-        with pytest.raises(Conflict, match=f"another engine listens at .* \\(pid {os.getpid()}\\)"):
-            serving(engine, home).start()
-        assert isinstance(Client(home / "s").ask(HEALTH), views.ActionView)
-    with serving(engine, home):
-        assert isinstance(Client(home / "s").ask(HEALTH), views.ActionView)
+def test_whoever_comes_last_has_the_socket_and_the_one_before_leaves_it_alone(
+    engine: Scripted, home: Path
+) -> None:
+    last = Scripted(lambda request, actor: views.ActionView(namespace="", name="last", message=""))
+    first = serving(engine, home)
+    first.start()
+    with serving(last, home):
+        first.stop()
+        assert Client(home / "s").ask(HEALTH) == views.ActionView(namespace="", name="last", message="")
+    assert not (home / "s").exists()
+
+
+def test_one_whose_directory_was_taken_away_changes_nothing(engine: Scripted, home: Path) -> None:
+    (home / "ours").mkdir()
+    server = SocketServer(home / "s", engine, reports=home / "reports", beside=home / "ours")
+    server.start()
+    (home / "ours").rename(home / "gone")
+    server.stop()
+    assert (home / "s").exists()
+    with pytest.raises(UsageError, match="cannot listen"):
+        server.start()
 
 
 def test_a_file_that_is_no_socket_is_left_alone(engine: Scripted, home: Path) -> None:

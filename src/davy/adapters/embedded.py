@@ -4,7 +4,6 @@ Everything it needs to know is in its directory, and everything it started outli
 in the same directory finds the processes, the splits and what was wanted, and goes on.
 """
 
-import fcntl
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -15,14 +14,14 @@ from typing import TypeVar
 
 import msgspec
 
-from davy.adapters import files
 from davy.adapters.builds import Builds
 from davy.adapters.clock import Clock
 from davy.adapters.envoy import Envoy
+from davy.adapters.fence import Fence
 from davy.adapters.images import Images
 from davy.adapters.processes import Record, Surroundings
 from davy.adapters.steered import Steered
-from davy.errors import Conflict
+from davy.ledger.lease import Fenced
 from davy.model.images import ImageMap
 from davy.model.key import Key
 from davy.model.pod import PodTemplateSpec
@@ -49,6 +48,7 @@ class EmbeddedPlatform:
     Args:
         directory: where all of its state is.
         clock: tells the time, at a speed.
+        fence: what its files are changed through; it takes over from whoever was there where none is given.
         environment: what every replica and build finds in its environment, PATH above all.
         base: where images that are not mapped run.
         back_off_s: the pause before a replica that crashed twice is started again; it doubles from there.
@@ -62,6 +62,7 @@ class EmbeddedPlatform:
         directory: Path,
         clock: Clock,
         *,
+        fence: Fence | None = None,
         environment: Mapping[str, str] | None = None,
         base: Path | None = None,
         back_off_s: float = 10.0,
@@ -71,15 +72,20 @@ class EmbeddedPlatform:
         self._directory = directory.absolute()
         for name in ("replicas", "rollouts", "logs", "builds"):
             (self._directory / name).mkdir(parents=True, exist_ok=True)
+        self._fence = fence or Fence.take(self._directory / "terms")
         environment = {"PATH": os.defpath} if environment is None else environment
         self._clock = clock
         self._builds = Builds(self._directory / "builds", environment=environment)
         self._images = Images(self._builds, base=base or self._directory, environment=environment)
         self._envoy = Envoy(
-            self._directory / "gateway", search_path=environment.get("PATH", ""), deadline_s=deadline_s
+            self._directory / "gateway",
+            self._fence,
+            search_path=environment.get("PATH", ""),
+            deadline_s=deadline_s,
         )
         self._around = Surroundings(
             clock=clock,
+            fence=self._fence,
             records=self._directory / "replicas",
             logs=self._directory / "logs",
             environment=environment,
@@ -98,20 +104,15 @@ class EmbeddedPlatform:
         """Take over what is there: Envoy, the replicas, and what was wanted of them.
 
         Raises:
-            Conflict: another Davy uses this directory.
+            Fenced: another engine has taken over meanwhile.
             Undecided: Envoy does not start.
         """
-        self._lock = _lock(self._directory / "lock")
-        try:
-            self._envoy.start()
-        except BaseException:
-            os.close(self._lock)
-            raise
-        for wanted in _read_all(self._directory / "rollouts", _Wanted):
+        self._envoy.start()
+        for wanted in self._read_all(self._directory / "rollouts", _Wanted):
             steered = self._steered(wanted.key)
             steered.desired, steered.forgotten = wanted.desired, wanted.forgotten
             self._saved[wanted.key] = wanted
-        for record in _read_all(self._directory / "replicas", Record):
+        for record in self._read_all(self._directory / "replicas", Record):
             self._steered(record.key).adopt(record)
         self._thread.start()
         self._woken.set()
@@ -127,7 +128,6 @@ class EmbeddedPlatform:
             replica.join()
         self._builds.close()
         self._envoy.close()
-        os.close(self._lock)
 
     def shutdown(self) -> None:
         """End everything, without waiting for users."""
@@ -138,10 +138,9 @@ class EmbeddedPlatform:
         for replica in replicas:
             replica.join()
         for key in self._rollouts:
-            self._file(key).unlink(missing_ok=True)
+            self._fence.remove(self._file(key))
         self._builds.close()
         self._envoy.stop()
-        os.close(self._lock)
 
     def stats(self, pattern: str) -> str:
         """Read Envoy's used statistics whose names match, in Prometheus' text format.
@@ -174,12 +173,14 @@ class EmbeddedPlatform:
 
     def steer(self, key: Key, desired: Desired) -> None:
         """Split the traffic now, and let the replicas follow."""
+        self._fence.check()
         while not self._steered(key).steer(desired):
             self._drop(key)
         self._woken.set()
 
     def forget(self, key: Key) -> None:
         """Take the listener away now, and let the replicas go."""
+        self._fence.check()
         if key in self._rollouts:
             self._steered(key).forget()
             self._woken.set()
@@ -197,6 +198,10 @@ class EmbeddedPlatform:
         self._changed(key)
 
     def _converge(self) -> None:
+        with suppress(Fenced):  # another engine looks after everything now
+            self._converge_always()
+
+    def _converge_always(self) -> None:
         unfinished = False
         while True:
             self._woken.wait(_RETRY_S if unfinished else None)
@@ -221,7 +226,7 @@ class EmbeddedPlatform:
         wanted = _Wanted(key, steered.desired, steered.forgotten)
         if self._saved.get(key) != wanted:
             try:
-                files.replace(self._file(key), msgspec.json.encode(wanted), durable=False)
+                self._fence.replace(self._file(key), msgspec.json.encode(wanted), durable=False)
             except OSError as error:
                 steered.unsaved = f"what {key} wants cannot be written down: {error}"
             else:
@@ -230,6 +235,7 @@ class EmbeddedPlatform:
 
     def _prune_logs(self) -> None:
         """Keep the logs of what runs, and of what ended last."""
+        self._fence.check()
         running = {replica.record.name for each in self._rollouts.values() for replica in each.replicas}
         with suppress(OSError):
             ended = [log for log in self._around.logs.iterdir() if log.name.split(".log")[0] not in running]
@@ -240,7 +246,7 @@ class EmbeddedPlatform:
         with self._adding:
             self._rollouts = {each: steered for each, steered in self._rollouts.items() if each != key}
         self._saved.pop(key, None)
-        self._file(key).unlink(missing_ok=True)
+        self._fence.remove(self._file(key))
 
     def _file(self, key: Key) -> Path:
         return self._directory / "rollouts" / file_name(route_name(key))
@@ -250,30 +256,15 @@ class EmbeddedPlatform:
         self._woken.set()
         self._thread.join()
 
+    def _read_all(self, directory: Path, kind: type[_Kept]) -> list[_Kept]:
+        """Read the records of a directory.
 
-def _read_all(directory: Path, kind: type[_Kept]) -> list[_Kept]:
-    """Read the records of a directory.
-
-    One that cannot be read was being written when the power failed, so what it was about has ended, too.
-    """
-    found = []
-    for path in sorted(directory.glob("*.json")):
-        try:
-            found.append(msgspec.json.decode(path.read_bytes(), type=kind))
-        except (OSError, msgspec.DecodeError):
-            path.unlink(missing_ok=True)
-    return found
-
-
-def _lock(path: Path) -> int:
-    """Keep others out of the directory for as long as we live."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise Conflict(
-            f"another Davy runs replicas in {path.parent}",
-            hint="use that one, or another state directory",
-        ) from error
-    return descriptor
+        One that cannot be read was being written when the power failed, so what it was about has ended, too.
+        """
+        found = []
+        for path in sorted(directory.glob("*.json")):
+            try:
+                found.append(msgspec.json.decode(path.read_bytes(), type=kind))
+            except (OSError, msgspec.DecodeError):
+                self._fence.remove(path)
+        return found

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from davy.adapters import files
+from davy.adapters.fence import Fence
 from davy.traffic.document import Document
 from davy.traffic.envoy import response
 from davy.traffic.names import file_name
@@ -19,7 +19,8 @@ class Documents:
     files (the disk was full, the power failed) count as absent: whoever steers writes them anew.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, fence: Fence) -> None:
+        self._fence = fence
         self.listeners = directory / "listeners.json"
         self.clusters = directory / "clusters.json"
         self._routes = directory / "routes"
@@ -50,18 +51,22 @@ class Documents:
         return self._told.get(path, (0, []))[0]
 
     def tell(self, path: Path, resources: Sequence[Document]) -> int:
-        """Replace a file, by a rename that Envoy notices, and return its new version."""
+        """Replace a file, by a rename that Envoy notices, and return its new version.
+
+        Raises:
+            Fenced: another engine has taken over; Envoy was told nothing.
+        """
         with self._lock:
             self._newest += 1
             version = self._newest
-        files.replace(path, msgspec.json.encode(response(version, resources)), durable=False)
+        self._fence.replace(path, msgspec.json.encode(response(version, resources)), durable=False)
         with self._lock:
             self._told[path] = (version, list(resources))
         return version
 
     def drop(self, path: Path) -> None:
         """Remove a file that nothing refers to any more."""
-        path.unlink(missing_ok=True)
+        self._fence.remove(path)
         with self._lock:
             self._told.pop(path, None)
 

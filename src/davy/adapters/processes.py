@@ -18,6 +18,7 @@ import msgspec
 from davy.adapters import files, pid, ports, probes
 from davy.adapters.builds import Builds
 from davy.adapters.clock import Clock
+from davy.adapters.fence import Fence
 from davy.adapters.health import Health
 from davy.adapters.pid import Bell, Process
 from davy.adapters.pod_template import (
@@ -29,6 +30,7 @@ from davy.adapters.pod_template import (
     port_names,
 )
 from davy.errors import DavyError
+from davy.ledger.lease import Fenced
 from davy.model.key import Key
 from davy.model.steps import PodTemplateMetadata
 from davy.rollout.platform import Pod, ReplicaSet
@@ -73,10 +75,12 @@ class Surroundings:
     """What replicas share.
 
     `back_off_s` is the pause after the second crash in a row, in seconds of the clock; it doubles up to five
-    minutes. `environment` is what every replica finds besides its own variables.
+    minutes. `environment` is what every replica finds besides its own variables. `fence` is what files are
+    changed through; once another engine has taken over, every replica is left to that one.
     """
 
     clock: Clock
+    fence: Fence
     records: Path
     logs: Path
     environment: Mapping[str, str]
@@ -186,6 +190,8 @@ class Replica:
                     self._back_off(began)
             if self._leaving and not self._closing:
                 self._depart()
+        except Fenced:
+            return  # another engine looks after it now
         finally:
             self._bell.close()
 
@@ -207,20 +213,35 @@ class Replica:
             log = self._around.logs / f"{self.record.name}.log"
             files.make_room(log, limit_bytes=_LOG_LIMIT_BYTES)
             values = self._environment()
+            self._around.fence.check()
             process = pid.spawn(
                 [expand(part, values) for part in self.record.revision.launch.argv],
                 directory=Path(self.record.revision.launch.directory),
                 environment={**values, pid.MARK: self.record.uid},
                 log=log,
             )
+        except Fenced:
+            raise
         except (OSError, IndexError) as error:
             self._note(message=f"cannot be started: {error}", crashes=self.record.crashes + 1)
             return False
         except DavyError as error:
             self._note(message=error.message, crashes=self.record.crashes + 1)
             return False
-        self._note(process=process, phase="Running", started_at=self._around.clock.now(), message="")
+        try:
+            self._note(process=process, phase="Running", started_at=self._around.clock.now(), message="")
+        except Fenced:
+            if not self._known_to_others(process):
+                pid.signal_group(process, SIGKILL)
+            raise
         return True
+
+    def _known_to_others(self, process: Process) -> bool:
+        """Say whether the engine that took over has found a process that we started."""
+        try:
+            return msgspec.json.decode(self._file.read_bytes(), type=Record).process == process
+        except (OSError, msgspec.DecodeError):
+            return False
 
     def _built(self) -> bool:
         """Wait until there is something to start."""
@@ -309,7 +330,7 @@ class Replica:
                 return  # we were told to let go of it; whoever takes over ends it
         if process is not None:
             pid.reap(process)
-        self._file.unlink(missing_ok=True)
+        self._around.fence.remove(self._file)
         for port in self.record.ports.values():
             ports.give_back(port)
         self.gone = True
@@ -329,6 +350,7 @@ class Replica:
         grace_s = template.spec.termination_grace_s
         deadline = time.monotonic() + (min(grace_s, _HURRIED_GRACE_S) if self._hurry else grace_s)
         lifecycle = self._container.lifecycle
+        self._around.fence.check()
         if hook and lifecycle is not None and lifecycle.pre_stop is not None:
             if lifecycle.pre_stop.sleep is not None:
                 self._wait_for_end(process, min(deadline, time.monotonic() + lifecycle.pre_stop.sleep.seconds))
@@ -338,6 +360,7 @@ class Replica:
         pid.signal_group(process, Signals.__members__.get(name or "", SIGTERM))
         self._wait_for_end(process, deadline)
         if not self._closing:
+            self._around.fence.check()
             pid.signal_group(process, SIGKILL)
             self._bell.wait(_LONGEST_DEATH_S, process)
 
@@ -362,7 +385,7 @@ class Replica:
         if self.record == before:
             return
         try:
-            files.replace(self._file, msgspec.json.encode(self.record), durable=False)
+            self._around.fence.replace(self._file, msgspec.json.encode(self.record), durable=False)
             self.trouble = ""
         except OSError as error:
             self.trouble = f"{self.record.name} cannot be written down: {error}"

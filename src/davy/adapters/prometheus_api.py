@@ -4,7 +4,7 @@ import re
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -27,14 +27,17 @@ _JSON_STATUSES = (200, 400, 422, 503)
 _NO_POST = (405, 501)
 
 _Value: TypeAlias = tuple[float, str]
+_Held = TypeVar("_Held")
 
 
 class _Element(msgspec.Struct):
-    value: _Value
+    value: _Value | None = None
+    histogram: Any = None
 
 
 class _Run(msgspec.Struct):
-    values: list[_Value]
+    values: list[_Value] | None = None
+    histograms: Any = None
 
 
 class _Found(msgspec.Struct, rename="camel"):
@@ -170,14 +173,27 @@ def _numbers(found: _Found) -> Numbers:
         case "scalar":
             return _float(_decode(found.result, _Value))
         case "vector":
-            return tuple(_float(element.value) for element in _decode(found.result, list[_Element]))
+            elements = _decode(found.result, list[_Element])
+            return tuple(_float(_number(element.value, element.histogram)) for element in elements)
         case "matrix":
             runs = _decode(found.result, list[_Run])
-            return tuple(_float(value) for run in runs for value in run.values)
+            return tuple(_float(value) for run in runs for value in _number(run.values, run.histograms))
         case "string":
             raise ProviderError("the query gives a text, and a measurement needs numbers")
         case _:
             raise ValueError("no such type of result")
+
+
+def _number(value: _Held | None, histogram: object) -> _Held:
+    """Take the numbers of an element; none are taken where native histograms stand instead or beside them."""
+    if histogram is not None:
+        raise ProviderError(
+            "the query gives native histograms, and a measurement needs numbers",
+            hint="take a number out of them, with histogram_quantile(), histogram_avg() or histogram_count()",
+        )
+    if value is None:
+        raise ValueError("an element without a value")
+    return value
 
 
 def _decode(raw: msgspec.Raw, kind: Any) -> Any:

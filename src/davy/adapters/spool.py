@@ -6,7 +6,7 @@ writing into it needs no new block.
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -25,17 +25,20 @@ class Noted(msgspec.Struct, frozen=True):
 
 
 class FileSpool:
-    """Notes aborts in a file of fixed size: one JSON object, by subject, padded with blanks."""
+    """Notes aborts in a file of fixed size: one JSON object, by subject, padded with blanks.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    `earlier` are the files of engines that were before this one; what they noted is taken and cleared, too.
+    """
+
+    def __init__(self, path: Path, earlier: Iterable[Path] = ()) -> None:
+        self._path, self._earlier = path, tuple(earlier)
         if not path.exists():
             path.write_bytes(b" " * SIZE)
 
     def put(self, subject: str, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft]) -> None:
         """Note it, as well as can be: what does not fit loses its records before its entries."""
         texts = tuple((bucket, key, _text(body)) for (bucket, key), body in changes.items())
-        others = self._read()
+        others = self._read(self._path)
         for kept in (texts, ()):
             if self._write({**others, subject: Noted(kept, tuple(drafts))}):
                 return
@@ -44,17 +47,24 @@ class FileSpool:
         """Return what was noted; a note that was torn by a crash counts as none."""
         return [
             ({(bucket, key): _body(text) for bucket, key, text in noted.changes}, list(noted.drafts))
-            for noted in self._read().values()
+            for path in (*self._earlier, self._path)
+            for noted in self._read(path).values()
             if noted.drafts
         ]
 
     def clear(self, subject: str) -> None:
         """Forget what was noted of a subject, of all with an empty one."""
-        self._write({other: noted for other, noted in self._read().items() if subject not in ("", other)})
+        self._write(
+            {other: noted for other, noted in self._read(self._path).items() if subject not in ("", other)}
+        )
+        if not subject:
+            for path in self._earlier:
+                path.unlink(missing_ok=True)
 
-    def _read(self) -> dict[str, Noted]:
+    @staticmethod
+    def _read(path: Path) -> dict[str, Noted]:
         with contextlib.suppress(OSError, msgspec.MsgspecError):
-            data = self._path.read_bytes().strip()
+            data = path.read_bytes().strip()
             if data:
                 return msgspec.json.decode(data, type=dict[str, Noted])
         return {}

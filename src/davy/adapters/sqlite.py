@@ -53,7 +53,7 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._writing, self._reading = threading.Lock(), threading.Lock()
         with self._translated():
             self._db = self._connect()
@@ -119,7 +119,7 @@ class SqliteStore:
             self._db.close()
 
     def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
+        return sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
 
     def _commit(
         self, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft], held: Lease | None
@@ -172,7 +172,7 @@ class SqliteStore:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise Busy(
-                    f"another process is writing to the store {self._path} and does not come to an end",
+                    f"another process is writing to the store {self.path} and does not come to an end",
                     hint="is an engine on this state directory stopped or stuck? davy doctor, ps",
                 ) from error
             raise self._unavailable(error) from error
@@ -180,7 +180,7 @@ class SqliteStore:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: sqlite3.Error) -> StoreUnavailable:
-        return StoreUnavailable(f"the store {self._path} cannot be used: {error}", hint="is the disk full?")
+        return StoreUnavailable(f"the store {self.path} cannot be used: {error}", hint="is the disk full?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from davy.adapters.envoy import Envoy
 from davy.adapters.processes import Record, Replica, Surroundings
 from davy.adapters.services import Services
 from davy.errors import DavyError, Refused
+from davy.ledger.lease import Fenced
 from davy.model.key import Key
 from davy.model.side_route import HeaderRoute, MirrorRoute
 from davy.rollout.platform import Desired, ReplicaSet, Seen
@@ -126,6 +127,8 @@ class Steered:
         for act in self._plan():
             try:
                 act()
+            except Fenced:
+                raise
             except (DavyError, OSError) as error:
                 troubles.append(str(error))
         self._troubles = tuple(troubles)

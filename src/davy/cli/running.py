@@ -2,8 +2,8 @@
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from davy.adapters import addresses, secret_files
 from davy.adapters.addresses import Addresses
 from davy.adapters.clock import Anchor, Clock
 from davy.adapters.embedded import EmbeddedPlatform
+from davy.adapters.fence import Fence
 from davy.adapters.job import end_jobs
 from davy.adapters.scrape import Scraper
 from davy.adapters.secret_files import SecretFiles
@@ -24,11 +25,14 @@ from davy.adapters.tools import Tools
 from davy.analysis.promql.evaluate import Engine as QueryEngine
 from davy.analysis.promql.series import SeriesStore
 from davy.analysis.provider import Answer, Asking, Provider, ProviderError
+from davy.cli.lease import DOWN, take
 from davy.control.catalog import Catalog
 from davy.control.engine import Engine, Setting
 from davy.control.runs import Runs
+from davy.control.tenure import Tenure
 from davy.control.turn import World
-from davy.errors import Undecided
+from davy.errors import Bug, Undecided
+from davy.ledger.store import Store
 from davy.model.providers import MetricProvider
 from davy.model.rollout import Rollout
 from davy.rollout.platform import Platform
@@ -38,6 +42,9 @@ JOBS = "jobs"
 
 WATCH_FIRST_S = 60.0
 """Seconds of the clock for which an engine watches before it asks anything: the window of most queries."""
+
+HUNG_S = 2.0
+"""Real seconds for which the loop of an engine that was taken over from is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,56 +57,98 @@ class Running:
     runs: Runs
     store: SqliteStore
     loop: threading.Thread
+    tenure: Tenure
+    fence: Fence
     jobs: Path
+
+    def check(self) -> None:
+        """Make sure that this engine is the one that decides.
+
+        Raises:
+            Fenced: another has taken over.
+            Bug: the loop ended by itself, and nothing is decided any more.
+        """
+        if self.engine.fenced is not None:
+            raise self.engine.fenced
+        self.fence.check()
+        if not self.loop.is_alive():
+            raise Bug("the engine's loop ended by itself", hint="davy up starts it again where it was")
 
     def close(self) -> None:
         """Stop deciding. Envoy and the workloads go on, and are taken up again by the next start."""
         self._stop_deciding()
         self.platform.close()
-        self.store.close()
+        self._let_go()
 
     def shutdown(self) -> None:
         """Stop everything."""
         self._stop_deciding()
         end_jobs(self.jobs)
         self.platform.shutdown()
-        self.store.close()
+        self._let_go()
 
     def _stop_deciding(self) -> None:
         self.engine.stop()
-        self.loop.join()
+        # A loop that hangs is why another took over; it decides nothing any more, and dies with the process.
+        self.loop.join(None if self.fence.directory.exists() else HUNG_S)
         self.scraper.stop()
         self.runs.close()
 
+    def _let_go(self) -> None:
+        self.tenure.end()
+        self.store.close()
 
-def start(home: Path, *, speed: float = 1.0, in_process: bool = False) -> Running:
+
+def start(
+    home: Path,
+    *,
+    speed: float = 1.0,
+    in_process: bool = False,
+    attain: Callable[[SqliteStore], Tenure] = take,
+) -> Running:
     """Start an engine on a state directory and let its loop turn.
 
     Args:
         home: where everything is kept; made if it is not there.
         speed: of the clock. A state directory keeps its clock, so that a restart goes on in the same time.
         in_process: never ask a Prometheus, even where a template's address answers.
+        attain: gets the lease on the store, be it by waiting.
 
     Raises:
-        Conflict: another engine runs on this directory.
+        Held: another engine runs on this directory.
         Undecided: the store, Envoy or the disk cannot be used.
     """
-    try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        spool = FileSpool(home / "spool")
-    except OSError as error:
-        raise Undecided(
-            f"cannot keep state in {home}: {error.strerror}", hint="name another with --home"
-        ) from error
-    store = SqliteStore(home / "davy.db")
-    clock = _clock(store, speed)
     with usable(home):
-        platform = EmbeddedPlatform(
-            home / "platform", clock, environment=dict(os.environ), changed=lambda key: engine.kick(key)
-        )
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store = SqliteStore(home / "davy.db")
+    with ExitStack() as undone:
+        undone.callback(store.close)
+        tenure = attain(store)
+        undone.callback(tenure.end)
+        with usable(home):
+            fence = Fence.take(home / "terms", tenure.lease.epoch)
+            running = _start(home, store, tenure, fence, speed=speed, in_process=in_process)
+        undone.pop_all()
+    return running
+
+
+def _start(
+    home: Path, store: SqliteStore, tenure: Tenure, fence: Fence, *, speed: float, in_process: bool
+) -> Running:
+    """Put an engine together that holds the lease, and let its loop turn."""
+    ours = store.under(tenure.lease)
+    spool = FileSpool(fence.directory / "spool", [left / "spool" for left in fence.earlier()])
+    clock = _clock(ours, speed)
+    platform = EmbeddedPlatform(
+        home / "platform",
+        clock,
+        fence=fence,
+        environment=dict(os.environ),
+        changed=lambda key: engine.kick(key),
+    )
     series = SeriesStore()
     queries = QueryEngine(series)
-    catalog = Catalog.load(store)
+    catalog = Catalog.load(ours)
     tools = Tools(
         clock=clock,
         addresses=Addresses(home / addresses.FILE),
@@ -122,22 +171,36 @@ def start(home: Path, *, speed: float = 1.0, in_process: bool = False) -> Runnin
         watch_first_s=WATCH_FIRST_S,
         secrets=SecretFiles(home / secret_files.DIRECTORY),
     )
-    world = World(store, platform, scraper, runs, spool, queries)
-    engine = Engine(world, catalog, clock, Setting(pid=os.getpid(), speed=clock.speed))
+    world = World(ours, platform, scraper, runs, spool, queries)
+    engine = Engine(world, catalog, clock, Setting(pid=os.getpid(), speed=clock.speed), tenure)
+    fence.sweep()
     platform.start()
     scraper.start()
-    loop = threading.Thread(target=engine.run, name="davy-loop")
+    loop = threading.Thread(target=engine.run, name="davy-loop", daemon=True)
     loop.start()
-    return Running(engine, platform, scraper, runs, store, loop, home / JOBS)
+    return Running(engine, platform, scraper, runs, store, loop, tenure, fence, home / JOBS)
 
 
 def end_all(home: Path) -> None:
-    """Stop whatever an engine of this state directory left running; none runs now."""
+    """Stop whatever an engine of this state directory left running; none runs now.
+
+    Raises:
+        Held: one does.
+    """
     with usable(home):
-        platform = EmbeddedPlatform(home / "platform", Clock.at_speed(1.0), environment=dict(os.environ))
-        platform.start()
-        end_jobs(home / JOBS)
-        platform.shutdown()
+        store = SqliteStore(home / "davy.db")
+        try:
+            tenure = take(store, DOWN)
+            fence = Fence.take(home / "terms", tenure.lease.epoch)
+            platform = EmbeddedPlatform(
+                home / "platform", Clock.at_speed(1.0), fence=fence, environment=dict(os.environ)
+            )
+            platform.start()
+            end_jobs(home / JOBS)
+            platform.shutdown()
+            tenure.end()
+        finally:
+            store.close()
 
 
 @contextmanager
@@ -154,7 +217,7 @@ def usable(home: Path) -> Iterator[None]:
         raise Undecided(f"cannot keep state in {home}: {error.strerror}", hint=hint) from error
 
 
-def _clock(store: SqliteStore, speed: float) -> Clock:
+def _clock(store: Store, speed: float) -> Clock:
     """Take up the clock of a store where it was, at the speed that is wanted now."""
     kept = store.load("meta").get("clock")
     if kept:

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -12,17 +13,17 @@ import click
 
 from davy import __version__
 from davy.cli.apply import apply
+from davy.cli.lease import NotWanted, stand_by, take
 from davy.cli.manifests import as_text, read_manifests
 from davy.cli.options import common
 from davy.cli.running import Running, start
 from davy.cli.setting import Setting, default_home, talk
 from davy.control.requests import Apply, Health, List
 from davy.control.views import HealthView, RolloutList
-from davy.errors import Bug
 from davy.serve.socket import SocketServer
 
-LOOK_S = 1.0
-"""Real seconds between two looks at whether the loop still turns."""
+LOOK_S = 0.5
+"""Real seconds between two looks at whether the loop still turns, and is still the one that decides."""
 
 
 @click.command("up")
@@ -48,9 +49,16 @@ LOOK_S = 1.0
     metavar="FILE|DIR|-",
     help="Apply these once the engine is up; may be given again.",
 )
+@click.option(
+    "--standby",
+    is_flag=True,
+    help="Where an engine runs already, wait, and take over when it ends, hangs or is stopped.",
+)
 @common
 @click.pass_obj
-def command(setting: Setting, speed: float, prometheus: str, sources: tuple[str, ...]) -> None:
+def command(
+    setting: Setting, speed: float, prometheus: str, sources: tuple[str, ...], *, standby: bool
+) -> None:
     """Run the engine on this machine until Ctrl-C.
 
     Workloads and Envoy outlive it: users are served while no engine runs, and the next `davy up` takes them
@@ -58,9 +66,14 @@ def command(setting: Setting, speed: float, prometheus: str, sources: tuple[str,
     """
     texts = as_text(read_manifests(sources)) if sources else ()
     with signals() as asked_to_stop:
-        running = start(setting.home, speed=speed, in_process=prometheus == "in-process")
+        attain = partial(stand_by, not_wanted=asked_to_stop, say=talk) if standby else take
         try:
-            with SocketServer(setting.socket, running.engine, reports=setting.reports):
+            running = start(setting.home, speed=speed, in_process=prometheus == "in-process", attain=attain)
+        except NotWanted as reason:
+            return talk(f"no longer standing by: {reason}")
+        beside = running.fence.directory
+        try:
+            with SocketServer(setting.socket, running.engine, reports=setting.reports, beside=beside):
                 if texts:
                     apply(setting, Apply(texts, str(Path.cwd()), "davy up"), "text")
                 greet(setting)
@@ -68,17 +81,18 @@ def command(setting: Setting, speed: float, prometheus: str, sources: tuple[str,
                 talk("stopping the engine; workloads and Envoy go on (davy down stops them too)")
         finally:
             running.close()
+    return None
 
 
 def serve(running: Running, asked_to_stop: threading.Event) -> None:
     """Wait until somebody wants the engine to stop.
 
     Raises:
+        Fenced: another engine has taken over.
         Bug: the loop ended by itself, and nothing is decided any more.
     """
     while not asked_to_stop.wait(LOOK_S):
-        if not running.loop.is_alive():
-            raise Bug("the engine's loop ended by itself", hint="davy up starts it again where it was")
+        running.check()
 
 
 def greet(setting: Setting) -> None:

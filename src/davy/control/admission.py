@@ -52,7 +52,7 @@ def admit(texts: Iterable[tuple[str, str | bytes]], directory: str, known: Catal
         directory: what the file names are relative to; paths in an ImageMap are relative to its file.
         known: what was accepted before, which the new manifests may refer to.
     """
-    loaded = load_all(texts)
+    loaded = load_all(texts, wanted=known.workloads)
     findings = list(loaded.findings)
     documents = loaded.documents
     for document in documents:
@@ -60,7 +60,7 @@ def admit(texts: Iterable[tuple[str, str | bytes]], directory: str, known: Catal
         findings += honour.unhonoured(document, _is_installed)
         findings += teeth.inspect(document)
         findings += _uncarried(document)
-    findings += check_references(documents, known.objects)
+    findings += check_references(documents, known.objects, loaded.left_alone)
     objects = tuple(found for found in (_located(document, directory) for document in documents) if found)
     for rollout in Catalog([*known.objects, *objects]).rollouts.values():
         findings += [finding for finding in blind_spots(rollout, documents) if finding not in findings]

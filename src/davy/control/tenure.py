@@ -17,7 +17,8 @@ class Tenure:
         lease: as it was given.
         now: tells the time, in seconds of the clock that all who want the lease share; not the engine's clock,
             which has a speed.
-        seconds: for how long it is taken and renewed.
+        seconds: for how long it is renewed, from the first turn on. It may have been taken for longer, since an
+            engine takes its time to come up.
     """
 
     def __init__(self, leases: Leases, lease: Lease, now: Callable[[], float], seconds: float) -> None:
@@ -26,7 +27,7 @@ class Tenure:
         """Why it could not be renewed, or nothing."""
         self.every_s = seconds / RENEWALS
         self._leases, self._now, self._seconds = leases, now, seconds
-        self._renew_at = now() + self.every_s
+        self._renew_at = now()
 
     def keep(self) -> None:
         """Renew it if it is time to; costs nothing else.

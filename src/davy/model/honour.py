@@ -17,6 +17,7 @@ from davy.model.pod import KeySelector, PodTemplateSpec
 from davy.model.providers import PLUGINS, MetricProvider
 from davy.model.rollout import Rollout
 from davy.model.source import join
+from davy.model.workload import Deployment, PodTemplate, ReplicaSet, template_of, template_path
 
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
@@ -45,9 +46,23 @@ def _findings(document: Document, installed: Callable[[str], bool]) -> Iterator[
         title = "`status` is not read: it is for the engine to say"
         yield document.finding("DV012", "status", title, severity="note", part="key")
     for path, pattern in _told_of(document.value, "", "", document.kind, installed):
-        yield _finding(document, path, pattern)
-    if isinstance(document.value, Rollout):
-        yield from _other_containers(document, document.value.spec.template)
+        yield _finding(document, path, pattern, document.kind)
+    match document.value:
+        case Rollout() as rollout:
+            yield from _other_containers(document, "spec.template", rollout.spec.template)
+        case Deployment() | ReplicaSet() | PodTemplate() as workload:
+            yield from _told_of_template(
+                document, template_path(document.kind), template_of(workload), installed
+            )
+
+
+def _told_of_template(
+    document: Document, path: str, template: PodTemplateSpec, installed: Callable[[str], bool]
+) -> Iterator[Finding]:
+    """Tell of a pod template that a rollout takes as of one of its own."""
+    for below, pattern in _told_of(template, path, "spec.template", "Rollout", installed):
+        yield _finding(document, below, pattern, "Rollout")
+    yield from _other_containers(document, path, template)
 
 
 def _told_of(
@@ -89,22 +104,22 @@ def _is_optional(value: object) -> bool:
     return isinstance(value, KeySelector) and value.optional
 
 
-def _finding(document: Document, path: str, pattern: str) -> Finding:
+def _finding(document: Document, path: str, pattern: str, kind: str) -> Finding:
     name = path.rpartition('["')[2].removesuffix('"]') if path.endswith('"]') else path.rpartition(".")[2]
-    refused = REFUSED.get(document.kind, {})
+    refused = REFUSED.get(kind, {})
     if pattern in refused:
         title = f"`{name}` is not run by the embedded engine yet: {refused[pattern]}"
         return document.finding("DV011", path, title, part="key")
-    why = IGNORED.get(document.kind, {}).get(pattern) or IGNORED[""][pattern]
+    why = IGNORED.get(kind, {}).get(pattern) or IGNORED[""][pattern]
     return document.finding("DV012", path, f"`{name}` is not acted on: {why}", severity="note", part="key")
 
 
-def _other_containers(document: Document, template: PodTemplateSpec) -> Iterator[Finding]:
+def _other_containers(document: Document, place: str, template: PodTemplateSpec) -> Iterator[Finding]:
     """Tell of the containers that are not run, since one machine runs one of them."""
     names = [container.name for container in template.spec.containers]
     chosen = template.metadata.annotations.get(DEFAULT_CONTAINER)
     for index, name in enumerate(names):
-        path = f"spec.template.spec.containers[{index}]"
+        path = f"{place}.spec.containers[{index}]"
         if chosen is not None and name != chosen:
             title = f"the container {name} is not run: one machine runs one of them, {chosen}"
             yield document.finding("DV012", path, title, severity="note")

@@ -17,6 +17,7 @@ _NO_CONTAINER = "replicas are processes of this machine, and nothing isolates th
 _OWN_PROXY = "the embedded engine splits traffic with its own Envoy, and writes to no other router"
 _RUNS = "runs are in the record, by rollout, revision and step"
 _LOOPBACK = "the embedded engine is reached on the loopback interface, at the port it says"
+_NOT_RUN = "it is not run by itself; what its rollout says counts"
 _ONE_ENVIRONMENT = "replicas have the names and addresses of this machine"
 
 SERVER_SIDE = frozenset(
@@ -45,6 +46,7 @@ HONOURED: dict[str, frozenset[str]] = {
     | {
         "spec.replicas",
         "spec.selector",
+        "spec.workloadRef",
         "spec.minReadySeconds",
         "spec.revisionHistoryLimit",
         "spec.paused",
@@ -138,6 +140,9 @@ HONOURED: dict[str, frozenset[str]] = {
     "VirtualService": _ALWAYS,
     "HTTPRoute": _ALWAYS,
     "ImageMap": _ALWAYS | {"spec.images"},
+    "Deployment": _ALWAYS | {"spec.selector", "spec.template"},
+    "ReplicaSet": _ALWAYS | {"spec.selector", "spec.template"},
+    "PodTemplate": _ALWAYS | {"template"},
 }
 
 _GATE = _ALWAYS | {
@@ -314,11 +319,19 @@ IGNORED: dict[str, dict[str, str]] = {
     "VirtualService": {"spec": f"{_OWN_PROXY}; it is only held against the rollout"},
     "HTTPRoute": {"spec": f"{_OWN_PROXY}; it is only held against the rollout"},
     "AnalysisRun": {"spec": "runs are made by rollouts, from templates"},
+    "Deployment": {
+        "spec.minReadySeconds": _NOT_RUN,
+        "spec.paused": _NOT_RUN,
+        "spec.progressDeadlineSeconds": _NOT_RUN,
+        "spec.replicas": _NOT_RUN,
+        "spec.revisionHistoryLimit": _NOT_RUN,
+        "spec.strategy": _NOT_RUN,
+    },
+    "ReplicaSet": {"spec.minReadySeconds": _NOT_RUN, "spec.replicas": _NOT_RUN},
 }
 
 REFUSED: dict[str, dict[str, str]] = {
     "Rollout": {
-        "spec.workloadRef": "write the template into the Rollout",
         f"{_CANARY}.steps[].plugin": "a step that is left out is a gate that is left open",
         f"{_POD}.initContainers": "let the build of its ImageMap or its command do what they do",
         f"{_CONTAINER}.envFrom": "one machine has no ConfigMaps or Secrets; write the variables into env",

@@ -4,7 +4,6 @@ Only the user who started the engine, and root, are answered. Who asked comes fr
 they say of themselves, and is written down with what they did.
 """
 
-import fcntl
 import os
 import pwd
 import socket
@@ -60,6 +59,8 @@ class Peer:
 class SocketServer:
     """Serves `answers` at `path` from `start` to `stop`; usable as a context manager.
 
+    Whoever comes last has the path. The socket is made in the directory `beside` and renamed to its place, and
+    it is taken away by renaming it back; one whose directory was taken away by then leaves the path alone.
     `reports` is the directory for reports of our own faults. `allowed` are the user ids that are answered:
     the engine's own and root when it is None.
     """
@@ -70,10 +71,12 @@ class SocketServer:
         answers: Answers,
         *,
         reports: Path,
+        beside: Path | None = None,
         limits: Limits | None = None,
         allowed: frozenset[int] | None = None,
     ) -> None:
         self.path, self._answers, self._reports = path, answers, reports
+        self._beside = (beside or path.parent) / f"{path.name}.new"
         self._limits = limits or Limits()
         self._allowed = allowed if allowed is not None else frozenset({0, os.getuid()})
         self._slots = threading.BoundedSemaphore(self._limits.connections)
@@ -86,17 +89,12 @@ class SocketServer:
         """Listen; when this returns, requests are answered.
 
         Raises:
-            Conflict: another engine listens there, or what is there is no socket.
+            Conflict: what is there is no socket.
             NotPermitted, UsageError: the directory cannot be written to or the path cannot be bound.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._claim = claim(self.path)
-            try:
-                self._listener = _bind(self.path)
-            except BaseException:
-                os.close(self._claim)
-                raise
+            self._listener, self._inode = _listen(self.path, self._beside)
         except PermissionError as error:
             raise NotPermitted(f"cannot listen at {self.path}: {error.strerror}") from error
         except OSError as error:
@@ -111,7 +109,7 @@ class SocketServer:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._acceptor.join()
         self._listener.close()
-        self.path.unlink(missing_ok=True)
+        self._withdraw()
         with self._guard:
             under_way = dict(self._open)
             for connection in under_way:
@@ -120,7 +118,13 @@ class SocketServer:
         deadline = time.monotonic() + grace_s
         for thread in under_way.values():
             thread.join(max(0.0, deadline - time.monotonic()))
-        os.close(self._claim)
+
+    def _withdraw(self) -> None:
+        """Take the socket away, unless it is another's by now."""
+        with suppress(FileNotFoundError):
+            if self.path.lstat().st_ino == self._inode:
+                self.path.rename(self._beside)
+                self._beside.unlink()
 
     def __enter__(self) -> Self:
         self.start()
@@ -203,43 +207,23 @@ class SocketServer:
             raise BadLine(f"this is not a request: {error}", hint=hint) from error
 
 
-def claim(path: Path) -> int:
-    """Take the right to listen at `path`, and return the open file that holds it until this process ends.
-
-    Raises:
-        Conflict: another engine has it.
-    """
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
-        os.close(lock)
-        raise Conflict(
-            f"another engine listens at {path} (pid {holder})",
-            hint="use that one, or start this one with another state directory: davy up --home DIR",
-        ) from None
-    os.ftruncate(lock, 0)
-    os.write(lock, f"{os.getpid()}\n".encode())
-    return lock
-
-
-def _bind(path: Path) -> socket.socket:
-    """Listen at a path that is ours; the socket that a dead engine left there makes way."""
-    if path.is_symlink() or path.exists():
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise Conflict(f"{path} is there already and is not a socket", hint="move it away")
-        path.unlink()
+def _listen(path: Path, beside: Path) -> tuple[socket.socket, int]:
+    """Listen at a path that is ours, and say by what to know it; a socket that is there already makes way."""
+    if (path.is_symlink() or path.exists()) and not stat.S_ISSOCK(path.lstat().st_mode):
+        raise Conflict(f"{path} is there already and is not a socket", hint="move it away")
+    beside.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with address(path) as short:
+        with address(beside) as short:
             listener.bind(short)
-        path.chmod(0o600)  # before anybody can connect: that needs `listen`
+        beside.chmod(0o600)  # before anybody can connect: that needs `listen`
         listener.listen(128)
+        inode = beside.lstat().st_ino
+        beside.rename(path)
     except BaseException:
         listener.close()
         raise
-    return listener
+    return listener, inode
 
 
 def _peer(connection: socket.socket) -> Peer:

@@ -43,9 +43,12 @@ def check_gates(rollout: Rollout, index: Index, complaints: Complaints) -> None:
                 found += [one for one in _with_nested(reference, namespace, index) if one not in found]
         if found:
             _check_gate(gate, found, complaints)
-    for path, reference in _experiment_templates(rollout):
+    for gate in _experiment_gates(rollout):
+        reference = gate.analysis.templates[0]
         if index.template(reference, namespace) is None:
-            complain_of_template(path, reference, namespace, index, complaints)
+            complain_of_template(f"{gate.path}.templateName", reference, namespace, index, complaints)
+        else:
+            _check_gate(gate, _with_nested(reference, namespace, index), complaints)
 
 
 def complain_of_template(
@@ -93,12 +96,23 @@ def _gates(rollout: Rollout) -> Iterator[Gate]:
             yield Gate(f"{path}.blueGreen.postPromotionAnalysis", blue_green.post_promotion_analysis)
 
 
-def _experiment_templates(rollout: Rollout) -> Iterator[tuple[str, AnalysisTemplateRef]]:
+def _experiment_gates(rollout: Rollout) -> Iterator[Gate]:
+    """Go through the analyses of experiments.
+
+    Where an experiment has no time, its end waits for those that are required, or else for all of them; the
+    others may measure without end.
+    """
     canary = rollout.spec.strategy.canary
     for number, step in enumerate(canary.steps if canary is not None else ()):
-        for place, analysis in enumerate(step.experiment.analyses if step.experiment is not None else ()):
-            path = f"spec.strategy.canary.steps[{number}].experiment.analyses[{place}].templateName"
-            yield path, AnalysisTemplateRef(analysis.template_name, analysis.cluster_scope)
+        wanted = step.experiment
+        if wanted is None:
+            continue
+        some_required = any(each.required_for_completion for each in wanted.analyses)
+        for place, each in enumerate(wanted.analyses):
+            reference = AnalysisTemplateRef(each.template_name, each.cluster_scope)
+            awaited = not wanted.duration and (each.required_for_completion or not some_required)
+            path = f"spec.strategy.canary.steps[{number}].experiment.analyses[{place}]"
+            yield Gate(path, RolloutAnalysis((reference,), each.args), background=not awaited)
 
 
 def _with_nested(reference: AnalysisTemplateRef, namespace: str, index: Index) -> list[Template]:

@@ -1,14 +1,12 @@
 """What has to hold of one step of a canary."""
 
 from davy.model.checks.complaints import Complaints
-from davy.model.checks.rollout_analysis import validate_arguments, validate_rollout_analysis
-from davy.model.duration import BadDuration, parse_duration
+from davy.model.checks.rollout_analysis import validate_rollout_analysis
 from davy.model.rollout import CanaryStrategy
 from davy.model.routing import RolloutTrafficRouting
 from davy.model.source import join
 from davy.model.steps import (
     CanaryStep,
-    RolloutExperimentStep,
     RolloutPause,
     SetCanaryScale,
     SetHeaderRoute,
@@ -42,8 +40,6 @@ def validate_step(path: str, step: CanaryStep, canary: CanaryStrategy, complaint
         _validate_header_route(f"{path}.setHeaderRoute", step.set_header_route, routing, complaints)
     if step.set_mirror_route is not None:
         _validate_mirror_route(f"{path}.setMirrorRoute", step.set_mirror_route, routing, complaints)
-    if step.experiment is not None:
-        _validate_experiment(f"{path}.experiment", step.experiment, routing, complaints)
 
 
 def _validate_pause(path: str, pause: RolloutPause, complaints: Complaints) -> None:
@@ -118,29 +114,3 @@ def _validate_managed(path: str, name: str, routing: RolloutTrafficRouting, comp
     elif name not in [managed.name for managed in routing.managed_routes]:
         title = f"Steps define a route that does not exist in {_ROUTING}.managedRoutes"
         complaints.add(f"{path}.name", title)
-
-
-def _validate_experiment(
-    path: str, experiment: RolloutExperimentStep, routing: RolloutTrafficRouting | None, complaints: Complaints
-) -> None:
-    for index, template in enumerate(experiment.templates):
-        below = f"{path}.templates[{index}]"
-        complaints.check_one_of(f"{below}.specRef", template.spec_ref, ("stable", "canary"))
-        if template.weight is None:
-            continue
-        if routing is None:
-            title = "Experiment template weight cannot be set unless TrafficRouting is enabled"
-            complaints.add(f"{below}.weight", title)
-        elif not (routing.alb or routing.smi or routing.istio or routing.plugins):
-            title = (
-                "Experiment template weight is only available for TrafficRouting "
-                "with SMI, ALB, Istio and Plugins at this time"
-            )
-            complaints.add(f"{below}.weight", title)
-    for index, analysis in enumerate(experiment.analyses):
-        validate_arguments(f"{path}.analyses[{index}].args", analysis.args, complaints)
-    if experiment.duration:
-        try:
-            parse_duration(experiment.duration)
-        except BadDuration as error:
-            complaints.add(f"{path}.duration", str(error), part="value")
