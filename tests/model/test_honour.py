@@ -62,7 +62,9 @@ def test_a_complete_manifest_is_acted_on_but_for_its_router() -> None:
         for document in load((CASES / "payments.yaml").read_text(), "payments.yaml")
         for finding in unhonoured(document)
     ]
-    assert told == [("note", "DV012", "`istio` is not acted on"), ("note", "DV012", "`spec` is not acted on")]
+    assert told == [
+        ("note", "DV012", f"`{field}` is not acted on") for field in ("istio", "workingDir", "spec")
+    ]
 
 
 def test_what_a_cluster_adds_is_told_of_where_it_means_something() -> None:
