@@ -90,6 +90,15 @@ def test_undo_goes_to_the_revision_before_and_takes_its_steps(lab: Any) -> None:
     assert image(lab) == "app:1"
 
 
+def test_undo_passes_over_a_revision_that_was_aborted(lab: Any) -> None:
+    live(lab)
+    release(lab)
+    lab.ask(requests.Abort("default", "payments", "it fails"))
+    promoted(lab, "app:3")
+    assert undo(lab) == "rollout 'payments' undo to revision 1 (app:1)"
+    assert lab.get().revisions[0].images == ("app:1",)
+
+
 def test_undo_of_an_update_gives_everything_back_to_stable_at_once(lab: Any) -> None:
     live(lab)
     release(lab)

@@ -91,7 +91,7 @@ def _undo(held: Held, number: int | None, now: float) -> Deed:
 
 
 def _revision(held: Held, number: int | None) -> Revision:
-    """Find the revision to go back to, the newest but the current one where none is named."""
+    """Find the revision to go back to; where none is named, the last one that was ever promoted."""
     name, state = held.key.name, held.state
     newest_first = sorted(state.revisions, key=lambda revision: -revision.number)
     if number is None:
@@ -101,7 +101,7 @@ def _revision(held: Held, number: int | None) -> Revision:
                 f"rollout '{name}' has no revision to go back to: it has only ever run this one",
                 hint=f"davy set image {name} CONTAINER=IMAGE goes to another version",
             )
-        return others[0]
+        return next((revision for revision in others if revision.promoted_at is not None), others[0])
     found = next((revision for revision in newest_first if revision.number == number), None)
     if found is None:
         known = ", ".join(str(revision.number) for revision in newest_first)

@@ -59,7 +59,7 @@ class SetImage(Request, frozen=True):
 
 
 class Undo(Request, frozen=True):
-    """Go back to the pod template of an earlier revision, the one before where no number is given."""
+    """Go back to the pod template of an earlier revision, the last one promoted where no number is given."""
 
     namespace: str
     name: str
