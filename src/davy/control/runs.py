@@ -1,6 +1,7 @@
 """The analysis runs of all rollouts: what is asked, of whom, and what came back.
 
-Questions are asked in threads, since a provider may take its time; nothing else happens there. What is out is
+Questions are asked in threads, since a provider may take its time; nothing else happens there. Those that were
+answered late the last time are kept apart, so that a provider that hangs holds up nobody else. What is out is
 known only in memory: after a crash it is asked again. Runs that have ended cost no more than their place, and
 of those each rollout keeps the latest; the record has them all.
 """
@@ -28,7 +29,11 @@ from davy.model.key import Key
 from davy.model.providers import MetricProvider
 from davy.rollout.decision import RunKind, RunRequest, RunView, Verdict
 
-THREADS = 8
+THREADS = 16
+LATE_THREADS = 4
+LATE_S = 2.0
+"""Real seconds after which an answer is late: the next time this is asked where it keeps no other waiting."""
+
 KEPT = 10
 """How many runs that have ended are kept of each rollout beside those that it still refers to."""
 
@@ -54,7 +59,7 @@ class RunRecord(msgspec.Struct, frozen=True):
 
 
 Place = tuple[Key, str]
-"""What a question is about: a run and one of its metrics."""
+"""What a question is about: a run, or whose it is, and one of its metrics."""
 
 
 class Runs:
@@ -82,6 +87,8 @@ class Runs:
         self._not_before = clock.now() + watch_first_s
         self._providers, self._templates, self._clock, self._answered = providers, templates, clock, answered
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="measure")
+        self._late_threads = ThreadPoolExecutor(LATE_THREADS, thread_name_prefix="measure-late")
+        self._late: set[Place] = set()  # by rollout, since its next run has another name
         self._runs: dict[Key, RunRecord] = {}
         self._of: dict[Key, dict[str, RunRecord]] = {}
         self._views: dict[Key, dict[str, RunView]] = {}
@@ -186,7 +193,8 @@ class Runs:
 
     def close(self) -> None:
         """Ask nothing any more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._late_threads):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _record(self, run: RunRecord, measurements: Mapping[str, Measurement]) -> tuple[RunRecord, list[Draft]]:
         """Put measurements into a run; one that was ended meanwhile stays as it is."""
@@ -214,11 +222,17 @@ class Runs:
         """Ask one question, unless it is out already."""
         out = self._out.setdefault(run.key, {})
         if task.name not in out:
-            out[task.name] = self._threads.submit(self._answer, (run.key, task.name), task, now)
+            late = (run.owner, task.name) in self._late
+            threads = self._late_threads if late else self._threads
+            out[task.name] = threads.submit(self._answer, run, task, now)
 
-    def _answer(self, place: Place, task: Task, asked_at: float) -> None:
+    def _answer(self, run: RunRecord, task: Task, asked_at: float) -> None:
         """Bring an answer to where it is collected, in a thread."""
-        self._came.append((place, self._measure(task, asked_at)))
+        began = self._clock.now()
+        measurement = self._measure(task, asked_at)
+        late = self._clock.real_seconds(self._clock.now() - began) > LATE_S
+        (self._late.add if late else self._late.discard)((run.owner, task.name))
+        self._came.append(((run.key, task.name), measurement))
         self._answered()
 
     def _measure(self, task: Task, asked_at: float) -> Measurement:
