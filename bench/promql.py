@@ -16,6 +16,7 @@ from davy.analysis.promql.series import SeriesStore
 
 START_S, HOUR_S, EVERY_S = 1_700_000_000, 3600, 5
 ROUNDS = 300
+RANGE_ROUNDS, RANGE_STEP_S = 30, 15
 QUERIES = {
     "error ratio": 'sum(rate(http_requests_total{app="payments",status=~"5.."}[1m]))'
     ' / sum(rate(http_requests_total{app="payments"}[1m]))',
@@ -59,7 +60,27 @@ def measure() -> list[Figure]:
                 Figure(f"{name}: in process, p99", percentile(inside, 99), "ms", ROUNDS),
                 Figure(f"{name}: over HTTP, median", median(outside), "ms", ROUNDS),
             ]
+            figures += _ranges(name, query, engine, peer)
     return figures
+
+
+def _ranges(name: str, query: str, engine: Engine, peer: Prometheus) -> list[Figure]:
+    """Ask both for the whole hour, as a chart does."""
+    span = (START_S, START_S + HOUR_S, RANGE_STEP_S)
+    inside, outside = [], []
+    for _ in range(RANGE_ROUNDS):
+        ours, took = _timed(_range_here, engine, query, *span)
+        inside.append(took)
+        theirs, took = _timed(_range_there, peer, query, *span)
+        outside.append(took)
+        assert ours == theirs, f"{query} over an hour: {ours} points here, {theirs} there"
+    chart = f"{name}, chart of an hour"
+    ratio = median(inside) / median(outside)
+    return [
+        Figure(f"{chart}: in process / over HTTP", ratio, "x", RANGE_ROUNDS),
+        Figure(f"{chart}: in process, median", median(inside), "ms", RANGE_ROUNDS),
+        Figure(f"{chart}: over HTTP, median", median(outside), "ms", RANGE_ROUNDS),
+    ]
 
 
 def _samples() -> Iterator[Exposed]:
@@ -93,6 +114,14 @@ def _here(engine: Engine, query: str, at: float) -> float:
 
 def _there(peer: Prometheus, query: str, at: float) -> float:
     return float(peer.instant(query, at)["result"][0]["value"][1])
+
+
+def _range_here(engine: Engine, query: str, *span: float) -> float:
+    return float(sum(len(points.values) for points in engine.range(query, *span).series))
+
+
+def _range_there(peer: Prometheus, query: str, *span: float) -> float:
+    return float(sum(len(points["values"]) for points in peer.range(query, *span)["result"]))
 
 
 def _timed(ask: Callable[..., float], *question: object) -> tuple[float, float]:

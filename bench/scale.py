@@ -12,7 +12,7 @@ from davy.adapters.memory_platform import MemoryPlatform
 from davy.adapters.memory_store import MemoryStore
 from davy.analysis.promql.evaluate import Engine as Queries
 from davy.analysis.promql.series import SeriesStore
-from davy.analysis.provider import Answer
+from davy.analysis.provider import Answer, Asking
 from davy.analysis.tally import Tally
 from davy.control.agenda import LOOK_S
 from davy.control.catalog import Catalog, stored
@@ -147,7 +147,7 @@ class Town:
     def counters(self, key: Key) -> tuple[float, Mapping[str, Tally]]:
         return self.time, self.served.get(key, {})
 
-    def measure(self, provider: MetricProvider, *, now: float) -> Answer:
+    def measure(self, provider: MetricProvider, *, now: float, asking: Asking) -> Answer:
         return Answer((0.0,), "[0]")
 
     def put(self, subject: str, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft]) -> None:

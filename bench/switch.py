@@ -1,6 +1,7 @@
 """Blue/green: how long after the decision users still meet the old side, and how many requests it costs."""
 
 from time import monotonic
+from typing import NamedTuple
 
 from bench.figure import Figure, percentile
 from bench.payments import place
@@ -10,6 +11,28 @@ from davy.testing.patience import until
 
 SWITCHES = 100
 RATE_HZ = 300.0
+
+
+class Switch(NamedTuple):
+    """One switch: the side that everybody left, when, and when the next one was decided.
+
+    A request that was under way at the next one may have met either side, so only answers from before count.
+    """
+
+    left: str
+    decided_s: float
+    acknowledged_s: float
+    until_s: float
+
+    def last_s(self, exchanges: list[Exchange]) -> float:
+        """Say when the last request was sent that the old side answered."""
+        met = [each for each in exchanges if self.decided_s <= each.sent_s and each.received_s < self.until_s]
+        return max((each.sent_s for each in met if each.version == self.left), default=self.decided_s)
+
+    def after(self, exchanges: list[Exchange]) -> list[Exchange]:
+        """Find the requests that were sent once the switch was acknowledged."""
+        sent = (each for each in exchanges if each.sent_s > self.acknowledged_s)
+        return [each for each in sent if each.received_s < self.until_s]
 
 
 def measure() -> list[Figure]:
@@ -29,46 +52,21 @@ def measure() -> list[Figure]:
             acknowledged.append(monotonic())
             more(load)
         exchanges = load.stop()
-    told = [1000 * (end - began) for began, end in zip(decided, acknowledged, strict=True)]
-    late = [_late(exchanges, decided, turn) for turn in range(SWITCHES)]
-    after = _after(exchanges, decided, acknowledged)
+    switches = [
+        Switch(("stable", "canary")[turn % 2], began, end, until_s)
+        for turn, (began, end, until_s) in enumerate(
+            zip(decided, acknowledged, [*decided[1:], float("inf")], strict=True)
+        )
+    ]
+    told = [1000 * (each.acknowledged_s - each.decided_s) for each in switches]
+    late = [1000 * (each.last_s(exchanges) - each.decided_s) for each in switches]
+    after = [(sent, each.left) for each in switches for sent in each.after(exchanges)]
+    failed = sum(each.status != 200 for each in exchanges)
+    strangers = sum(sent.version == left for sent, left in after)
     return [
-        Figure(f"failed over {SWITCHES} switches", _failed(exchanges), "requests", len(exchanges), 0),
+        Figure(f"failed over {SWITCHES} switches", failed, "requests", len(exchanges), 0),
         Figure("decision → last request for the old side, p99", percentile(late, 99), "ms", SWITCHES, 50.0),
         Figure("decision → switch acknowledged by Envoy, p50", percentile(told, 50), "ms", SWITCHES),
         Figure("the same, p99", percentile(told, 99), "ms", SWITCHES, 50.0),
-        Figure("sent after that, answered by the old side", _strangers(after), "requests", len(after), 0),
+        Figure("sent after that, answered by the old side", strangers, "requests", len(after), 0),
     ]
-
-
-def _late(exchanges: list[Exchange], decided: list[float], turn: int) -> float:
-    """Say how long after a decision the last request was sent that the old side answered, in milliseconds."""
-    begin, end = decided[turn], [*decided[1:], float("inf")][turn]
-    old = [each.sent_s for each in exchanges if begin <= each.sent_s < end and each.version == _side(turn)]
-    return 1000 * (max(old, default=begin) - begin)
-
-
-def _after(
-    exchanges: list[Exchange], decided: list[float], acknowledged: list[float]
-) -> list[tuple[Exchange, str]]:
-    """Find the requests between an acknowledgement and the next decision, each with the old side."""
-    spans = zip(acknowledged, [*decided[1:], float("inf")], strict=True)
-    return [
-        (each, _side(turn))
-        for turn, (begin, end) in enumerate(spans)
-        for each in exchanges
-        if begin < each.sent_s < end
-    ]
-
-
-def _side(turn: int) -> str:
-    """Name the side that a switch leaves."""
-    return ("stable", "canary")[turn % 2]
-
-
-def _strangers(after: list[tuple[Exchange, str]]) -> int:
-    return sum(each.version == old for each, old in after)
-
-
-def _failed(exchanges: list[Exchange]) -> int:
-    return sum(each.status != 200 for each in exchanges)

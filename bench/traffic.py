@@ -58,12 +58,13 @@ def wanted(here: Place, *, canary: int, share: int) -> Desired:
 
 
 def settled(here: Place, *, canary: int) -> None:
-    """Wait until there are just the replicas that are wanted, and all of them are ready."""
+    """Wait until there are just the replicas that are wanted, all of them ready, and users are let in."""
     replicas = {STABLE: 2, CANARY: canary}
 
     def there() -> bool:
-        pods = here.platform.look(KEY).pods
-        return Counter(pod.hash for pod in pods) == replicas and all(pod.ready for pod in pods)
+        seen = here.platform.look(KEY)
+        counted = Counter(pod.hash for pod in seen.pods) == replicas
+        return counted and all(pod.ready for pod in seen.pods) and seen.weights is not None
 
     until(there, seconds=60.0)
 

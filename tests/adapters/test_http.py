@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -271,7 +271,7 @@ def certificate(tmp_path: Path) -> Path:
     if shutil.which("openssl") is None:
         pytest.skip("needs openssl to make a certificate")
     path = tmp_path / "both.pem"
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1,DNS:pinned.example"]
     files = ["-keyout", str(path), "-out", str(path.with_suffix(".crt"))]
     made = subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject, *files],
@@ -293,3 +293,23 @@ def test_a_certificate_that_nobody_vouches_for(server: Server, certificate: Path
     server.behaviour = drips(b"HTTP/1.1 200 OK\r\n\r\n", b"x")
     with pytest.raises(TooSlow):
         request("GET", url, verify=False, timeout_s=0.3)
+
+
+def test_the_certificate_is_held_against_the_name_and_not_against_the_address(
+    server: Server, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.context.load_cert_chain(certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    loopback = socket.getaddrinfo("127.0.0.1", server.port, type=socket.SOCK_STREAM)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: loopback)
+    shown: list[tuple[str, Sequence[str]]] = []
+
+    def ask(name: str) -> int:
+        url = f"https://{name}:{server.port}/"
+        return request("GET", url, admit=lambda host, _, found: shown.append((host, found))).status
+
+    assert ask("pinned.example") == 200
+    with pytest.raises(Unreachable, match=r"CERTIFICATE_VERIFY_FAILED|doesn't match|mismatch"):
+        ask("other.example")
+    assert shown == [("pinned.example", ["127.0.0.1"]), ("other.example", ["127.0.0.1"])]

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from davy.adapters.prometheus import InProcessPrometheus, PrometheusProvider
+from davy.adapters.prometheus import InProcessPrometheus, PrometheusProvider, provider
 from davy.analysis.promql.evaluate import Engine
 from davy.analysis.promql.series import SeriesStore
 from davy.analysis.provider import Provider, ProviderError
@@ -80,7 +80,7 @@ class TestPrometheusProviderInProcess(TestInProcessPrometheus):
 
 
 def test_it_is_found_by_its_name() -> None:
-    assert load("providers", "prometheus") is PrometheusProvider
+    assert load("providers", "prometheus") is provider
 
 
 class Site(ThreadingHTTPServer):

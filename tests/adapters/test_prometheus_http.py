@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from davy.adapters.prometheus import HttpPrometheus
-from davy.analysis.provider import Provider, ProviderError
+from davy.analysis.provider import Asking, Provider, ProviderError
 from davy.model.providers import (
     Authentication,
     BasicAuthConfig,
@@ -41,7 +41,10 @@ def vector(*values: str) -> tuple[int, Mapping[str, str], bytes]:
     return success("vector", [{"metric": {"n": str(n)}, "value": [1.5, v]} for n, v in enumerate(values)])
 
 
-RUNS = [{"metric": {}, "values": [[1, "1"], [2, "2"]]}, {"metric": {"a": "b"}, "values": [[1, "3"]]}]
+RUNS: list[dict[str, Any]] = [
+    {"metric": {}, "values": [[1, "1"], [2, "2"]]},
+    {"metric": {"a": "b"}, "values": [[1, "3"]]},
+]
 
 #: What the server says to a query: its documented answers.
 ANSWERS: dict[str, tuple[tuple[int, Mapping[str, str], bytes], object, str]] = {
@@ -56,6 +59,7 @@ ANSWERS: dict[str, tuple[tuple[int, Mapping[str, str], bytes], object, str]] = {
 }
 
 UNREADABLE = "is not what Prometheus answers"
+NATIVE = "gives native histograms, and a measurement needs numbers"
 
 #: What it must not say: each of these is an error, with this in its message.
 WRONG: dict[str, tuple[tuple[int, Mapping[str, str], bytes], str]] = {
@@ -63,11 +67,16 @@ WRONG: dict[str, tuple[tuple[int, Mapping[str, str], bytes], str]] = {
     "cannot execute": (failure(422, "execution", "many-to-many"), "execution: many-to-many"),
     "too long": (failure(503, "timeout", "query timed out"), "timeout: query timed out"),
     "long-winded": (failure(400, "bad_data", "x\n\x00" * 5000), "bad_data: x x"),
+    "echo": (failure(400, "bad_data", "x" * 290 + "s3cret-and-more-of-it"), "bad_data: x"),
     "string": (success("string", [1.5, "text"]), "gives a text"),
     "unknown type": (success("tensor", []), UNREADABLE),
     "success with a status of errors": ((422, JSON, vector()[2]), "neither a result nor an error"),
     "no data": ((200, JSON, b'{"status":"success"}'), "neither a result nor an error"),
-    "native histogram": (success("vector", [{"metric": {}, "histogram": [1.5, {}]}]), UNREADABLE),
+    "native histogram": (success("vector", [{"metric": {}, "histogram": [1.5, {}]}]), NATIVE),
+    "native histograms": (success("matrix", [{"metric": {}, "histograms": [[1.5, {}]]}]), NATIVE),
+    "numbers, then native histograms": (success("matrix", [{**RUNS[0], "histograms": [[9.5, {}]]}]), NATIVE),
+    "no value": (success("vector", [{"metric": {}}]), UNREADABLE),
+    "no values": (success("matrix", [{"metric": {}}]), UNREADABLE),
     "number for text": (success("vector", [{"metric": {}, "value": [1.5, 0.5]}]), UNREADABLE),
     "no number": (vector("0x10"), UNREADABLE),
     "python's number": (vector("1_0"), UNREADABLE),
@@ -301,3 +310,12 @@ def test_warnings_are_kept(ask: Ask) -> None:
         del ANSWERS["warned"]
     assert answer.metadata["warnings"] == '"one", "two"'
     assert answer.metadata["ResolvedPrometheusQuery"] == "warned"
+
+
+def test_a_secret_is_hidden_before_what_holds_it_is_shortened(stub: Stub, ask: Ask) -> None:
+    asking = Asking()
+    asking.learn("s3cret-and-more-of-it")
+    with pytest.raises(ProviderError) as caught:
+        HttpPrometheus().measure(ask("echo"), now=1.0, asking=asking)
+    assert "s3cret" not in caught.value.message
+    assert "***" in caught.value.message

@@ -15,6 +15,7 @@ PAGES: dict[str, tuple[int, bytes]] = {
     "/broken": (500, b"oops"),
     "/bytes": (200, b"\xff\xfe"),
     "/huge": (200, b"x 1\n" * 1000),
+    "/protobuf": (200, b"\x0a\x05"),
 }
 
 
@@ -29,6 +30,11 @@ class _Workload(BaseHTTPRequestHandler):
         status, body = PAGES.get(self.path, (404, b"no such page"))
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
+        if self.path == "/protobuf":
+            kind = (
+                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+            )
+            self.send_header("Content-Type", kind)
         self.end_headers()
         self.wfile.write(body)
 
@@ -79,6 +85,7 @@ def test_a_page_is_fetched_as_prometheus_text(port: int) -> None:
         ("/none", "answered with status 404", True, False),
         ("/broken", "answered with status 500", False, False),
         ("/bytes", "bytes that are no text", True, False),
+        ("/protobuf", "in protobuf, where native histograms are", True, False),
         ("/huge", "larger than 100 bytes", False, False),
         ("/hangs", "had not answered in full after 0.2 s", False, True),
     ],

@@ -236,6 +236,12 @@ def test_templates_are_found_by_kind_and_name_and_through_other_templates() -> N
     assert len(found) == 1
 
 
+def test_a_template_of_another_namespace_is_not_the_rollouts() -> None:
+    elsewhere = template(f"{RATIO} > 0.02").replace("{name: t}", "{name: t, namespace: elsewhere}")
+    assert "namespace: elsewhere" in elsewhere
+    assert labels(CANARY.format(weight=5, args=""), elsewhere) == []
+
+
 def test_other_providers_have_no_query_to_look_at() -> None:
     web = """
 apiVersion: argoproj.io/v1alpha1

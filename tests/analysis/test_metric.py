@@ -21,7 +21,7 @@ from davy.analysis.metric import (
     why,
 )
 from davy.analysis.phase import Phase
-from davy.analysis.provider import Answer, ProviderError
+from davy.analysis.provider import Answer, Judged, ProviderError
 from davy.model.analysis import Metric
 from davy.model.validate import validate_metrics
 
@@ -167,3 +167,20 @@ def test_why_is_one_sentence(letters: str, fields: dict[str, Any], sentence: str
         state = take(state, Measurement(0.0, 0.0, PHASES[letter], value="7", message="no pods"))
     assert state.completed
     assert why(state) == sentence
+
+
+@pytest.mark.parametrize("phase", [Phase.SUCCESSFUL, Phase.FAILED, Phase.INCONCLUSIVE])
+def test_who_judges_itself_is_believed_whatever_the_conditions_say(phase: Phase) -> None:
+    said = Judged(phase, "it exited with code 3", metadata={"job-name": "j"})
+    found = judge(
+        metric(successCondition="result > 1", failureCondition="nonsense("), said, 5.0, started_at=1.0
+    )
+    assert found == Measurement(1.0, 5.0, phase, "", "it exited with code 3", {"job-name": "j"})
+
+
+def test_why_a_job_failed_is_what_it_said() -> None:
+    state = take(
+        MetricState(metric(failureCondition="result > 2")),
+        Measurement(0.0, 0.0, Phase.FAILED, message="it exited with code 3"),
+    )
+    assert why(state) == "m: it exited with code 3: failed (1) > failureLimit (0) after 1 measurement"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from davy.analysis.arguments import Hashes, Unresolvable, field_value, substitute
 from davy.analysis.resolve import Resolved, Unresolved, resolve
-from davy.model.analysis import AnalysisTemplateRef, AnalysisTemplateSpec, Metric
+from davy.model.analysis import AnalysisTemplateRef, AnalysisTemplateSpec, Metric, SecretKeyRef
 from davy.model.rollout import Rollout, RolloutAnalysis
 
 ROLLOUT = msgspec.convert(
@@ -156,14 +156,28 @@ def test_a_template_may_read_a_field_itself() -> None:
     assert queries(resolved(uses("t"), t=template)) == ["payments"]
 
 
-def test_secrets_are_refused_unless_the_rollout_gives_the_value() -> None:
+def test_a_secret_stays_a_placeholder_unless_the_rollout_gives_the_value() -> None:
     template = {
         "args": [{"name": "token", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}],
         "metrics": [metric("m", "{{args.token}}")],
     }
-    assert "args.token is read from the secret s, key k" in refusal(uses("t"), t=template)
+    kept = resolved(uses("t"), t=template)
+    assert queries(kept) == ["{{args.token}}"]
+    assert kept.secrets == {"token": SecretKeyRef("s", "k")}
     given_by_rollout = resolved(uses("t") | {"args": [{"name": "token", "value": "v"}]}, t=template)
     assert queries(given_by_rollout) == ["v"]
+    assert not given_by_rollout.secrets
+
+
+def test_nothing_that_is_filled_in_can_become_the_placeholder_of_a_secret() -> None:
+    template = {
+        "args": [{"name": "x"}, {"name": "token", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}],
+        "metrics": [metric("m", "{{args.x}} {{args.token}}")],
+    }
+    given = {"args": [{"name": "x", "value": "{{args.token}}"}]}
+    assert refusal(uses("t") | given, t=template) == (
+        "args.x holds '{{', and could be taken for a secret beside it"
+    )
 
 
 @pytest.mark.parametrize(

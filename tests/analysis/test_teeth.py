@@ -98,8 +98,9 @@ def test_other_documents_have_nothing_to_show() -> None:
         f"successCondition: result[0] <= 0.02\ninterval: 1s\ncount: 5\nfailureLimit: 4\n{VECTOR}",
         f"successCondition: result[0] <= 0.02\ninterval: 1s\nfailureLimit: 1000000\n{VECTOR}",
         f"{TEETH}\ninterval: 1s\nfailureLimit: -1\nconsecutiveSuccessLimit: 3\n{VECTOR}",
-        "provider: {job: {spec: {}}}",
+        "provider: {job: {spec: {template: {}}}}",
         "provider: {plugin: {mine: {}}}",
+        "successCondition: result < 5\nprovider: {plugin: {davy.dev/honeycomb: {}}}",
     ],
 )
 def test_teeth_are_left_alone(metric: str) -> None:
@@ -111,6 +112,7 @@ def test_teeth_are_left_alone(metric: str) -> None:
     [
         (VECTOR, "name: m0"),
         (WEB, "name: m0"),
+        ("provider: {plugin: {davy.dev/sentry: {}}}", "name: m0"),
         (f"successCondition: 'true'\n{VECTOR}", "successCondition: 'true'"),
         (f"successCondition: 'true'\n{SCALAR}", "successCondition: 'true'"),
         (f"successCondition: 1 == 1\n{WEB}", "successCondition: 1 == 1"),
@@ -123,7 +125,7 @@ def test_teeth_are_left_alone(metric: str) -> None:
         (f"{TEETH}\ncount: 1\nfailureLimit: 1\n{VECTOR}", "failureLimit: 1"),
         (f"{TEETH}\nfailureLimit: '7'\ncount: '5'\ninterval: 1s\n{VECTOR}", "failureLimit: '7'"),
         (f"{TEETH}\nfailureLimit: -1\ninterval: 1s\n{VECTOR}", "failureLimit: -1"),
-        ("failureLimit: 1\nprovider: {job: {spec: {}}}", "failureLimit: 1"),
+        ("failureLimit: 1\nprovider: {job: {spec: {template: {}}}}", "failureLimit: 1"),
     ],
 )
 def test_what_can_never_fail_is_found(metric: str, place: str) -> None:

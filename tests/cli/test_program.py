@@ -63,6 +63,9 @@ def test_a_name_that_is_none_is_refused(run: Any, engine: Scripted, verb: list[s
     [
         (["aply"], "there is no command 'aply'; did you mean apply?"),
         (["zzzzz"], "there is no command 'zzzzz'\n"),
+        (["lint", "-f", "x"], "there is no command 'lint'; there is davy check\n"),
+        (["terminate", "analysisrun", "x"], "there is davy abort, which ends an update with all its runs"),
+        (["rollback", "x"], "there is davy undo"),
         (["get"], "Missing argument"),
         (["get", "pods"], "there is nothing called 'pods' to get"),
         (["get", "rollout", "a", "b"], "one name at a time"),

@@ -45,6 +45,18 @@ def test_what_was_measured_is_drawn_under_it(form: str, options: dict[str, Any])
     assert form != "ascii" or drawn.isascii()
 
 
+@pytest.mark.parametrize("name", ["bluegreen", "experiment"])
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [("tree", {}), ("wide", {"wide": True}), ("ascii", {"symbols": Symbols(ascii_only=True)})],
+)
+def test_other_ways_to_a_new_version_are_drawn(name: str, form: str, options: dict[str, Any]) -> None:
+    # parts and kinds are written as in pkg/kubectl-argo-rollouts/cmd/get of argoproj/argo-rollouts
+    drawn = text(tree(view(name), **options))
+    assert drawn == (GOLDEN / f"{name}.{form}.txt").read_text()
+    assert form != "ascii" or drawn.isascii()
+
+
 def test_trouble_is_never_left_out() -> None:
     assert "Trouble:         the disk is full\n" in text(tree(view("payments", trouble="the disk is full")))
 
@@ -65,7 +77,7 @@ def test_a_rollout_of_which_nothing_is_there_yet_can_be_drawn() -> None:
     assert drawn.endswith("INFO\n⟳ payments  Rollout  ॥ Paused  8d   paused:14s,left:106s\n")
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=12), st.text(max_size=12), st.booleans())
 def test_no_text_of_others_moves_the_cursor(message: str, image: str, wide: bool) -> None:
     payments = view("payments", message=message, trouble=message, images=(views.Image(image, ("canary",)),))

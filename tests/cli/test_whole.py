@@ -13,7 +13,7 @@ from davy.adapters.memory_platform import MemoryPlatform
 from davy.adapters.memory_store import MemoryStore
 from davy.analysis.promql.evaluate import Engine as QueryEngine
 from davy.analysis.promql.series import SeriesStore
-from davy.analysis.provider import Answer
+from davy.analysis.provider import Answer, Asking
 from davy.analysis.tally import Tally
 from davy.control.catalog import Catalog
 from davy.control.engine import Engine, Setting
@@ -97,7 +97,7 @@ class Quiet:
     def clear(self, _subject: str) -> None:
         pass
 
-    def measure(self, _provider: MetricProvider, *, now: float) -> Answer:
+    def measure(self, _provider: MetricProvider, *, now: float, asking: Asking) -> Answer:
         return Answer((self.value,), str([self.value]))
 
 

@@ -12,7 +12,7 @@ from davy.adapters.memory_store import MemoryStore
 from davy.adapters.spool import FileSpool
 from davy.analysis.promql.evaluate import Engine as QueryEngine
 from davy.analysis.promql.series import SeriesStore
-from davy.analysis.provider import Answer, ProviderError
+from davy.analysis.provider import Answer, Asking, ProviderError
 from davy.analysis.tally import Tally
 from davy.control import requests, views
 from davy.control.catalog import Catalog
@@ -115,7 +115,7 @@ class FakeProvider:
     def __init__(self) -> None:
         self.value: tuple[float, ...] | None = (0.0,)
 
-    def measure(self, provider: MetricProvider, *, now: float) -> Answer:
+    def measure(self, provider: MetricProvider, *, now: float, asking: Asking) -> Answer:
         if self.value is None:
             raise ProviderError("it is down")
         return Answer(self.value, str(list(self.value)))
@@ -130,15 +130,24 @@ class Lab:
         self.platform = BreakablePlatform(self.clock)
         self.traffic = FakeTraffic(self.clock)
         self.spool = FileSpool(directory / "spool")
-        self.provider = FakeProvider()
+        self.provider: Any = FakeProvider()
+        self.secrets: Any = None
+        self.template = TEMPLATE
         self.watch_first_s = 0.0
         self.engine = self.start()
 
     def start(self, tenure: Tenure | None = None) -> Engine:
         """Start an engine on what the store holds; with a tenure it can write for as long as that lasts."""
         catalog = Catalog.load(self.store)
-        providers = {"prometheus": self.provider}
-        runs = Runs(providers, catalog.templates, self.clock, lambda: None, watch_first_s=self.watch_first_s)
+        providers = self.provider if isinstance(self.provider, dict) else {"prometheus": self.provider}
+        runs = Runs(
+            providers,
+            catalog.templates,
+            self.clock,
+            lambda: None,
+            watch_first_s=self.watch_first_s,
+            secrets=self.secrets,
+        )
         queries = QueryEngine(SeriesStore())
         store: Store = self.store
         platform: Platform = self.platform
@@ -154,7 +163,7 @@ class Lab:
         return self.engine.handle(request, "ada (uid 7)")
 
     def apply(self, *names: str, **changes: str) -> views.ApplyView:
-        texts = [("errors.yaml", TEMPLATE)]
+        texts = [("errors.yaml", self.template)]
         for name in names:
             text = ROLLOUT.replace("NAME", name)
             for old, new in changes.items():

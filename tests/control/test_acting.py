@@ -1,11 +1,12 @@
 """What people do to rollouts beside the pauses: go back, restart, scale, delete."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from davy.control import requests
-from davy.errors import NotFound, Refused, Undecided, UsageError
+from davy.errors import Conflict, NotFound, Refused, Undecided, UsageError
 from davy.ledger.store import StoreUnavailable
 from davy.model.key import Key
 
@@ -43,6 +44,38 @@ def image(lab: Any) -> str:
 def last_action(lab: Any) -> tuple[Any, str, str]:
     found = [entry for entry in lab.store.entries() if entry.kind == "human_action"][-1]
     return found.detail, found.actor, found.reason
+
+
+def meanwhile(lab: Any, monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
+    """Let somebody else do something while it is found out what stands behind an image."""
+    resolve = lab.platform.resolve
+
+    def slowly(key: Key, template: Any) -> Any:
+        monkeypatch.setattr(lab.platform, "resolve", resolve)
+        do()
+        return resolve(key, template)
+
+    monkeypatch.setattr(lab.platform, "resolve", slowly)
+
+
+def test_what_is_done_while_an_image_is_looked_up_is_not_lost(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(lab)
+    meanwhile(lab, monkeypatch, lambda: lab.ask(requests.Scale("default", "payments", 3)))
+    release(lab)
+    assert (image(lab), lab.get().replicas.desired) == ("app:2", 3)
+
+
+def test_two_who_change_the_template_at_once_do_not_both_win(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    live(lab)
+    changed = {'image: "app:1"': 'image: "app:1", env: [{name: A, value: b}]'}
+    meanwhile(lab, monkeypatch, lambda: lab.apply("payments", **changed))
+    with pytest.raises(Conflict, match="got another template in the meantime"):
+        release(lab)
+    assert image(lab) == "app:1"
+    release(lab)
+    assert image(lab) == "app:2"
 
 
 def test_undo_goes_to_the_revision_before_and_takes_its_steps(lab: Any) -> None:
@@ -212,10 +245,11 @@ def test_one_that_is_applied_anew_is_not_stopped_in_the_place_of_the_old(
     lab: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live(lab)
+    before = lab.platform.look(PAYMENTS).pods
     with monkeypatch.context() as patch:
         patch.setattr(lab.platform, "forget", lambda _: (_ for _ in ()).throw(Undecided("no answer")))
         lab.ask(requests.Delete("default", "payments", "x"))
     live(lab)
     lab.start()
     lab.turns(3)
-    assert lab.platform.look(PAYMENTS).pods
+    assert lab.platform.look(PAYMENTS).pods == before

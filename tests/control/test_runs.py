@@ -8,7 +8,7 @@ import pytest
 
 from davy.analysis import run as analysis
 from davy.analysis.phase import Phase
-from davy.analysis.provider import Answer
+from davy.analysis.provider import Answer, Asking
 from davy.analysis.run import RunState, Task
 from davy.control.runs import KEPT, LATE_S, LATE_THREADS, THREADS, RunRecord, Runs
 from davy.model.analysis import Metric
@@ -32,7 +32,7 @@ class World:
     def real_seconds(self, seconds: float) -> float:
         return seconds
 
-    def measure(self, provider: MetricProvider, *, now: float) -> Answer:
+    def measure(self, provider: MetricProvider, *, now: float, asking: Asking) -> Answer:
         self.asked.append(now)
         return Answer((0.0,), "[0]")
 
@@ -154,7 +154,7 @@ def test_a_provider_that_hangs_holds_up_nobody_else(world: World) -> None:
     release, begun = threading.Event(), list[str]()
 
     class Slow(World):
-        def measure(self, provider: MetricProvider, *, now: float) -> Answer:
+        def measure(self, provider: MetricProvider, *, now: float, asking: Asking) -> Answer:
             assert provider.prometheus is not None
             begun.append(provider.prometheus.query)
             if provider.prometheus.query == "hung":

@@ -18,8 +18,10 @@ from davy.analysis.condition import FUNCTIONS as CONDITION_FUNCTIONS
 from davy.analysis.condition import assess
 from davy.analysis.expression.builtins import BUILTINS, PREDICATES
 from davy.analysis.promql.aggregation import STATISTICS
+from davy.analysis.promql.evaluate import POINT_LIMIT
 from davy.analysis.promql.functions import FUNCTIONS as QUERY_FUNCTIONS
 from davy.analysis.promql.parse import UNSUPPORTED_AGGREGATIONS, UNSUPPORTED_FUNCTIONS
+from davy.analysis.promql.tokens import NESTING_LIMIT, OPERATOR_LIMIT, QUERY_LIMIT
 from davy.analysis.rules import RULES
 from davy.cli.program import COMMANDS, program
 from davy.errors import DavyError
@@ -176,6 +178,19 @@ def test_every_function_of_queries_is_told_and_no_other() -> None:
     aggregations = {"bottomk", "count_values", "limitk", "quantile", "topk"} | STATISTICS.keys()
     assert words(table) == QUERY_FUNCTIONS.keys() | aggregations
     assert words(refused) >= UNSUPPORTED_FUNCTIONS.keys() | UNSUPPORTED_AGGREGATIONS.keys()
+
+
+def test_the_bounds_of_queries_are_told() -> None:
+    told = dict(
+        re.findall(r"^\| (.+?) \| ([0-9 ]+) \|$", page("promql").partition("## Bounds")[2], re.MULTILINE)
+    )
+    assert [int(limit.replace(" ", "")) for limit in told.values()] == [
+        QUERY_LIMIT,
+        NESTING_LIMIT,
+        OPERATOR_LIMIT,
+        POINT_LIMIT,
+        50_000_000,
+    ]
 
 
 def test_every_family_that_is_made_up_from_the_proxy_is_told() -> None:

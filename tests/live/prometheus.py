@@ -75,23 +75,32 @@ def binaries() -> tuple[str, str]:
 @contextmanager
 def running(directory: Path, samples: Iterable[Exposed]) -> Iterator[Prometheus]:
     """Load samples into blocks and run a Prometheus over them until the end of the block."""
-    server, tool = binaries()
+    _, tool = binaries()
     text = directory / "samples.om"
     text.write_text(openmetrics(samples), encoding="utf-8")
     data = directory / "data"
     loading = [tool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", str(text), str(data)]
     subprocess.run(loading, check=True, capture_output=True)
+    with serving(directory, "global: {}\n") as server:
+        yield server
+
+
+@contextmanager
+def serving(directory: Path, configuration: str, *options: str) -> Iterator[Prometheus]:
+    """Run a Prometheus over what is stored below a directory, until the end of the block."""
+    server, _ = binaries()
     config = directory / "prometheus.yml"
-    config.write_text("global: {}\n", encoding="utf-8")
+    config.write_text(configuration, encoding="utf-8")
     port = free_port()
     log = directory / "prometheus.log"
     command = [
         server,
         f"--config.file={config}",
-        f"--storage.tsdb.path={data}",
+        f"--storage.tsdb.path={directory / 'data'}",
         "--storage.tsdb.retention.time=100y",
         f"--web.listen-address=127.0.0.1:{port}",
         "--log.level=warn",
+        *options,
     ]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, cwd=directory)

@@ -15,6 +15,7 @@ from davy.adapters import ports
 from davy.adapters.envoy_admin import Admin
 from davy.adapters.http import request
 from davy.adapters.load import Load
+from davy.model.key import Key
 from davy.model.side_route import SideRoute
 from davy.model.steps import PodTemplateMetadata
 from davy.rollout.platform import Desired, Seen, ServicePoint
@@ -137,6 +138,18 @@ def test_everything_comes_back_after_davy_down(bench: EmbeddedBench) -> None:
     )
     assert preview(bench) == port
     until(lambda: who(port) == "b")
+
+
+def test_a_service_that_moves_in_the_background_is_told(bench: EmbeddedBench) -> None:
+    bench.steer({"a": 100, "b": 0})
+    told: list[Key] = []
+    bench.platform._changed = told.append
+    for desired in (with_preview(bench, {"a": 100, "b": 0}), bench.desired({"a": 100, "b": 0})):
+        told.clear()
+        bench.platform.steer(KEY, desired)
+        if desired.services:
+            preview(bench)
+        until(lambda: told)
 
 
 def test_nothing_is_left_of_what_was_beside_the_split(bench: EmbeddedBench) -> None:

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 from tests.analysis.promql.cases import Group, groups
-from tests.live.prometheus import Exposed, Prometheus, Refused, running
+from tests.live.prometheus import Exposed, Prometheus, running
+from tests.live.promql_answers import asked, close, compare, ours, theirs
 
 from davy.analysis.promql.evaluate import Engine
-from davy.analysis.promql.matching import QueryError
-from davy.analysis.promql.result import Matrix, Result, Scalar, String, Vector
 from davy.analysis.promql.series import Labels, SeriesStore
 
 pytestmark = pytest.mark.live
@@ -131,82 +130,11 @@ def engine() -> Engine:
     return Engine(store, prometheus_2=True)
 
 
-def ours(result: Result) -> Any:
-    """Say a result in the words of Prometheus' HTTP API."""
-    match result:
-        case Scalar(value):
-            return "scalar", value
-        case String(text):
-            return "string", text
-        case Vector(elements):
-            return "vector", [(dict(e.labels), e.value) for e in elements]
-        case Matrix(series):
-            return "matrix", [
-                (dict(s.labels), list(zip(s.timestamps_ms, s.values, strict=True))) for s in series
-            ]
-
-
-def theirs(data: Mapping[str, Any]) -> Any:
-    found = data["result"]
-    match data["resultType"]:
-        case "scalar":
-            return "scalar", float(found[1])
-        case "string":
-            return "string", found[1]
-        case "vector":
-            return "vector", [(e["metric"], float(e["value"][1])) for e in found]
-        case kind:
-            return kind, [
-                (s["metric"], [(round(at * 1000), float(value)) for at, value in s["values"]]) for s in found
-            ]
-
-
-def close(a: float, b: float) -> bool:
-    return (a != a and b != b) or math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
-
-
-def same(a: Any, b: Any) -> bool:
-    """Tell whether two results are equal, but for the order of what has none and the last digits."""
-    match a, b:
-        case ("string", _), _:
-            return bool(a == b)
-        case ("scalar", x), ("scalar", y):
-            return close(x, y)
-        case (str(kind), list(left)), (str(other), list(right)) if kind == other and len(left) == len(right):
-            by_labels = {tuple(sorted(labels.items())): value for labels, value in right}
-            return all(
-                (key := tuple(sorted(labels.items()))) in by_labels and alike(value, by_labels[key])
-                for labels, value in left
-            )
-        case _:
-            return False
-
-
-def alike(a: Any, b: Any) -> bool:
-    if isinstance(a, float):
-        return close(a, b)
-    return len(a) == len(b) and all(x[0] == y[0] and close(x[1], y[1]) for x, y in zip(a, b, strict=True))
-
-
-def asked(ask: Any, *arguments: Any) -> Any:
-    try:
-        return ask(*arguments)
-    except (QueryError, Refused) as error:
-        return "refused", str(error)
-
-
-def compare(mine: Any, other: Any) -> None:
-    if "refused" in (mine[0], other[0]):
-        assert (mine[0], other[0]) == ("refused", "refused"), f"ours: {mine}\ntheirs: {other}"
-    else:
-        assert same(mine, other), f"ours: {mine}\ntheirs: {other}"
-
-
 @pytest.mark.parametrize("query", QUERIES)
 def test_an_instant_gives_what_prometheus_gives(prometheus: Prometheus, engine: Engine, query: str) -> None:
     for at in INSTANTS:
-        mine = asked(lambda t: ours(engine.instant(query, t)), at)
-        other = asked(lambda t: theirs(prometheus.instant(query, t)), at)
+        mine = asked(lambda *question: ours(engine.instant(*question)), query, at)
+        other = asked(lambda *question: theirs(prometheus.instant(*question)), query, at)
         compare(mine, other)
         if query.startswith("sort"):
             assert [v for _, v in mine[1] if v == v] == [v for _, v in other[1] if v == v]
@@ -215,8 +143,8 @@ def test_an_instant_gives_what_prometheus_gives(prometheus: Prometheus, engine: 
 @pytest.mark.parametrize("query", QUERIES)
 def test_a_range_gives_what_prometheus_gives(prometheus: Prometheus, engine: Engine, query: str) -> None:
     between = (START_S + 411.0, START_S + 2300.0, 100.0)
-    mine = asked(lambda *range_: ours(engine.range(query, *range_)), *between)
-    compare(mine, asked(lambda *range_: theirs(prometheus.range(query, *range_)), *between))
+    mine = asked(lambda *question: ours(engine.range(*question)), query, *between)
+    compare(mine, asked(lambda *question: theirs(prometheus.range(*question)), query, *between))
 
 
 def test_there_are_enough_queries_to_mean_something() -> None:
@@ -247,7 +175,7 @@ def test_prometheus_gives_the_answers_that_the_cases_write_down(
     wrong = []
     for index, group in enumerate(wanted):
         for query, at, expected in group.cases:
-            other = asked(lambda q, t: theirs(server.instant(q, t)), query, day_s(index) + at)
+            other = asked(lambda *question: theirs(server.instant(*question)), query, day_s(index) + at)
             if " @ " not in query and not agrees(expected, other):
                 wrong.append((group.name, query, expected, other))
     assert not wrong

@@ -18,7 +18,7 @@ from davy.testing.patience import until
 
 pytestmark = pytest.mark.live
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples" / "payments"
 
 
 class Site:

@@ -62,7 +62,9 @@ def test_a_complete_manifest_is_acted_on_but_for_its_router() -> None:
         for document in load((CASES / "payments.yaml").read_text(), "payments.yaml")
         for finding in unhonoured(document)
     ]
-    assert told == [("note", "DV012", "`istio` is not acted on"), ("note", "DV012", "`spec` is not acted on")]
+    assert told == [
+        ("note", "DV012", f"`{field}` is not acted on") for field in ("istio", "workingDir", "spec")
+    ]
 
 
 def test_what_a_cluster_adds_is_told_of_where_it_means_something() -> None:
@@ -92,9 +94,8 @@ def test_what_would_leave_a_gate_open_is_refused() -> None:
     assert told(rollout(strategy=f"{{canary: {{dynamicStableScale: true, steps: {steps}}}}}")) == [
         "DV011 `plugin` is not run by the embedded engine yet",
     ]
-    assert told(
-        rollout(strategy="{blueGreen: {activeService: a}}", more="  workloadRef: {kind: Deployment}\n")
-    ) == ["DV011 `workloadRef` is not run by the embedded engine yet"]
+    workload = "  workloadRef: {kind: Deployment, scaleDown: onsuccess}\n"
+    assert told(rollout(strategy="{blueGreen: {activeService: a}}", more=workload)) == []
 
 
 def test_a_field_with_its_default_is_as_if_it_had_not_been_written() -> None:
@@ -126,5 +127,44 @@ def test_a_variable_may_go_without_a_secret_that_is_optional() -> None:
 
 def test_a_metric_of_another_provider_is_refused() -> None:
     text = "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: a, finalizers: [a]}\n"
-    text += "spec: {metrics: [{name: a, provider: {web: {url: a}}}, {name: b, provider: {prometheus: {}}}]}\n"
-    assert told(text) == ["DV011 `web` is not run by the embedded engine yet"]
+    text += "spec: {metrics: [{name: a, provider: {graphite: {}}}, {name: b, provider: {prometheus: {}}},\n"
+    text += "{name: c, provider: {web: {url: a}}}, {name: d, provider: {plugin: {a/b: {}}}}]}\n"
+    assert told(text) == [
+        "DV011 `graphite` is not run by the embedded engine yet",
+        "DV011 `a/b` is not run by the embedded engine yet",
+    ]
+    (document,) = load(text, "a.yaml")
+    assert [found.code for found in unhonoured(document, ["graphite", "a/b"].__contains__)] == ["DV012"]
+
+
+@pytest.mark.parametrize(
+    ("head", "opened"),
+    [
+        (
+            "apiVersion: apps/v1\nkind: Deployment\n",
+            "spec:\n  selector: {}\n  strategy: {type: Recreate}\n  template:",
+        ),
+        ("apiVersion: apps/v1\nkind: ReplicaSet\n", "spec:\n  selector: {}\n  replicas: 3\n  template:"),
+        ("apiVersion: v1\nkind: PodTemplate\n", "template:"),
+    ],
+)
+def test_the_template_of_a_workload_is_told_of_as_one_of_a_rollouts_own(head: str, opened: str) -> None:
+    kind = head.split()[-1]
+    reference = f"  workloadRef: {{apiVersion: {head.split()[1]}, kind: {kind}, name: shop}}\n"
+    pod = "{spec: {hostNetwork: true, containers: [{name: a, envFrom: [{}]}, {name: b}]}}\n"
+    text = (
+        rollout().replace("  template: {}\n", reference)
+        + f"---\n{head}metadata: {{name: shop}}\n{opened} {pod}"
+    )
+    _, document = load(text, "shop.yaml")
+    found = [(finding.code, finding.title.split(":")[0]) for finding in unhonoured(document)]
+    assert found[-3:] == [
+        ("DV011", "`envFrom` is not run by the embedded engine yet"),
+        ("DV012", "`hostNetwork` is not acted on"),
+        ("DV011", "the container b is not run by the embedded engine yet"),
+    ]
+    assert [title for _, title in found[:-3]] == {
+        "Deployment": ["`strategy` is not acted on"],
+        "ReplicaSet": ["`replicas` is not acted on"],
+        "PodTemplate": [],
+    }[kind]

@@ -50,7 +50,7 @@ def test_the_first_words_are_argos() -> None:
 
 SHOP = (
     "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: shop}\nspec:\n"
-    "  workloadRef: {apiVersion: apps/v1, kind: Deployment, name: shop}\n"
+    "  template: {metadata: {labels: {app: shop}}}\n"
     "  strategy: {canary: {canaryService: shop, analysis: {templates: [{templateName: errors}]}}}\n"
 )
 SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: shop%s}\nspec: {ports: [{port: 80}]}\n"

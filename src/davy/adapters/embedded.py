@@ -158,6 +158,14 @@ class EmbeddedPlatform:
         """Say how the image of a pod template is started here."""
         return self._images.resolve(template)
 
+    def launch(self, template: PodTemplateSpec) -> Launch:
+        """Say how the image of something that is no replica is started here."""
+        return self._images.resolve(template)
+
+    def built(self, launch: Launch) -> bool:
+        """Say whether what is to be started has been built; if not, see to it in the background."""
+        return self._builds.ready(launch)
+
     def look(self, key: Key) -> Seen:
         """Say what there is; costs microseconds."""
         steered = self._rollouts.get(key)

@@ -4,16 +4,14 @@ Every change is confirmed by its version, never by waiting and hoping. Changes t
 the order in which nothing is missing in between: places of replicas, cluster, split, listener.
 """
 
-import errno
 import http.client
-import socket
 import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
-from davy.adapters import files
+from davy.adapters import files, ports
 from davy.adapters.envoy_admin import Admin, exactly
 from davy.adapters.envoy_files import Documents
 from davy.adapters.envoy_process import EnvoyProcess, find_envoy
@@ -154,7 +152,7 @@ class Envoy:
         """
         if self.port(key, service) == port:
             return
-        _ensure_free(port, taken_by=self._who_listens(port))
+        ports.ensure_free(port, taken_by=self._who_listens(port))
         routes = self._documents.routes(route_name(key, service))
         document = listener(key, port=port, routes_path=str(routes), service=service)
         with self._shared:
@@ -410,19 +408,3 @@ def _count(readings: dict[str, str]) -> int:
 
 def _port_of(document: Document) -> int:
     return int(document["address"]["socket_address"]["port_value"])
-
-
-def _ensure_free(port: int, *, taken_by: str) -> None:
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind(("127.0.0.1", port))
-        except OSError as error:
-            reasons = {
-                errno.EADDRINUSE: f"is taken by {taken_by}",
-                errno.EACCES: "may not be used by this user",
-            }
-            raise Undecided(
-                f"port {port} {reasons.get(error.errno or 0, f'cannot be used: {error}')}",
-                hint="end that program, or choose another port with the annotation davy.dev/port",
-            ) from error

@@ -12,8 +12,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
@@ -38,6 +38,10 @@ class Unreadable(Unreachable):
     """It answered, but not in HTTP or with more than was asked for."""
 
 
+Admit: TypeAlias = Callable[[str, int, Sequence[str]], None]
+"""Is told the host and the port of a URL and all addresses of the host; raises where one must not be asked."""
+
+
 class Response(msgspec.Struct, frozen=True):
     """A whole answer. The names of `headers` are in lower case; of a header sent twice the last is kept."""
 
@@ -60,8 +64,12 @@ def request(
     timeout_s: float = 10.0,
     max_bytes: int = 1 << 20,
     verify: bool = True,
+    admit: Admit | None = None,
 ) -> Response:
     """Send one request and return the whole answer, whatever its status.
+
+    With `admit` the addresses are looked up once, shown to it, and these and no others are connected to. What
+    it raises is not caught.
 
     No message of an error holds a header, a query or credentials of the URL.
 
@@ -73,7 +81,8 @@ def request(
     place = redacted(url)
     target = _split(url, place)
     deadline = time.monotonic() + timeout_s
-    connection = _Connection(target, deadline, _context(verify) if target.scheme == "https" else None)
+    context = _context(verify) if target.scheme == "https" else None
+    connection = _Connection(target, deadline, context, admit)
     try:
         _send(connection, method, target, {**(headers or {}), "Accept-Encoding": "identity"}, body)
         return _receive(connection, place, max_bytes)
@@ -153,11 +162,14 @@ def _receive(connection: "_Connection", place: str, max_bytes: int) -> Response:
 class _Connection(http.client.HTTPConnection):
     """A connection on which every wait ends at one deadline."""
 
-    def __init__(self, target: SplitResult, deadline: float, context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, target: SplitResult, deadline: float, context: ssl.SSLContext | None, admit: Admit | None
+    ) -> None:
         host = target.hostname or ""
         super().__init__(host, target.port or (443 if context else 80))
         self._deadline = deadline
         self._context = context
+        self._admit = admit
         self._open: socket.socket | None = None
 
     def hang_up(self) -> None:
@@ -169,7 +181,10 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         """Resolve the name, then try its addresses in turn until one accepts."""
         problem = OSError("the name has no address")
-        for family, kind, protocol, _, address in _addresses(self.host, self.port, self._deadline):
+        found = _addresses(self.host, self.port, self._deadline)
+        if self._admit is not None:
+            self._admit(self.host, self.port, [str(address[0]) for *_, address in found])
+        for family, kind, protocol, _, address in found:
             self._open = socket.socket(family, kind, protocol)
             try:
                 self._open.settimeout(_remaining(self._deadline))

@@ -95,7 +95,7 @@ def environment(
     first = str(next(iter(facts.ports.values())))
     values = {**base, **further, PORT: first, "POD_NAME": facts.name, "HOSTNAME": facts.name}
     for variable in container.env:
-        if (value := _value_of(variable, template.metadata, facts, values)) is not None:
+        if (value := value_of(variable, template.metadata, facts, values)) is not None:
             values[variable.name] = value
     return values
 
@@ -117,7 +117,7 @@ def local_port(port: IntOrString, ports: Mapping[str, int]) -> int:
     return ports.get(str(port)) or int(port)
 
 
-def _value_of(variable: EnvVar, metadata: PodMeta, facts: PodFacts, values: Mapping[str, str]) -> str | None:
+def value_of(variable: EnvVar, metadata: PodMeta, facts: PodFacts, values: Mapping[str, str]) -> str | None:
     """Return a variable's value, None when it stays undefined."""
     if variable.value_from is None:
         return expand(variable.value, values)

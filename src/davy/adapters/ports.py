@@ -1,5 +1,6 @@
 """Free ports on the loopback interface."""
 
+import errno
 import itertools
 import random
 import socket
@@ -53,6 +54,27 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def ensure_free(port: int, *, taken_by: str) -> None:
+    """Make sure that a server can listen on a port; `taken_by` is whose it is if it is not.
+
+    Raises:
+        Undecided: it cannot.
+    """
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", port))
+        except OSError as error:
+            reasons = {
+                errno.EADDRINUSE: f"is taken by {taken_by}",
+                errno.EACCES: "may not be used by this user",
+            }
+            raise Undecided(
+                f"port {port} {reasons.get(error.errno or 0, f'cannot be used: {error}')}",
+                hint="end that program, or choose another port with the annotation davy.dev/port",
+            ) from error
 
 
 def connections(port: int) -> int:

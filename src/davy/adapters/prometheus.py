@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from davy.adapters.http import Unreachable, redacted, request
-from davy.adapters.prometheus_api import Reply, ask
+from davy.adapters.prometheus_api import ANYWHERE, Reply, ask
+from davy.adapters.tools import Tools
 from davy.analysis.expression import EvaluationError, ExpressionError, compile
 from davy.analysis.expression.moments import SECOND, Instant
 from davy.analysis.numbers import numbers, printed
 from davy.analysis.promql.evaluate import Engine
 from davy.analysis.promql.matching import QueryError
-from davy.analysis.provider import Answer, Provider, ProviderError
+from davy.analysis.provider import Answer, Asking, ProviderError
 from davy.model.duration import BadDuration, parse_duration
 from davy.model.providers import MetricProvider, PrometheusMetric
 
@@ -38,6 +39,13 @@ class Span:
     step_s: float
 
 
+def provider(tools: Tools) -> "InProcessPrometheus | PrometheusProvider":
+    """Make the provider for an engine. Any address may be asked but those that nobody asks."""
+    if tools.in_process:
+        return InProcessPrometheus(tools.queries)
+    return PrometheusProvider(tools.queries, speed=tools.clock.speed)
+
+
 class InProcessPrometheus:
     """Evaluates queries over the samples of this process; a metric's address, headers and time-out are moot."""
 
@@ -46,7 +54,7 @@ class InProcessPrometheus:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def measure(self, provider: MetricProvider, *, now: float) -> Answer:
+    def measure(self, provider: MetricProvider, *, now: float, asking: Asking | None = None) -> Answer:
         """Evaluate the query at `now`, or over the range that it asks for."""
         metric = question(provider)
         span = range_of(metric, now)
@@ -63,16 +71,17 @@ class InProcessPrometheus:
 class HttpPrometheus:
     """Asks the Prometheus at the metric's address. `now` has to be the time that Prometheus lives in."""
 
-    def measure(self, provider: MetricProvider, *, now: float) -> Answer:
+    def measure(self, provider: MetricProvider, *, now: float, asking: Asking | None = None) -> Answer:
         """Ask once, for at most as long as the metric's time-out."""
         metric = question(provider)
         if metric.timeout is not None and metric.timeout < 0:
             raise ProviderError("the time-out of a query cannot be negative")
         timeout_s = DEFAULT_TIMEOUT_S if metric.timeout is None else float(metric.timeout)
         span = range_of(metric, now)
+        hide = asking.hide if asking else str
         if span is None:
             form = {"query": metric.query, "time": f"{now:.3f}"}
-            reply = ask(metric, "query", form, timeout_s=timeout_s)
+            reply = ask(metric, "query", form, timeout_s=timeout_s, hide=hide)
         else:
             form = {
                 "query": metric.query,
@@ -80,7 +89,7 @@ class HttpPrometheus:
                 "end": f"{span.end_s:.3f}",
                 "step": f"{span.step_s:.3f}",
             }
-            reply = ask(metric, "query_range", form, timeout_s=timeout_s)
+            reply = ask(metric, "query_range", form, timeout_s=timeout_s, hide=hide)
         return answer(metric, reply, redacted(metric.address))
 
 
@@ -88,7 +97,7 @@ class HttpPrometheus:
 class Source:
     """Who answers for an address, and for a person why it is this one."""
 
-    provider: Provider
+    provider: InProcessPrometheus | HttpPrometheus
     why: str
 
 
@@ -111,11 +120,11 @@ class PrometheusProvider:
         self._chosen: dict[str, Source] = {}
         self._locks: dict[str, threading.Lock] = {}
 
-    def measure(self, provider: MetricProvider, *, now: float) -> Answer:
+    def measure(self, provider: MetricProvider, *, now: float, asking: Asking | None = None) -> Answer:
         """Ask whoever answers for the metric's address."""
         metric = question(provider)
         source = self.choose(metric.address)
-        said = source.provider.measure(provider, now=now)
+        said = source.provider.measure(provider, now=now, asking=asking)
         return Answer(said.result, said.text, {**said.metadata, "source": source.why})
 
     def choose(self, address: str) -> Source:
@@ -152,7 +161,9 @@ def is_prometheus(address: str) -> bool:
     """
     for page in ("/-/ready", "/api/v1/status/buildinfo"):
         url = f"{address.rstrip('/')}{page}"
-        seen = request("GET", url, timeout_s=PROBE_S, max_bytes=_PROBE_BYTES, verify=False)
+        seen = request(
+            "GET", url, timeout_s=PROBE_S, max_bytes=_PROBE_BYTES, verify=False, admit=ANYWHERE.admit
+        )
         if seen.status != 404:
             return True
     return False

@@ -3,12 +3,13 @@
 import re
 import time
 from base64 import b64encode
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
+from davy.adapters.addresses import Addresses
 from davy.adapters.http import Response, Unreachable, redacted, request
 from davy.analysis.numbers import Numbers
 from davy.analysis.provider import ProviderError
@@ -17,20 +18,26 @@ from davy.model.providers import PrometheusMetric
 MAX_BYTES = 16 << 20
 """The largest answer that is read. A measurement that needs more than this has forgotten its `sum`."""
 
+ANYWHERE = Addresses(everything=True)
+"""A Prometheus is often on this machine or behind its firewall; what is asked of it is a query and no more."""
+
 _LONGEST_REASON = 300
 _GO_FLOAT = re.compile(r"NaN|[+-]?(Inf|[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?)")
 _JSON_STATUSES = (200, 400, 422, 503)
 _NO_POST = (405, 501)
 
 _Value: TypeAlias = tuple[float, str]
+_Held = TypeVar("_Held")
 
 
 class _Element(msgspec.Struct):
-    value: _Value
+    value: _Value | None = None
+    histogram: Any = None
 
 
 class _Run(msgspec.Struct):
-    values: list[_Value]
+    values: list[_Value] | None = None
+    histograms: Any = None
 
 
 class _Found(msgspec.Struct, rename="camel"):
@@ -53,7 +60,14 @@ class Reply(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-def ask(metric: PrometheusMetric, path: str, form: Mapping[str, str], *, timeout_s: float) -> Reply:
+def ask(
+    metric: PrometheusMetric,
+    path: str,
+    form: Mapping[str, str],
+    *,
+    timeout_s: float,
+    hide: Callable[[str], str] = str,
+) -> Reply:
     """Send a query to `path` below `/api/v1` of the metric's address and read its numbers.
 
     By POST, so that a long query fits, and by GET where POST is refused, as Prometheus' own client does.
@@ -75,6 +89,7 @@ def ask(metric: PrometheusMetric, path: str, form: Mapping[str, str], *, timeout
             timeout_s=timeout_s,
             max_bytes=MAX_BYTES,
             verify=not metric.insecure,
+            admit=ANYWHERE.admit,
         )
         if response.status in _NO_POST:
             left = max(deadline - time.monotonic(), 0.0)
@@ -85,10 +100,11 @@ def ask(metric: PrometheusMetric, path: str, form: Mapping[str, str], *, timeout
                 timeout_s=left,
                 max_bytes=MAX_BYTES,
                 verify=not metric.insecure,
+                admit=ANYWHERE.admit,
             )
     except Unreachable as error:
         raise ProviderError(error.message, hint=f"is the address right? {place}") from error
-    return read(response, place)
+    return read(response, place, hide)
 
 
 def authorization(metric: PrometheusMetric) -> dict[str, str]:
@@ -111,8 +127,8 @@ def authorization(metric: PrometheusMetric) -> dict[str, str]:
     return headers
 
 
-def read(response: Response, place: str) -> Reply:
-    """Read an answer of the API; `place` names the server in messages.
+def read(response: Response, place: str, hide: Callable[[str], str] = str) -> Reply:
+    """Read an answer of the API; `place` names the server, `hide` takes secrets out of what it says.
 
     Raises:
         ProviderError: it is an error, or nothing that Prometheus' documentation describes.
@@ -122,10 +138,10 @@ def read(response: Response, place: str) -> Reply:
     try:
         envelope = msgspec.json.decode(response.body, type=_Envelope)
         if envelope.status == "error":
-            kind, reason = _line(envelope.error_type), _line(envelope.error)
+            kind, reason = _line(hide(envelope.error_type)), _line(hide(envelope.error))
             raise ProviderError(f"{place} could not answer the query: {kind}: {reason}")
         if envelope.status == "success" and envelope.data is not None and response.status == 200:
-            warnings = tuple(_line(warning) for warning in envelope.warnings or ())
+            warnings = tuple(_line(hide(warning)) for warning in envelope.warnings or ())
             return Reply(_numbers(envelope.data), warnings)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise ProviderError(f"what {place} answered is not what Prometheus answers") from error
@@ -157,14 +173,27 @@ def _numbers(found: _Found) -> Numbers:
         case "scalar":
             return _float(_decode(found.result, _Value))
         case "vector":
-            return tuple(_float(element.value) for element in _decode(found.result, list[_Element]))
+            elements = _decode(found.result, list[_Element])
+            return tuple(_float(_number(element.value, element.histogram)) for element in elements)
         case "matrix":
             runs = _decode(found.result, list[_Run])
-            return tuple(_float(value) for run in runs for value in run.values)
+            return tuple(_float(value) for run in runs for value in _number(run.values, run.histograms))
         case "string":
             raise ProviderError("the query gives a text, and a measurement needs numbers")
         case _:
             raise ValueError("no such type of result")
+
+
+def _number(value: _Held | None, histogram: object) -> _Held:
+    """Take the numbers of an element; none are taken where native histograms stand instead or beside them."""
+    if histogram is not None:
+        raise ProviderError(
+            "the query gives native histograms, and a measurement needs numbers",
+            hint="take a number out of them, with histogram_quantile(), histogram_avg() or histogram_count()",
+        )
+    if value is None:
+        raise ValueError("an element without a value")
+    return value
 
 
 def _decode(raw: msgspec.Raw, kind: Any) -> Any:

@@ -15,7 +15,10 @@ from davy.analysis.vantage import Destination, Mapped, is_reserved
 from davy.model.key import Key
 
 ACCEPT = "text/plain;version=0.0.4;q=1,*/*;q=0.1"
-"""The format that is asked for; whatever comes is read as that one."""
+"""The format that is asked for; whatever comes is read as that one, but for what is known to be another."""
+
+PROTOBUF = "application/vnd.google.protobuf"
+"""The one format of Prometheus that native histograms are exposed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,9 @@ class Target:
 
     def is_read_like(self, other: "Target | None") -> bool:
         """Say whether what is read from both is the same series: what they are called by does not matter."""
-        return other is not None and self == replace(
-            other, service=self.service, side_service=self.side_service
-        )
+        if other is None or self == other:
+            return other is not None
+        return self == replace(other, service=self.service, side_service=self.side_service)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,10 @@ def fetch(target: Target, asked_at: float, *, timeout_s: float, max_bytes: int) 
         return fetched(None, error.message, heard=False, late=isinstance(error, TooSlow))
     if response.status != 200:
         return fetched(None, f"{url} answered with status {response.status}", heard=response.status < 500)
+    if response.media_type == PROTOBUF:
+        return fetched(
+            None, f"{url} answered in protobuf, where native histograms are: Davy reads the text format"
+        )
     try:
         return fetched(response.body.decode())
     except UnicodeDecodeError:

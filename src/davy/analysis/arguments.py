@@ -64,19 +64,13 @@ def declared_value(argument: Argument, rollout: Rollout) -> str:
     """Evaluate an argument that a rollout says nothing about: its default, or where the template takes it from.
 
     Raises:
-        Unresolvable: it has neither, or it is a secret: what is filled in is stored and shown.
+        Unresolvable: it has neither.
     """
     source = argument.value_from
     if argument.value is not None:
         return argument.value
     if source and source.field_ref:
         return field_value(rollout, source.field_ref.field_path)
-    if source and source.secret_key_ref:
-        secret = source.secret_key_ref
-        raise Unresolvable(
-            f"args.{argument.name} is read from the secret {secret.name}, key {secret.key}, "
-            "and Davy reads no secrets yet; let the rollout give its value"
-        )
     raise Unresolvable(f"args.{argument.name} was not resolved")
 
 

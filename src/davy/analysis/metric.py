@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from davy.analysis.condition import assess
+from davy.analysis.condition import Assessment, assess
 from davy.analysis.evidence import Evidence
 from davy.analysis.phase import Phase
-from davy.analysis.provider import Answer
+from davy.analysis.provider import Answer, Judged
 from davy.model.analysis import Metric
 from davy.model.part import int_value
 
@@ -79,7 +79,9 @@ class MetricState(msgspec.Struct, frozen=True):
         return Evidence.PASS if self.phase is Phase.SUCCESSFUL and self.judged else Evidence.UNKNOWN
 
 
-def judge(metric: Metric, answer: Answer, now: float, *, started_at: float | None = None) -> Measurement:
+def judge(
+    metric: Metric, answer: Answer | Judged, now: float, *, started_at: float | None = None
+) -> Measurement:
     """Turn the answer of a provider into a measurement.
 
     Args:
@@ -88,7 +90,10 @@ def judge(metric: Metric, answer: Answer, now: float, *, started_at: float | Non
         now: when it was said.
         started_at: when it was asked, if that was earlier.
     """
-    assessment = assess(answer.result, metric.success_condition, metric.failure_condition, now)
+    if isinstance(answer, Judged):
+        assessment = Assessment(answer.phase, answer.message)
+    else:
+        assessment = assess(answer.result, metric.success_condition, metric.failure_condition, now)
     return Measurement(
         started_at=now if started_at is None else started_at,
         finished_at=now,
@@ -198,6 +203,8 @@ def why(state: MetricState) -> str:
         wanted = int_value(metric.consecutive_success_limit)
         return f"{metric.name}: {state.consecutive_success} of {wanted} successes in a row {measured}"
     match limit[0]:
+        case _ if last.message and not last.value:
+            held = last.message
         case Phase.FAILED if metric.failure_condition:
             held = f"{last.value} meets failureCondition {metric.failure_condition}"
         case Phase.FAILED if metric.success_condition:

@@ -21,6 +21,7 @@ from davy.analysis.promql.parse import parse
 from davy.analysis.promql.syntax import Binary, Call, Negation, Number
 from davy.analysis.promql.syntax import Expression as Query
 from davy.model.analysis import Metric, MetricProvider
+from davy.model.providers import PLUGINS
 
 Vector = tuple[float, ...]
 
@@ -43,13 +44,18 @@ class Outcome:
 
 def decides_itself(provider: MetricProvider) -> bool:
     """Say whether a provider gives verdicts instead of results, so that conditions are not looked at."""
-    return bool(provider.job or provider.kayenta or provider.plugin)
+    return bool(provider.job or provider.kayenta or provider.plugin.keys() - PLUGINS.keys())
 
 
 def gives_numbers(provider: MetricProvider) -> bool:
     """Say whether all that a provider can answer is a number, a list of numbers, or nothing."""
     return bool(
-        provider.prometheus or provider.datadog or provider.wavefront or provider.graphite or provider.influxdb
+        provider.prometheus
+        or provider.datadog
+        or provider.wavefront
+        or provider.graphite
+        or provider.influxdb
+        or provider.plugin.keys() & PLUGINS.keys()
     )
 
 

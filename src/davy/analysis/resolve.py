@@ -9,7 +9,7 @@ import msgspec
 import re2
 
 from davy.analysis.arguments import Hashes, Unresolvable, declared_value, given_values, merge, substitute
-from davy.model.analysis import AnalysisTemplateRef, AnalysisTemplateSpec, Argument, Metric
+from davy.model.analysis import AnalysisTemplateRef, AnalysisTemplateSpec, Argument, Metric, SecretKeyRef
 from davy.model.rollout import DryRun, MeasurementRetention, Rollout, RolloutAnalysis
 
 Templates = Mapping[AnalysisTemplateRef, AnalysisTemplateSpec]
@@ -20,13 +20,15 @@ class Resolved(msgspec.Struct, frozen=True):
     """All that `davy.analysis.run.start` needs.
 
     `undeclared` are arguments that the rollout gives and no template takes. Argo drops them without a word,
-    and with them what they were meant to narrow down.
+    and with them what they were meant to narrow down. `secrets` are arguments that are read when measuring:
+    they stand in the metrics as they were written, since what is filled in is stored and shown.
     """
 
     metrics: tuple[Metric, ...]
     dry_run: frozenset[str] = frozenset()
     retention: Mapping[str, int] = {}
     undeclared: tuple[str, ...] = ()
+    secrets: Mapping[str, SecretKeyRef] = {}
 
 
 class Unresolved(msgspec.Struct, frozen=True):
@@ -53,7 +55,8 @@ def resolve(
         specs = _flatten(analysis.templates, templates)
         metrics = _metrics(specs)
         declared = merge(argument for spec in specs for argument in spec.args)
-        values = _values(declared, analysis, rollout, hashes)
+        secrets = _secrets(declared, analysis)
+        values = _values(declared, secrets, analysis, rollout, hashes)
         resolved = tuple(substitute(metric, values) for metric in metrics)
         dry_runs = [rule for spec in specs for rule in spec.dry_run] + list(analysis.dry_run)
         retentions = [rule for spec in specs for rule in spec.measurement_retention]
@@ -61,6 +64,7 @@ def resolve(
             metrics=resolved,
             dry_run=_dry_run(dry_runs, resolved),
             retention=_retention([*retentions, *analysis.measurement_retention], resolved),
+            secrets=secrets,
             undeclared=tuple(
                 dict.fromkeys(given.name for given in analysis.args if given.name not in declared)
             ),
@@ -93,17 +97,41 @@ def _metrics(specs: Sequence[AnalysisTemplateSpec]) -> list[Metric]:
     return list(metrics.values())
 
 
+def _secrets(declared: Mapping[str, Argument], analysis: RolloutAnalysis) -> dict[str, SecretKeyRef]:
+    """Find the arguments that are kept as secrets; one that the rollout gives itself is none."""
+    given = {argument.name for argument in analysis.args}
+    return {
+        name: argument.value_from.secret_key_ref
+        for name, argument in declared.items()
+        if argument.value is None
+        and name not in given
+        and argument.value_from is not None
+        and argument.value_from.secret_key_ref is not None
+    }
+
+
 def _values(
     declared: Mapping[str, Argument],
+    secrets: Mapping[str, SecretKeyRef],
     analysis: RolloutAnalysis,
     rollout: Rollout,
     hashes: Hashes,
 ) -> dict[str, str]:
+    """Evaluate every argument; a secret stays the placeholder that it is until something is measured.
+
+    Raises:
+        Unresolvable: one has no value, or one that would be taken for the placeholder of a secret.
+    """
     given = given_values([argument for argument in analysis.args if argument.name in declared], rollout, hashes)
-    return {
+    values = {
         name: given[name] if name in given else declared_value(argument, rollout)
         for name, argument in declared.items()
+        if name not in secrets
     }
+    for name, value in values.items():
+        if secrets and "{{" in value:
+            raise Unresolvable(f"args.{name} holds '{{{{', and could be taken for a secret beside it")
+    return {**values, **{name: f"{{{{args.{name}}}}}" for name in secrets}}
 
 
 def _dry_run(rules: Sequence[DryRun], metrics: Sequence[Metric]) -> frozenset[str]:

@@ -16,7 +16,7 @@ import msgspec
 from davy.analysis.evidence import Evidence
 from davy.analysis.metric import HISTORY, Measurement, MetricState, broken_limit, due_at, stop, take, why
 from davy.analysis.phase import Phase
-from davy.model.analysis import Metric, MetricProvider
+from davy.model.analysis import Metric, MetricProvider, SecretKeyRef
 from davy.model.validate import validate_metrics
 
 #: How metrics end, from best to worst (`utils/analysis/helpers.go`).
@@ -26,7 +26,8 @@ _SEVERITY = (Phase.SUCCESSFUL, Phase.INCONCLUSIVE, Phase.ERROR, Phase.FAILED)
 class RunState(msgspec.Struct, frozen=True):
     """All that is remembered of a run.
 
-    `terminated` says that somebody ended it. `completed_at` is None while it runs.
+    `terminated` says that somebody ended it. `completed_at` is None while it runs. `secrets` says where the
+    arguments are kept that stand in the metrics still, since their values are read when measuring.
     """
 
     name: str
@@ -36,6 +37,7 @@ class RunState(msgspec.Struct, frozen=True):
     message: str = ""
     terminated: bool = False
     completed_at: float | None = None
+    secrets: Mapping[str, SecretKeyRef] = {}
 
     @property
     def completed(self) -> bool:
@@ -83,6 +85,7 @@ def start(
     metrics: Sequence[Metric],
     dry_run: Collection[str] = (),
     retention: Mapping[str, int] = {},
+    secrets: Mapping[str, SecretKeyRef] = {},
     *,
     now: float,
 ) -> RunState:
@@ -93,6 +96,7 @@ def start(
         metrics: what to measure, arguments filled in.
         dry_run: names of the metrics that decide nothing.
         retention: how many measurements to keep of a metric; 10 where it says nothing.
+        secrets: where the arguments are kept that are read when measuring.
         now: the clock's time.
     """
     if invalid := validate_metrics(metrics):
@@ -101,7 +105,7 @@ def start(
         MetricState(metric, dry_run=metric.name in dry_run, retention=retention.get(metric.name, HISTORY))
         for metric in metrics
     )
-    return RunState(name, now, states)
+    return RunState(name, now, states, secrets=secrets)
 
 
 def broken(name: str, message: str, *, now: float) -> RunState:

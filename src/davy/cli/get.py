@@ -137,6 +137,8 @@ def summary(view: RolloutView) -> str:
         parts.append(f"step {view.step}/{len(view.steps)}")
     if view.actual_weight is not None:
         parts.append(f"weight {view.actual_weight}")
-    parts += [run.name.removeprefix(f"{view.name}-") + f" {run.phase}" for run in view.revisions[0].runs[-1:]]
+    parts += [
+        run.name.removeprefix(f"{view.name}-") + f" {run.phase}" for run in view.revisions[0].all_runs[-1:]
+    ]
     parts += [text for text in (view.message, view.trouble) if text]
     return visible("  ".join(parts))

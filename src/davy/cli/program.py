@@ -52,6 +52,14 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
 
 COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
 
+INSTEAD = {
+    "lint": "davy check",
+    "list": "davy get rollouts",
+    "rollback": "davy undo",
+    "terminate": "davy abort, which ends an update with all its runs",
+}
+"""What others call differently, or have and Davy does not."""
+
 READER_LEFT = 141  # 128 + SIGPIPE, as a shell reports it
 INTERRUPTED = 130
 UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -78,7 +86,8 @@ class Program(click.Group):
         """Find the command that is meant, or say which ones come near."""
         name = args[0]
         if name not in COMMANDS:
-            raise click.UsageError(f"there is no command {name!r}{nearest(name, list(COMMANDS))}", ctx)
+            meant = f"; there is {INSTEAD[name]}" if name in INSTEAD else nearest(name, list(COMMANDS))
+            raise click.UsageError(f"there is no command {name!r}{meant}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

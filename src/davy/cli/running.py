@@ -10,17 +10,21 @@ from pathlib import Path
 import msgspec
 
 from davy import plugins
+from davy.adapters import addresses, secret_files
+from davy.adapters.addresses import Addresses
 from davy.adapters.clock import Anchor, Clock
 from davy.adapters.embedded import EmbeddedPlatform
 from davy.adapters.fence import Fence
-from davy.adapters.prometheus import InProcessPrometheus, PrometheusProvider
+from davy.adapters.job import end_jobs
 from davy.adapters.scrape import Scraper
+from davy.adapters.secret_files import SecretFiles
 from davy.adapters.spool import FileSpool
 from davy.adapters.sqlite import SqliteStore
 from davy.adapters.targets import Target
+from davy.adapters.tools import Tools
 from davy.analysis.promql.evaluate import Engine as QueryEngine
 from davy.analysis.promql.series import SeriesStore
-from davy.analysis.provider import Provider
+from davy.analysis.provider import Answer, Asking, Provider, ProviderError
 from davy.cli.lease import DOWN, take
 from davy.control.catalog import Catalog
 from davy.control.engine import Engine, Setting
@@ -29,8 +33,12 @@ from davy.control.tenure import Tenure
 from davy.control.turn import World
 from davy.errors import Bug, Undecided
 from davy.ledger.store import Store
+from davy.model.providers import MetricProvider
 from davy.model.rollout import Rollout
 from davy.rollout.platform import Platform
+
+JOBS = "jobs"
+"""The directory of what metrics run, below the state directory."""
 
 WATCH_FIRST_S = 60.0
 """Seconds of the clock for which an engine watches before it asks anything: the window of most queries."""
@@ -51,6 +59,7 @@ class Running:
     loop: threading.Thread
     tenure: Tenure
     fence: Fence
+    jobs: Path
 
     def check(self) -> None:
         """Make sure that this engine is the one that decides.
@@ -74,6 +83,7 @@ class Running:
     def shutdown(self) -> None:
         """Stop everything."""
         self._stop_deciding()
+        end_jobs(self.jobs)
         self.platform.shutdown()
         self._let_go()
 
@@ -139,11 +149,29 @@ def _start(
     series = SeriesStore()
     queries = QueryEngine(series)
     catalog = Catalog.load(ours)
-    providers: dict[str, Provider] = {"prometheus": _prometheus(queries, clock, in_process=in_process)}
+    tools = Tools(
+        clock=clock,
+        addresses=Addresses(home / addresses.FILE),
+        queries=queries,
+        in_process=in_process,
+        jobs=home / JOBS,
+        launch=platform.launch,
+        built=platform.built,
+        environment=dict(os.environ),
+        check=fence.check,
+    )
+    made = providers(tools)
     scraper = Scraper(
         series, clock, platform.stats, lambda: targets(catalog, platform), looked=lambda: engine.looked()
     )
-    runs = Runs(providers, catalog.templates, clock, lambda: engine.wake(), watch_first_s=WATCH_FIRST_S)
+    runs = Runs(
+        made,
+        catalog.templates,
+        clock,
+        lambda: engine.wake(),
+        watch_first_s=WATCH_FIRST_S,
+        secrets=SecretFiles(home / secret_files.DIRECTORY),
+    )
     world = World(ours, platform, scraper, runs, spool, queries)
     engine = Engine(world, catalog, clock, Setting(pid=os.getpid(), speed=clock.speed), tenure)
     fence.sweep()
@@ -151,7 +179,7 @@ def _start(
     scraper.start()
     loop = threading.Thread(target=engine.run, name="davy-loop", daemon=True)
     loop.start()
-    return Running(engine, platform, scraper, runs, store, loop, tenure, fence)
+    return Running(engine, platform, scraper, runs, store, loop, tenure, fence, home / JOBS)
 
 
 def end_all(home: Path) -> None:
@@ -168,7 +196,9 @@ def end_all(home: Path) -> None:
             platform = EmbeddedPlatform(
                 home / "platform", Clock.at_speed(1.0), fence=fence, environment=dict(os.environ)
             )
-            platform.start().shutdown()
+            platform.start()
+            end_jobs(home / JOBS)
+            platform.shutdown()
             tenure.end()
         finally:
             store.close()
@@ -203,12 +233,29 @@ def _clock(store: Store, speed: float) -> Clock:
     return Clock(anchor)
 
 
-def _prometheus(queries: QueryEngine, clock: Clock, *, in_process: bool) -> Provider:
-    """Make the provider `prometheus`; it is found by name, as anyone's would be."""
-    if in_process:
-        return InProcessPrometheus(queries)
-    made: type[PrometheusProvider] = plugins.load("providers", "prometheus")
-    return made(queries, speed=clock.speed)
+def providers(tools: Tools) -> dict[str, Provider]:
+    """Make every provider that is installed; one that cannot be made hurts only its users."""
+    return {name: _provider(name, tools) for name in plugins.names("providers")}
+
+
+def _provider(name: str, tools: Tools) -> Provider:
+    try:
+        made: Provider = plugins.load("providers", name)(tools)
+    except Exception as error:  # noqa: BLE001  a plug-in may raise anything, and the engine has to start
+        return _Broken(name, f"{type(error).__name__}: {error}")
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """Stands for a provider that cannot be made, and says so to whoever asks it."""
+
+    name: str
+    why: str
+
+    def measure(self, provider: MetricProvider, *, now: float, asking: Asking) -> Answer:
+        """Refuse."""
+        raise ProviderError(f"the provider {self.name} is installed and cannot be made: {self.why}")
 
 
 def targets(catalog: Catalog, platform: Platform) -> Iterator[Target]:

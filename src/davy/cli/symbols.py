@@ -47,6 +47,10 @@ class Symbols:
         """Return what goes before a name; the KIND column says the same in words."""
         return "" if self.ascii_only and symbol != "#" else f"{symbol} "
 
+    def role(self, role: str) -> str:
+        """Return the part that an image plays; a side of an experiment is written as Argo does."""
+        return role if self.ascii_only else role.replace("experiment:", "Σ:")
+
     def count(self, symbol: str, number: int) -> str:
         """Return a count of measurements that ended one way."""
         return f"{_WORDS[symbol] if self.ascii_only else symbol} {number}"

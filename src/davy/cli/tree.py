@@ -5,12 +5,22 @@ argoproj/argo-rollouts, Apache-2.0). Davy adds a line for each metric under its 
 sentence under the canary.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from davy.cli.ages import age
 from davy.cli.paint import Line, cell, columns, span
 from davy.cli.symbols import Symbols
-from davy.control.views import GuardView, MeasurementView, PodView, RevisionView, RolloutView, RunView
+from davy.control.views import (
+    ExperimentView,
+    GuardView,
+    MeasurementView,
+    PodView,
+    RevisionView,
+    RolloutView,
+    RunView,
+    SideView,
+)
 
 LABEL_WIDTH = 17
 ENDED_BADLY = ("Failed", "Error", "Inconclusive")
@@ -54,20 +64,32 @@ def _head(view: RolloutView, symbols: Symbols) -> list[Line]:
     if view.actual_weight is not None:
         lines.append(_labelled("  ActualWeight", view.actual_weight))
     for number, image in enumerate(view.images):
-        roles = f" ({', '.join(image.roles)})" if image.roles else ""
+        roles = f" ({', '.join(map(symbols.role, image.roles))})" if image.roles else ""
         lines.append(_labelled("" if number else "Images", image.image + roles))
     numbers = view.replicas
     lines.append(_labelled("Replicas", ""))
     for label in ("desired", "current", "updated", "ready", "available"):
         lines.append(_labelled(f"  {label.capitalize()}", getattr(numbers, label)))
+    return lines + _around(view)
+
+
+def _around(view: RolloutView) -> list[Line]:
+    """Draw what Argo has no lines for: a restart, routes beside the split, and where it can be reached."""
+    lines = []
+    if view.restart is not None:
+        lines.append(_labelled("Restart", f"{view.restart.replaced}/{view.restart.of} replaced", "busy"))
+    for number, route in enumerate(view.routes):
+        lines.append(_labelled("" if number else "Routes", f"{route.name}: {route.what}"))
+    urls = [view.url] if view.url else []
+    urls += [f"{service.url} ({service.role}: {service.name})" for service in view.services if service.url]
+    for number, url in enumerate(urls):
+        lines.append(_labelled("" if number else "URL", url))
     return lines
 
 
 def _plan(view: RolloutView, symbols: Symbols) -> list[Line]:
-    """Draw what only the wide form has: where users reach it, and the steps."""
-    lines = [_labelled("URL", view.url)] if view.url else []
-    if view.steps:
-        lines.append(_labelled("Steps", ""))
+    """Draw what only the wide form has: the steps."""
+    lines = [_labelled("Steps", "")] if view.steps else []
     for number, step in enumerate(view.steps, start=1):
         mark, look = symbols.step(step.state)
         lines.append((span("  "), span(mark, look), span(f" {number}/{len(view.steps)} {step.what}")))
@@ -98,22 +120,49 @@ def _revision(
     view: RolloutView, revision: RevisionView, guard: GuardView | None, symbols: Symbols, *, wide: bool
 ) -> Node:
     """Draw a revision: its replicas, its analysis runs, and the guard that watches it."""
-    about = list(revision.roles)
-    if revision.scale_down_in_s is not None:
-        about.append(
-            f"delay:{age(revision.scale_down_in_s)}" if revision.scale_down_in_s > 0 else "delay:passed"
-        )
-    if wide:
-        about += [f"weight:{revision.weight}", f"requests:{revision.requests}", f"errors:{revision.errors}"]
-    replicas = Node(
-        cell(symbols.kind("⧉") + f"{view.name}-{revision.hash}"),
-        _row("ReplicaSet", symbols.status(revision.status), revision.age_s, ",".join(about)),
-        tuple(_pod(pod, symbols, wide=wide) for pod in revision.pods),
+    row = _row(
+        "ReplicaSet",
+        symbols.status(revision.status),
+        revision.age_s,
+        _about(revision.roles, revision, wide=wide),
     )
-    below = [replicas, *(_run(run, symbols) for run in revision.runs)]
+    replicas = _replicas(view, revision, row, symbols, wide=wide)
+    below = [replicas, *(_experiment(view, each, symbols, wide=wide) for each in revision.experiments)]
+    below += [_run(run, symbols) for run in revision.runs]
     below += [_guard(guard)] if guard else []
     images = f"  {', '.join(revision.images)}" if wide else ""
     return Node(cell(f"# revision:{revision.number}{images}"), below=tuple(below))
+
+
+def _experiment(view: RolloutView, experiment: ExperimentView, symbols: Symbols, *, wide: bool) -> Node:
+    """Draw an experiment: the versions that it runs, and what was measured of them."""
+    left = "" if experiment.left_s is None else f"left:{age(experiment.left_s)}"
+    row = _row("Experiment", symbols.status(experiment.status), experiment.age_s, left)
+    below = []
+    for side in experiment.sides:
+        about = _about((side.name,), side, wide=wide)
+        looks = _row("ReplicaSet", symbols.status(side.status), experiment.age_s, about)
+        below.append(_replicas(view, side, looks, symbols, wide=wide))
+    below += [_run(run, symbols) for run in experiment.runs]
+    return Node(cell(symbols.kind("Σ") + experiment.name), row, tuple(below))
+
+
+def _replicas(
+    view: RolloutView, version: RevisionView | SideView, row: tuple[Line, ...], symbols: Symbols, *, wide: bool
+) -> Node:
+    """Draw the replicas of one version."""
+    pods = tuple(_pod(pod, symbols, wide=wide) for pod in version.pods)
+    return Node(cell(symbols.kind("⧉") + f"{view.name}-{version.hash}"), row, pods)
+
+
+def _about(roles: Sequence[str], version: RevisionView | SideView, *, wide: bool) -> str:
+    """Say what parts a version plays, when it goes, and what its users got."""
+    about = list(roles)
+    if version.scale_down_in_s is not None:
+        about.append(f"delay:{age(version.scale_down_in_s)}" if version.scale_down_in_s > 0 else "delay:passed")
+    if wide:
+        about += [f"weight:{version.weight}", f"requests:{version.requests}", f"errors:{version.errors}"]
+    return ",".join(about)
 
 
 def _pod(pod: PodView, symbols: Symbols, *, wide: bool) -> Node:
@@ -138,8 +187,9 @@ def _run(run: RunView, symbols: Symbols) -> Node:
     rows = [_metric(metric, symbols) for metric in run.metrics]
     row = _row("AnalysisRun", symbols.status(run.phase), run.age_s, about)
     lines = columns(rows)
-    if run.phase in ENDED_BADLY and run.sentence:
-        look = "wait" if run.phase == "Inconclusive" else "bad"
+    ended_early = run.phase == "Successful" and run.verdict == "unknown"
+    if (run.phase in ENDED_BADLY or ended_early) and run.sentence:
+        look = "wait" if ended_early or run.phase == "Inconclusive" else "bad"
         lines.append((span("why: ", "strong"), span(run.sentence, look)))
     return Node(cell(symbols.kind("α") + run.name), row, tuple(Node(line) for line in lines))
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from davy import plugins
 from davy.analysis import teeth
 from davy.analysis.blind import blind_spots
 from davy.control import views
@@ -51,15 +52,15 @@ def admit(texts: Iterable[tuple[str, str | bytes]], directory: str, known: Catal
         directory: what the file names are relative to; paths in an ImageMap are relative to its file.
         known: what was accepted before, which the new manifests may refer to.
     """
-    loaded = load_all(texts)
+    loaded = load_all(texts, wanted=known.workloads)
     findings = list(loaded.findings)
     documents = loaded.documents
     for document in documents:
         findings += validate.validate(document)
-        findings += honour.unhonoured(document)
+        findings += honour.unhonoured(document, _is_installed)
         findings += teeth.inspect(document)
         findings += _uncarried(document)
-    findings += check_references(documents, known.objects)
+    findings += check_references(documents, known.objects, loaded.left_alone)
     objects = tuple(found for found in (_located(document, directory) for document in documents) if found)
     for rollout in Catalog([*known.objects, *objects]).rollouts.values():
         findings += [finding for finding in blind_spots(rollout, documents) if finding not in findings]
@@ -90,6 +91,10 @@ def view(finding: Finding) -> views.FindingView:
         column=finding.place.column,
         text=render(finding),
     )
+
+
+def _is_installed(provider: str) -> bool:
+    return provider in plugins.names("providers")
 
 
 def _uncarried(document: Document) -> list[Finding]:

@@ -6,6 +6,7 @@ from typing import TypeAlias
 import msgspec
 
 from davy.analysis.resolve import Templates
+from davy.errors import Refused
 from davy.ledger.store import Record, Store
 from davy.model.analysis import AnalysisTemplate, AnalysisTemplateRef, ClusterAnalysisTemplate
 from davy.model.gateway import HTTPRoute
@@ -14,9 +15,29 @@ from davy.model.istio import VirtualService
 from davy.model.key import Key
 from davy.model.rollout import Rollout
 from davy.model.service import Service
+from davy.model.workload import (
+    Deployment,
+    PodTemplate,
+    ReplicaSet,
+    Workload,
+    WorkloadName,
+    filled_in,
+    name_of,
+    named_by,
+    taken_out,
+    template_of,
+    with_template,
+)
 
 Object: TypeAlias = (
-    Rollout | AnalysisTemplate | ClusterAnalysisTemplate | Service | VirtualService | HTTPRoute | ImageMap
+    Rollout
+    | AnalysisTemplate
+    | ClusterAnalysisTemplate
+    | Service
+    | VirtualService
+    | HTTPRoute
+    | ImageMap
+    | Workload
 )
 KINDS: dict[str, type[Object]] = {
     "Rollout": Rollout,
@@ -26,6 +47,9 @@ KINDS: dict[str, type[Object]] = {
     "VirtualService": VirtualService,
     "HTTPRoute": HTTPRoute,
     "ImageMap": ImageMap,
+    "Deployment": Deployment,
+    "ReplicaSet": ReplicaSet,
+    "PodTemplate": PodTemplate,
 }
 HELD = tuple(KINDS.values())
 """What an engine holds; other kinds are read, checked and left alone."""
@@ -59,8 +83,64 @@ class Catalog:
 
     @property
     def rollouts(self) -> Mapping[Key, Rollout]:
-        """The rollouts by key."""
+        """The rollouts by key, those with a `workloadRef` with the template of their workload filled in."""
         return self._rollouts
+
+    @property
+    def workloads(self) -> set[WorkloadName]:
+        """The workloads that rollouts take their template from."""
+        return {name for name in map(named_by, self.rollouts.values()) if name is not None}
+
+    def concerned(self, manifests: Iterable[Object]) -> list[Rollout]:
+        """List the rollouts that some manifests are, or give their template to, as they are with them."""
+        manifests = tuple(manifests)
+        merged = Catalog([*self.objects, *manifests])
+        return [merged.rollouts[found.key] for found in merged._touched(manifests)]
+
+    def written(self, rollout: Rollout) -> tuple[Object, ...]:
+        """Take a changed rollout apart into what somebody wrote: itself, and its workload if that changes, too.
+
+        Raises:
+            Refused: the template would change under another rollout, too.
+        """
+        workload = self._workload(rollout)
+        if workload is None:
+            return (rollout,)
+        written = self._objects["Rollout", rollout.key]
+        assert isinstance(written, Rollout)
+        own = taken_out(rollout, written)
+        if template_of(workload) == rollout.spec.template:
+            return (own,)
+        name = named_by(rollout)
+        others = [key for key, each in self.rollouts.items() if named_by(each) == name and key != rollout.key]
+        if others:
+            raise Refused(
+                f"the template of {rollout.metadata.name} is that of {name}, which is also "
+                f"{' and '.join(str(key) for key in others)}'s",
+                hint=f"davy apply -f the {workload.kind}, with the change in it",
+            )
+        return own, with_template(workload, rollout.spec.template)
+
+    def _touched(self, manifests: Iterable[Object]) -> list[Rollout]:
+        """List the rollouts, as they were written, that manifests are or give their template to."""
+        manifests = tuple(manifests)
+        keys = [found.key for found in manifests if isinstance(found, Rollout)]
+        names = {name_of(found) for found in manifests if isinstance(found, Workload)}
+        if names:
+            keys += [key for key, each in self._rollouts.items() if named_by(each) in names]
+        found = (self._objects["Rollout", key] for key in dict.fromkeys(keys))
+        return [each for each in found if isinstance(each, Rollout)]
+
+    def _filled_in(self, rollout: Rollout) -> Rollout:
+        workload = self._workload(rollout)
+        return rollout if workload is None else filled_in(rollout, workload)
+
+    def _workload(self, rollout: Rollout) -> Workload | None:
+        """Return the workload that a rollout takes its template from."""
+        name = named_by(rollout)
+        found = name and self._objects.get((name.kind, Key(name.namespace, name.name)))
+        assert found is None or isinstance(found, Workload)
+        return found
 
     def templates(self, namespace: str) -> Templates:
         """The analysis templates that a rollout of a namespace may name."""
@@ -85,14 +165,17 @@ class Catalog:
     def put(self, *manifests: Object) -> None:
         """Take manifests in, or others in their place."""
         self._objects = self._objects | {(manifest.kind, manifest.key): manifest for manifest in manifests}
-        fresh = {found.key: found for found in manifests if isinstance(found, Rollout)}
-        self._rollouts = self._rollouts | fresh
-        if len(fresh) < len(manifests):
+        self._rollouts = self._rollouts | {
+            found.key: self._filled_in(found) for found in self._touched(manifests)
+        }
+        if not all(isinstance(found, Rollout) for found in manifests):
             self._templates = {}
 
     def remove(self, kind: str, key: Key) -> None:
         """Take a manifest out."""
         self._objects = {name: found for name, found in self._objects.items() if name != (kind, key)}
+        if kind == "Rollout":
+            self._rollouts = {each: found for each, found in self._rollouts.items() if each != key}
 
 
 def stored(*manifests: Object) -> dict[Record, bytes | None]:

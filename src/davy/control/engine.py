@@ -27,7 +27,7 @@ from davy.control.ports import Clock
 from davy.control.requests import Action
 from davy.control.tenure import Tenure
 from davy.control.turn import World, commit, take_turn
-from davy.errors import DavyError, NotFound
+from davy.errors import Conflict, DavyError, NotFound
 from davy.ledger.entry import Draft
 from davy.ledger.lease import Fenced
 from davy.ledger.store import Record, StoreUnavailable
@@ -168,7 +168,9 @@ class Engine:
             case requests.Manifest():
                 with self._gate:
                     held = self._find(request)
-                    return picture.manifest(held, self._world.platform.look(held.key))
+                    written = self.catalog.written(held.manifest)[0]
+                    seen, runs = self._world.platform.look(held.key), self._world.runs.of(held.key)
+                    return picture.manifest(held, seen, written, runs)
             case requests.Why():
                 subject = self._find(request).subject
                 entries = self._world.store.entries(subject=subject, limit=100_000)
@@ -293,10 +295,10 @@ class Engine:
     def _pictures(self, namespace: str) -> tuple[views.RolloutView, ...]:
         """Draw the rollouts of a namespace one by one, so that nobody waits for all of them."""
         found = []
-        for key in sorted(self._held):
+        for key, held in sorted(self._held.items()):
             if namespace in ("", key.namespace):
                 with self._gate:
-                    found.append(self._picture(self._held[key]))
+                    found.append(self._picture(held))
         return tuple(found)
 
     def _picture(self, held: Held) -> views.RolloutView:
@@ -336,9 +338,9 @@ class Engine:
             return admission.answer(admitted, self.catalog)
         for images in admitted.of(ImageMap):
             self._world.platform.use_images(images)
-        rollouts = admitted.of(Rollout)
         launches = {
-            found.key: self._world.platform.resolve(found.key, found.spec.template) for found in rollouts
+            found.key: self._world.platform.resolve(found.key, found.spec.template)
+            for found in self.catalog.concerned(admitted.objects)
         }
         with self._gate:
             view = admission.answer(admitted, self.catalog)
@@ -349,6 +351,9 @@ class Engine:
                 for found in admitted.objects
                 if self.catalog.outcome(found) != "unchanged"
             ]
+            rollouts = self.catalog.concerned(admitted.objects)
+            if not launches.keys() >= {rollout.key for rollout in rollouts}:
+                raise Conflict("another rollout took the template in the meantime", hint="apply it again")
             fresh = [self._revise(rollout, launches[rollout.key], now) for rollout in rollouts]
             for held, (state, events) in fresh:
                 changes["rollout", str(held.key)] = msgspec.json.encode(state)
@@ -372,19 +377,22 @@ class Engine:
 
     def _set_image(self, request: requests.SetImage, actor: str) -> views.ActionView:
         """Go to other images, as `kubectl argo rollouts set image` does."""
-        held = self._find(request)
-        rollout = with_images(held.manifest, request.images)
-        launch = self._world.platform.resolve(rollout.key, rollout.spec.template)
+        found = with_images(self._find(request).manifest, request.images)
+        launch = self._world.platform.resolve(found.key, found.spec.template)
         detail: dict[str, object] = {"action": "set image", "images": request.images}
         with self._gate:
-            now = self._clock.now()
+            now, held = self._clock.now(), self._find(request)
+            rollout = with_images(held.manifest, request.images)
+            if rollout.spec.template != found.spec.template:
+                raise Conflict(f"{request.name} got another template in the meantime", hint="set it again")
             fresh, (state, events) = self._revise(rollout, launch, now)
             drafts = [Draft(now, "human_action", held.subject, detail, actor, request.reason)]
             drafts += [Draft(now, event.kind, held.subject, event.detail) for event in events]
-            changes = stored(rollout)
+            written = self.catalog.written(rollout)
+            changes = stored(*written)
             changes["rollout", str(rollout.key)] = msgspec.json.encode(state)
             self._world.store.commit(changes, drafts)
-            self.catalog.put(rollout)
+            self.catalog.put(*written)
             self._held = self._held | {rollout.key: fresh}
         self.kick(rollout.key)
         return _said(request, f'rollout "{request.name}" image updated')
@@ -398,12 +406,11 @@ class Engine:
             state, events = deed.outcome
             draft = Draft(now, "human_action", held.subject, deed.detail, actor, action.reason)
             drafts = [draft, *(Draft(now, event.kind, held.subject, event.detail) for event in events)]
-            changes: dict[Record, bytes | None] = (
-                {} if deed.manifest == held.manifest else stored(deed.manifest)
-            )
+            written = self.catalog.written(deed.manifest)
+            changes: dict[Record, bytes | None] = {} if deed.manifest == held.manifest else stored(*written)
             changes["rollout", str(held.key)] = msgspec.json.encode(state)
             commit(held, self._world, changes, drafts, patient=isinstance(action, requests.Abort))
-            self.catalog.put(deed.manifest)
+            self.catalog.put(*written)
             held.manifest, held.state, held.steered = deed.manifest, state, None
             self._turn_one(held)
         self.kick(held.key)
@@ -421,7 +428,7 @@ class Engine:
             commit(held, self._world, forgetting, [*late, draft], patient=False)
             self._world.runs.forget(*runs)
             self.catalog.remove("Rollout", held.key)
-            del self._held[held.key]
+            self._held = {key: each for key, each in self._held.items() if key != held.key}
             self._counting.discard(held.key)
             self._agenda.drop(held.key)
             self._leaving.add(held.key)

@@ -7,6 +7,7 @@ of those each rollout keeps the latest; the record has them all.
 """
 
 import heapq
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -17,16 +18,17 @@ import msgspec
 from davy.analysis import run as analysis
 from davy.analysis.arguments import Hashes
 from davy.analysis.evidence import Evidence
-from davy.analysis.metric import Measurement, blind, effective_count, judge
+from davy.analysis.metric import Measurement, effective_count
 from davy.analysis.phase import Phase
-from davy.analysis.provider import Provider, ProviderError
+from davy.analysis.provider import Asking, Lasting, NoSecrets, SecretSource
 from davy.analysis.resolve import Templates, Unresolved, resolve
 from davy.analysis.run import RunState, Task
 from davy.control.held import Held
+from davy.control.measuring import Providers, measure
 from davy.control.ports import Clock
 from davy.ledger.entry import Draft
 from davy.model.key import Key
-from davy.model.providers import MetricProvider
+from davy.model.providers import shown
 from davy.rollout.decision import RunKind, RunRequest, RunView, Verdict
 
 THREADS = 16
@@ -73,19 +75,23 @@ class Runs:
         watch_first_s: seconds of the clock before anything is asked. Samples that are scraped in process are
             lost with the process; a query over the last minute needs a minute to mean something again, and
             must not be taken for a service without traffic.
+        secrets: where secrets are kept.
     """
 
     def __init__(
         self,
-        providers: Mapping[str, Provider],
+        providers: Providers,
         templates: Callable[[str], Templates],
         clock: Clock,
         answered: Callable[[], None],
         *,
         watch_first_s: float = 0.0,
+        secrets: SecretSource | None = None,
     ) -> None:
         self._not_before = clock.now() + watch_first_s
         self._providers, self._templates, self._clock, self._answered = providers, templates, clock, answered
+        self._secrets = NoSecrets() if secrets is None else secrets
+        self._lasting = {name: each for name, each in providers.items() if isinstance(each, Lasting)}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="measure")
         self._late_threads = ThreadPoolExecutor(LATE_THREADS, thread_name_prefix="measure-late")
         self._late: set[Place] = set()  # by rollout, since its next run has another name
@@ -109,7 +115,12 @@ class Runs:
             state = analysis.broken(request.name, resolved.message, now=now)
         else:
             state = analysis.start(
-                request.name, resolved.metrics, resolved.dry_run, resolved.retention, now=now
+                request.name,
+                resolved.metrics,
+                resolved.dry_run,
+                resolved.retention,
+                resolved.secrets,
+                now=now,
             )
         return RunRecord(held.key, request.kind, held.state.current, request.step, state)
 
@@ -170,6 +181,7 @@ class Runs:
             for task in analysis.due(run.state, now):
                 self._ask(run, task, now)
             self._schedule(run)
+        self._end_unwanted()
         return at
 
     def collect(self) -> list[tuple[RunRecord, list[Draft]]]:
@@ -222,36 +234,56 @@ class Runs:
         """Ask one question, unless it is out already."""
         out = self._out.setdefault(run.key, {})
         if task.name not in out:
-            late = (run.owner, task.name) in self._late
-            threads = self._late_threads if late else self._threads
-            out[task.name] = threads.submit(self._answer, run, task, now)
+            out[task.name] = self._submit(run, task, now)
 
-    def _answer(self, run: RunRecord, task: Task, asked_at: float) -> None:
-        """Bring an answer to where it is collected, in a thread."""
-        began = self._clock.now()
-        measurement = self._measure(task, asked_at)
-        late = self._clock.real_seconds(self._clock.now() - began) > LATE_S
-        (self._late.add if late else self._late.discard)((run.owner, task.name))
-        self._came.append(((run.key, task.name), measurement))
-        self._answered()
+    def _submit(self, run: RunRecord, task: Task, now: float) -> "Future[None]":
+        """Have a question asked in a thread: its own where it may last, so that it is in nobody's way."""
+        asking = Asking(measurement_name(run, task.name), run.owner.namespace, self._secrets)
+        place = (run.owner, task.name)
 
-    def _measure(self, task: Task, asked_at: float) -> Measurement:
-        """Ask a provider and judge its answer; whatever goes wrong is a measurement that saw nothing."""
-        kind = provider_kind(task.provider)
-        provider = self._providers.get(kind)
-        try:
-            if provider is None:
-                raise ProviderError(f"the provider {kind} is not installed")
-            answer = provider.measure(task.provider, now=asked_at)
-        except Exception as error:  # noqa: BLE001  a plug-in may raise anything; it is never a pass
-            return blind(error, self._clock.now(), started_at=asked_at)
-        return judge(task.metric, answer, self._clock.now(), started_at=asked_at)
+        def ask() -> None:
+            began = self._clock.now()
+            measured = measure(
+                task.metric, run.state.secrets, asking, self._providers, self._clock.now, asked_at=now
+            )
+            late = self._clock.real_seconds(self._clock.now() - began) > LATE_S
+            (self._late.add if late else self._late.discard)(place)
+            self._came.append(((run.key, task.name), measured))
+            self._answered()
+
+        if task.provider.name not in self._lasting:
+            return (self._late_threads if place in self._late else self._threads).submit(ask)
+        future: Future[None] = Future()
+
+        def ask_alone() -> None:
+            ask()
+            future.set_result(None)
+
+        threading.Thread(target=ask_alone, name=f"measure-{task.name}", daemon=True).start()
+        return future
+
+    def _end_unwanted(self) -> None:
+        """Let the measurements that last end, where their run has ended or is not known."""
+        if not self._lasting:
+            return
+        wanted = [
+            measurement_name(self._runs[key], metric)
+            for key, asked in self._out.items()
+            if key in self._runs and not self._runs[key].state.completed
+            for metric in asked
+        ]
+        for provider in self._lasting.values():
+            provider.end_all_but(wanted)
 
 
-def provider_kind(provider: MetricProvider) -> str:
-    """Name the provider that a metric asks, by the field that is set."""
-    fields = msgspec.structs.asdict(provider)
-    return next((name for name, value in fields.items() if value is not None), "none")
+def measurement_name(run: RunRecord, metric: str) -> str:
+    """Name the next measurement of a metric; it keeps its name until it is recorded, over any crash.
+
+    When the run began is part of it: a rollout that was deleted and made again has runs of the same names, and
+    must not be judged by what was measured of its namesake.
+    """
+    [state] = [state for state in run.state.metrics if state.name == metric]
+    return f"{run.key}@{run.state.started_at!r}/{metric}/{state.count + state.error + 1}"
 
 
 def verdict(state: RunState) -> Verdict:
@@ -285,7 +317,7 @@ def started_entry(run: RunRecord, now: float) -> Draft:
             "name": metric.name,
             "successCondition": metric.metric.success_condition,
             "failureCondition": metric.metric.failure_condition,
-            "provider": msgspec.to_builtins(metric.metric.provider),
+            "provider": shown(metric.metric.provider),
         }
         for metric in run.state.metrics
     ]

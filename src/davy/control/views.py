@@ -17,7 +17,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag=True, 
 
 
 class Image(msgspec.Struct, frozen=True, rename="camel"):
-    """An image that runs, and the parts it plays: canary, stable, both or none."""
+    """An image that runs, and the parts it plays: those of its revisions, and `experiment:NAME` as a side."""
 
     image: str
     roles: tuple[str, ...] = ()
@@ -62,7 +62,10 @@ class MeasurementView(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class RunView(msgspec.Struct, frozen=True, rename="camel"):
-    """An analysis run; `type` is Step or Background, `verdict` what Davy makes of it and `sentence` why."""
+    """An analysis run; `verdict` is what Davy makes of it and `sentence` why.
+
+    `type` is Step, Background, PrePromotion, PostPromotion or Experiment.
+    """
 
     name: str
     type: str
@@ -75,8 +78,39 @@ class RunView(msgspec.Struct, frozen=True, rename="camel"):
     metrics: tuple[MeasurementView, ...]
 
 
+class SideView(msgspec.Struct, frozen=True, rename="camel"):
+    """One version that an experiment runs, under a hash of its own; `of` is stable or canary."""
+
+    name: str
+    hash: str
+    of: str
+    status: str
+    images: tuple[str, ...]
+    weight: int
+    requests: int
+    errors: int
+    pods: tuple[PodView, ...]
+    scale_down_in_s: float | None = None
+
+
+class ExperimentView(msgspec.Struct, frozen=True, rename="camel"):
+    """The experiment of a step; `sides` are those that still run, `left_s` is the rest of its duration."""
+
+    name: str
+    status: str
+    step: int
+    age_s: float
+    sides: tuple[SideView, ...]
+    runs: tuple[RunView, ...]
+    left_s: float | None = None
+
+
 class RevisionView(msgspec.Struct, frozen=True, rename="camel"):
-    """One revision: roles are `canary` and `stable`; `scale_down_in_s` runs while an old one is kept up."""
+    """One revision; `scale_down_in_s` runs while an old one is kept up.
+
+    Roles are `canary` and `stable`, with blue/green `stable`, `active` and `preview`. The runs of its
+    experiments are theirs, and not among `runs`.
+    """
 
     number: int
     hash: str
@@ -90,6 +124,12 @@ class RevisionView(msgspec.Struct, frozen=True, rename="camel"):
     pods: tuple[PodView, ...]
     runs: tuple[RunView, ...]
     scale_down_in_s: float | None = None
+    experiments: tuple[ExperimentView, ...] = ()
+
+    @property
+    def all_runs(self) -> tuple[RunView, ...]:
+        """All that was measured of it, in its experiments too."""
+        return (*self.runs, *(run for experiment in self.experiments for run in experiment.runs))
 
 
 class GuardView(msgspec.Struct, frozen=True, rename="camel"):
@@ -110,6 +150,29 @@ class StepView(msgspec.Struct, frozen=True, rename="camel"):
 
     what: str
     state: str
+
+
+class ServiceView(msgspec.Struct, frozen=True, rename="camel"):
+    """A name under which one version alone is reached: `role` is preview, or the side of an experiment."""
+
+    name: str
+    role: str
+    hash: str
+    url: str
+
+
+class RouteView(msgspec.Struct, frozen=True, rename="camel"):
+    """A route beside the split that is in force: which requests it takes, and what it does with them."""
+
+    name: str
+    what: str
+
+
+class RestartView(msgspec.Struct, frozen=True, rename="camel"):
+    """A restart that is under way: how many of the replicas are young enough."""
+
+    replaced: int
+    of: int
 
 
 class RolloutView(View, frozen=True, kw_only=True, tag="RolloutView"):
@@ -133,6 +196,9 @@ class RolloutView(View, frozen=True, kw_only=True, tag="RolloutView"):
     pause_left_s: float | None
     age_s: float
     trouble: str = ""
+    services: tuple[ServiceView, ...] = ()
+    routes: tuple[RouteView, ...] = ()
+    restart: RestartView | None = None
 
 
 class RolloutList(View, frozen=True, kw_only=True, tag="RolloutList"):

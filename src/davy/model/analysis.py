@@ -1,6 +1,7 @@
 """AnalysisTemplate and AnalysisRun of Argo Rollouts (`pkg/apis/rollouts/v1alpha1/analysis_types.go`, v1.10)."""
 
 from davy.model.duration import parse_duration
+from davy.model.job import JobMetric
 from davy.model.meta import Manifest
 from davy.model.part import Int32, IntOrString, Part
 from davy.model.providers import (
@@ -8,7 +9,6 @@ from davy.model.providers import (
     DatadogMetric,
     GraphiteMetric,
     InfluxdbMetric,
-    JobMetric,
     KayentaMetric,
     MetricProvider,
     NewRelicMetric,

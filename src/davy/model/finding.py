@@ -25,6 +25,7 @@ CODES: dict[str, str] = {
     "DV013": "Davy does not run this kind; it is left to the cluster",
     "DV014": "of two objects with the same kind and name one replaces the other, depending on their order",
     "DV015": "without a router a weight is pods; Argo takes such a step with none, and then measures nothing",
+    "DV016": "a manifest is read, copied and kept by many; a secret in it is known to all of them for good",
 }
 
 _WIDTH = 100

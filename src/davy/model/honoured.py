@@ -17,6 +17,7 @@ _NO_CONTAINER = "replicas are processes of this machine, and nothing isolates th
 _OWN_PROXY = "the embedded engine splits traffic with its own Envoy, and writes to no other router"
 _RUNS = "runs are in the record, by rollout, revision and step"
 _LOOPBACK = "the embedded engine is reached on the loopback interface, at the port it says"
+_NOT_RUN = "it is not run by itself; what its rollout says counts"
 _ONE_ENVIRONMENT = "replicas have the names and addresses of this machine"
 
 SERVER_SIDE = frozenset(
@@ -45,6 +46,7 @@ HONOURED: dict[str, frozenset[str]] = {
     | {
         "spec.replicas",
         "spec.selector",
+        "spec.workloadRef",
         "spec.minReadySeconds",
         "spec.revisionHistoryLimit",
         "spec.paused",
@@ -101,7 +103,6 @@ HONOURED: dict[str, frozenset[str]] = {
         f"{_CONTAINER}.image",
         f"{_CONTAINER}.command",
         f"{_CONTAINER}.args",
-        f"{_CONTAINER}.workingDir",
         f"{_CONTAINER}.env[].name",
         f"{_CONTAINER}.env[].value",
         f"{_CONTAINER}.env[].valueFrom.fieldRef",
@@ -138,6 +139,9 @@ HONOURED: dict[str, frozenset[str]] = {
     "VirtualService": _ALWAYS,
     "HTTPRoute": _ALWAYS,
     "ImageMap": _ALWAYS | {"spec.images"},
+    "Deployment": _ALWAYS | {"spec.selector", "spec.template"},
+    "ReplicaSet": _ALWAYS | {"spec.selector", "spec.template"},
+    "PodTemplate": _ALWAYS | {"template"},
 }
 
 _GATE = _ALWAYS | {
@@ -154,6 +158,23 @@ _GATE = _ALWAYS | {
     f"{_PROVIDER}.prometheus.headers",
     f"{_PROVIDER}.prometheus.rangeQuery",
     f"{_PROVIDER}.prometheus.authentication.basicAuth",
+    *(
+        f"{_PROVIDER}.web.{field}"
+        for field in (
+            "url",
+            "method",
+            "headers",
+            "body",
+            "jsonBody",
+            "timeoutSeconds",
+            "jsonPath",
+            "insecure",
+            "authentication.oauth2",
+        )
+    ),
+    f"{_PROVIDER}.job",
+    f"{_PROVIDER}.datadog",
+    "spec.args[].valueFrom.secretKeyRef",
     "spec.metrics[].name",
     "spec.metrics[].interval",
     "spec.metrics[].initialDelay",
@@ -198,6 +219,7 @@ IGNORED: dict[str, dict[str, str]] = {
         "spec.template.metadata.ownerReferences": "replicas belong to their rollout",
         "spec.template.metadata.name": "a replica is named after its revision",
         "spec.template.metadata.namespace": "a replica is in the namespace of its rollout",
+        f"{_CONTAINER}.workingDir": "a process runs in the directory that its ImageMap names",
         f"{_CONTAINER}.resources": f"{_NO_CONTAINER}: nothing limits or reserves",
         f"{_CONTAINER}.volumeMounts": f"{_NO_CONTAINER}: they see its files",
         f"{_CONTAINER}.volumeDevices": f"{_NO_CONTAINER}: they see its files",
@@ -297,14 +319,19 @@ IGNORED: dict[str, dict[str, str]] = {
     "VirtualService": {"spec": f"{_OWN_PROXY}; it is only held against the rollout"},
     "HTTPRoute": {"spec": f"{_OWN_PROXY}; it is only held against the rollout"},
     "AnalysisRun": {"spec": "runs are made by rollouts, from templates"},
+    "Deployment": {
+        "spec.minReadySeconds": _NOT_RUN,
+        "spec.paused": _NOT_RUN,
+        "spec.progressDeadlineSeconds": _NOT_RUN,
+        "spec.replicas": _NOT_RUN,
+        "spec.revisionHistoryLimit": _NOT_RUN,
+        "spec.strategy": _NOT_RUN,
+    },
+    "ReplicaSet": {"spec.minReadySeconds": _NOT_RUN, "spec.replicas": _NOT_RUN},
 }
-
-_SECRET = {"spec.args[].valueFrom.secretKeyRef": "Davy reads no secrets: let the rollout give a value"}
-IGNORED |= {"AnalysisTemplate": _SECRET, "ClusterAnalysisTemplate": _SECRET}
 
 REFUSED: dict[str, dict[str, str]] = {
     "Rollout": {
-        "spec.workloadRef": "write the template into the Rollout",
         f"{_CANARY}.steps[].plugin": "a step that is left out is a gate that is left open",
         f"{_POD}.initContainers": "let the build of its ImageMap or its command do what they do",
         f"{_CONTAINER}.envFrom": "one machine has no ConfigMaps or Secrets; write the variables into env",
@@ -316,23 +343,27 @@ REFUSED: dict[str, dict[str, str]] = {
     },
 }
 
-_MEASURES = {
-    f"{_PROVIDER}.{name}": "only Prometheus is asked; a metric that is not measured is a gate that is left open"
-    for name in (
-        "cloudWatch",
-        "datadog",
-        "graphite",
-        "influxdb",
-        "job",
-        "kayenta",
-        "newRelic",
-        "plugin",
-        "skywalking",
-        "wavefront",
-        "web",
-    )
-} | {
-    f"{_PROVIDER}.prometheus.authentication.{way}": "use basicAuth or a header, or a proxy that signs in"
-    for way in ("oauth2", "sigv4")
-}
+_MEASURES = (
+    {
+        f"{_PROVIDER}.{name}": "no provider of that name is installed; what is not measured is a gate left open"
+        for name in (
+            "cloudWatch",
+            "graphite",
+            "influxdb",
+            "kayenta",
+            "newRelic",
+            "plugin",
+            "skywalking",
+            "wavefront",
+        )
+    }
+    | {
+        f"{_PROVIDER}.prometheus.authentication.{way}": "use basicAuth or a header, or a proxy that signs in"
+        for way in ("oauth2", "sigv4")
+    }
+    | {
+        f"{_PROVIDER}.web.authentication.{way}": "Argo Rollouts passes it over; write a header"
+        for way in ("basicAuth", "sigv4")
+    }
+)
 REFUSED |= {"AnalysisTemplate": _MEASURES, "ClusterAnalysisTemplate": _MEASURES}

@@ -31,6 +31,10 @@ class Index:
         """Return an object, None if there is none."""
         return self._objects.get((kind, namespace, name))
 
+    def all(self, kind: str) -> list[Manifest]:
+        """List the objects of a kind in every namespace."""
+        return [found for (of, _, _), found in self._objects.items() if of == kind]
+
     def names(self, kind: str, namespace: str) -> list[str]:
         """List the objects of a kind."""
         return [name for of, within, name in self._objects if (of, within) == (kind, namespace)]

@@ -7,6 +7,7 @@ from davy.model.istio import VirtualService
 from davy.model.meta import Manifest
 from davy.model.rollout import Rollout
 from davy.model.service import Service
+from davy.model.workload import WORKLOADS
 
 _ARGO = ("argoproj.io/v1alpha1",)
 
@@ -23,9 +24,11 @@ KINDS: dict[str, tuple[tuple[str, ...], type[Manifest]]] = {
     ),
     "HTTPRoute": (("gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"), HTTPRoute),
     "ImageMap": (("davy.dev/v1alpha1",), ImageMap),
+    **{name: ((version,), kind) for name, (version, kind) in WORKLOADS.items()},
 }
 
-#: Kinds that stand beside rollouts in the same files, by API group; they are told of and left alone.
+#: Kinds that stand beside rollouts in the same files, by API group; they are told of and left alone. So are
+#: workloads, unless a rollout takes its template from them.
 _ELSEWHERE: dict[str, frozenset[str]] = {
     group: frozenset(kinds.split())
     for group, kinds in {

@@ -4,7 +4,7 @@ Only texts come in. Reading files is for whoever has them (`davy.cli`).
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,8 +16,10 @@ from davy.model.document import Document
 from davy.model.finding import BadManifest, Finding
 from davy.model.kinds import KINDS, is_elsewhere, known_kinds
 from davy.model.report import Report, Unreadable
+from davy.model.rollout import Rollout
 from davy.model.shape import ANYTHING, Field, Shape, shape_of
 from davy.model.source import Span
+from davy.model.workload import WORKLOADS, WorkloadName, named_by
 from davy.model.yaml import Limits, Mapping, Node, Scalar, Sequence
 
 __all__ = ["LIMITS", "Document", "Limits", "Loaded", "load", "load_all"]
@@ -28,10 +30,14 @@ LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What some texts hold: the documents that could be read, and everything there is to say about the rest."""
+    """What some texts hold: the documents that could be read, and everything there is to say about the rest.
+
+    `left_alone` names the workloads that no rollout takes its template from.
+    """
 
     documents: tuple[Document, ...]
     findings: tuple[Finding, ...]
+    left_alone: tuple[WorkloadName, ...] = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -59,31 +65,94 @@ def load(text: str | bytes, file: str, *, limits: Limits = LIMITS) -> tuple[Docu
     return loaded.documents
 
 
-def load_all(texts: Iterable[tuple[str, str | bytes]], *, limits: Limits = LIMITS) -> Loaded:
+def load_all(
+    texts: Iterable[tuple[str, str | bytes]],
+    *,
+    limits: Limits = LIMITS,
+    wanted: Iterable[WorkloadName] = (),
+) -> Loaded:
     """Read texts, each given with the name of its file, and return what could be read beside what could not.
 
-    Nothing that a text may hold makes it raise. Kinds that are not Davy's are left out, with a note each.
+    Nothing that a text may hold makes it raise. Kinds that are not Davy's are left out with a note each; so are
+    workloads, unless a rollout in these texts takes its template from them, or they are `wanted`.
     """
+    reads = [_read(text, file, limits) for file, text in texts]
+    rollouts = [
+        each.value
+        for read in reads
+        for each in read.found
+        if isinstance(each, Document) and isinstance(each.value, Rollout)
+    ]
+    named = {*wanted, *(name for name in map(named_by, rollouts) if name is not None)}
     documents: list[Document] = []
     findings: list[Finding] = []
-    for file, text in texts:
-        try:
-            source = yaml.decode(text, file, limits)
-        except Unreadable as error:
-            findings.append(error.finding)
-            continue
-        report = Report(source, limits.findings)
-        last: list[Finding] = []
-        try:
-            for document in _documents(report, limits):
-                documents.append(document)
-        except Unreadable as error:
-            last.append(error.finding)
-        findings += sorted(report.findings, key=lambda finding: finding.place) + last
-    return Loaded(tuple(documents), tuple(findings))
+    left_alone: list[WorkloadName] = []
+    for read in reads:
+        documents += read.documents(named)
+        findings += read.findings
+        workloads = [each.name for each in read.found if isinstance(each, _Waiting)]
+        left_alone += [name for name in workloads if name not in named]
+    return Loaded(tuple(documents), tuple(findings), tuple(left_alone))
 
 
-def _documents(report: Report, limits: Limits) -> Iterator[Document]:
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A workload, until it is known whether a rollout takes its template from it."""
+
+    name: WorkloadName
+    node: Mapping
+
+
+@dataclass(slots=True)
+class _Read:
+    """One text: what was found in it, up to what cannot be read at all."""
+
+    found: list[Document | _Waiting]
+    report: Report | None = None
+    last: Finding | None = None
+
+    def documents(self, wanted: Container[WorkloadName]) -> list[Document]:
+        """Return the documents, reading the workloads that are wanted."""
+        documents = []
+        try:
+            for each in self.found:
+                document = each if isinstance(each, Document) else self._settle(each, wanted)
+                if document is not None:
+                    documents.append(document)
+        except Unreadable as error:
+            self.last = self.last or error.finding
+        return documents
+
+    def _settle(self, waiting: _Waiting, wanted: Container[WorkloadName]) -> Document | None:
+        assert self.report is not None
+        kind = waiting.name.kind
+        if waiting.name in wanted:
+            return _typed(waiting.node, kind, self.report)
+        _tell_of_other(waiting.node, kind, self.report)
+        return None
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Everything there is to say of the text."""
+        found = [] if self.report is None else sorted(self.report.findings, key=lambda finding: finding.place)
+        return [*found, self.last] if self.last is not None else found
+
+
+def _read(text: str | bytes, file: str, limits: Limits) -> _Read:
+    try:
+        report = Report(yaml.decode(text, file, limits), limits.findings)
+    except Unreadable as error:
+        return _Read([], last=error.finding)
+    read = _Read([], report)
+    try:
+        for each in _documents(report, limits):
+            read.found.append(each)
+    except Unreadable as error:
+        read.last = error.finding
+    return read
+
+
+def _documents(report: Report, limits: Limits) -> Iterator[Document | _Waiting]:
     for number, node in enumerate(_nodes(report, limits), start=1):
         if number > limits.documents:
             title = f"this is too much to read: more than {limits.documents:,} documents"
@@ -104,7 +173,7 @@ def _nodes(report: Report, limits: Limits) -> Iterator[Node]:
             yield root
 
 
-def _document(node: Node, report: Report) -> Document | None:
+def _document(node: Node, report: Report) -> Document | _Waiting | None:
     if not isinstance(node, Mapping):
         title = "a manifest has to be a mapping, with `kind` and `metadata`"
         report.tell("DV006", node.span, title, label="this is none")
@@ -113,6 +182,14 @@ def _document(node: Node, report: Report) -> Document | None:
     if kind not in KINDS or version not in KINDS[kind][0]:
         _tell_of_kind(node, kind, version, report)
         return None
+    if kind in WORKLOADS:
+        metadata = _field(node, "metadata")
+        namespace = _text(metadata, "namespace") or "default"
+        return _Waiting(WorkloadName(kind, namespace, _text(metadata, "name")), node)
+    return _typed(node, kind, report)
+
+
+def _typed(node: Mapping, kind: str, report: Report) -> Document | None:
     errors = report.errors
     checker = Checker(report)
     value = checker.document(node, _document_shape(kind))
@@ -134,12 +211,10 @@ def _document_shape(kind: str) -> Shape:
 
 def _tell_of_kind(node: Mapping, kind: str, version: str, report: Report) -> None:
     """Say why a document is not read."""
-    name = f" `{name}`" if (name := _text(_field(node, "metadata"), "name")) else ""
     if not kind:
         _tell_of_no_kind(node, report)
     elif is_elsewhere(version, kind):
-        title = f"{kind}{name} is left alone"
-        report.tell("DV013", _at(node, "kind"), title, severity="note")
+        _tell_of_other(node, kind, report)
     elif kind in KINDS:
         wanted = KINDS[kind][0][0]
         title = f"{kind} is not of `{version}`" if version else "`apiVersion` is missing"
@@ -151,6 +226,11 @@ def _tell_of_kind(node: Mapping, kind: str, version: str, report: Report) -> Non
         fix = f"kinds that are read: {', '.join(KINDS)}"
         title = f"the kind `{kind}`{f' of `{version}`' if version else ''} is not known"
         report.tell("DV009", _at(node, "kind"), title, label=label, fix=fix)
+
+
+def _tell_of_other(node: Mapping, kind: str, report: Report) -> None:
+    name = f" `{name}`" if (name := _text(_field(node, "metadata"), "name")) else ""
+    report.tell("DV013", _at(node, "kind"), f"{kind}{name} is left alone", severity="note")
 
 
 def _tell_of_no_kind(node: Mapping, report: Report) -> None:

@@ -1,12 +1,15 @@
 """Where a metric is measured: the twelve providers of Argo Rollouts, each with its own fields."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from davy.model.meta import PodMeta
+from davy.model.job import JobMetric
 from davy.model.part import Int64, IntOrString, Opaque, Part
+
+_PLACEHOLDER = re.compile(r"[A-Za-z ]*\{\{[^{}]*\}\}")
 
 
 class Header(Part, frozen=True):
@@ -100,13 +103,6 @@ class DatadogMetric(Part, frozen=True):
     aggregator: str = ""
     secret_ref: SecretRef = SecretRef()
     request_timeout: str = ""
-
-
-class JobMetric(Part, frozen=True):
-    """A Kubernetes Job; it completes or fails, and conditions are ignored."""
-
-    spec: Opaque
-    metadata: PodMeta = PodMeta()
 
 
 class NewRelicMetric(Part, frozen=True):
@@ -227,6 +223,47 @@ class KayentaMetric(Part, frozen=True):
     lookback: bool = False
 
 
+class SecretName(Part, frozen=True):
+    """The Secret that holds a key, in the namespace of the run."""
+
+    name: str
+
+
+class HoneycombMetric(Part, frozen=True):
+    """A query of Honeycomb's Query Data API, as the plug-in `davy.dev/honeycomb`.
+
+    `query` is a query specification in Honeycomb's own words. `result` names the calculation that is measured,
+    e.g. `P95(duration_ms)`; it may be left out where there is one.
+    """
+
+    dataset: str
+    query: Opaque
+    secret_ref: SecretName
+    result: str = ""
+    timeout: str = ""
+
+
+class SentryMetric(Part, frozen=True):
+    """The health of a release in Sentry, as the plug-in `davy.dev/sentry`; `metric` says which figure of it."""
+
+    organization: str
+    metric: str
+    window: str
+    secret_ref: SecretName
+    projects: tuple[str, ...] = ()
+    environment: str = ""
+    release: str = ""
+    query: str = ""
+    timeout: str = ""
+
+
+PLUGINS: Mapping[str, type[Part]] = {
+    "davy.dev/honeycomb": HoneycombMetric,
+    "davy.dev/sentry": SentryMetric,
+}
+"""The plug-in metrics that come with Davy, and what stands below their names."""
+
+
 class MetricProvider(Part, frozen=True):
     """Who is asked; exactly one field is set, and `plugin` maps one name to its configuration."""
 
@@ -242,3 +279,40 @@ class MetricProvider(Part, frozen=True):
     influxdb: InfluxdbMetric | None = None
     skywalking: SkyWalkingMetric | None = None
     plugin: Mapping[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """The name by which the provider is found: that of the field, or of the plug-in; `none` for neither."""
+        for field in msgspec.structs.fields(self):
+            if getattr(self, field.name) is not None and field.name != "plugin":
+                return field.encode_name
+        return next(iter(self.plugin), "none")
+
+
+def shown(provider: MetricProvider) -> dict[str, Any]:
+    """Return what a provider is asked as it may be put on record: without what is given to sign in."""
+    whole: dict[str, Any] = _shown(msgspec.to_builtins(provider))
+    return whole
+
+
+_CREDENTIALS = frozenset({"password", "clientSecret"})
+
+
+def _shown(value: Any) -> Any:
+    match value:
+        case {"key": str() as key, "value": str() as text}:
+            return {"key": key, "value": _masked(text)}
+        case dict():
+            return {
+                key: _masked(below) if key in _CREDENTIALS and isinstance(below, str) else _shown(below)
+                for key, below in value.items()
+            }
+        case list() | tuple():
+            return [_shown(below) for below in value]
+        case _:
+            return value
+
+
+def _masked(text: str) -> str:
+    """Leave placeholders, which name a secret and are none."""
+    return text if _PLACEHOLDER.fullmatch(text) else "***"

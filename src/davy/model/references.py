@@ -11,22 +11,30 @@ from davy.model.check import nearest
 from davy.model.checks.complaints import Complaints
 from davy.model.checks.gates import check_gates, complain_of_template
 from davy.model.checks.routes import check_routes
+from davy.model.checks.workload import check_users, check_workload, find
 from davy.model.document import Document
 from davy.model.finding import Finding
 from davy.model.index import Index
 from davy.model.meta import Manifest
+from davy.model.pod import PodTemplateSpec
 from davy.model.rollout import Rollout
 from davy.model.service import Service
+from davy.model.workload import Workload, WorkloadName, named_by, template_of
 
 _HASH_LABEL = "rollouts-pod-template-hash"
 _MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
 
 
-def check_references(documents: Sequence[Document], known: Iterable[Manifest] = ()) -> tuple[Finding, ...]:
+def check_references(
+    documents: Sequence[Document],
+    known: Iterable[Manifest] = (),
+    left_alone: Sequence[WorkloadName] = (),
+) -> tuple[Finding, ...]:
     """Return everything that is wrong between documents.
 
     `known` are objects that are there already, e.g. those that were applied before; a document of the same
-    kind and name takes the place of a known one.
+    kind and name takes the place of a known one. `left_alone` names workloads beside the documents, for whoever
+    meant one of them.
     """
     index = Index(known)
     findings = list(_doubles(documents))
@@ -35,9 +43,14 @@ def check_references(documents: Sequence[Document], known: Iterable[Manifest] = 
     for document in documents:
         if isinstance(document.value, Rollout):
             complaints = Complaints(document)
+            check_workload(document.value, index, left_alone, complaints)
             _check_services(document.value, index, complaints)
             check_gates(document.value, index, complaints)
             check_routes(document.value, index, complaints)
+            findings += complaints.findings
+        elif isinstance(document.value, Workload):
+            complaints = Complaints(document)
+            check_users(document.value, index, complaints)
             findings += complaints.findings
         else:
             findings += _check_nested(document, index)
@@ -59,6 +72,7 @@ def _doubles(documents: Sequence[Document]) -> Iterator[Finding]:
 def _check_services(rollout: Rollout, index: Index, complaints: Complaints) -> None:
     namespace = rollout.metadata.namespace
     known = index.names("Service", namespace)
+    template = _template(rollout, index, complaints)
     for path, name in _services(rollout):
         found = index.get("Service", namespace, name)
         if found is None:
@@ -72,7 +86,7 @@ def _check_services(rollout: Rollout, index: Index, complaints: Complaints) -> N
             )
             continue
         assert isinstance(found, Service)
-        _check_service(path, found, rollout, complaints)
+        _check_service(path, found, rollout, template, complaints)
 
 
 def _services(rollout: Rollout) -> Iterator[tuple[str, str]]:
@@ -93,10 +107,21 @@ def _services(rollout: Rollout) -> Iterator[tuple[str, str]]:
             yield f"spec.strategy.{path}", name
 
 
-def _check_service(path: str, service: Service, rollout: Rollout, complaints: Complaints) -> None:
+def _template(rollout: Rollout, index: Index, complaints: Complaints) -> PodTemplateSpec | None:
+    """Return the template of a rollout or of its workload, None where neither is there."""
+    if rollout.spec.workload_ref is None:
+        return rollout.spec.template if complaints.document.has("spec.template") else None
+    workload = find(named_by(rollout), index)
+    return None if workload is None else template_of(workload)
+
+
+def _check_service(
+    path: str, service: Service, rollout: Rollout, template: PodTemplateSpec | None, complaints: Complaints
+) -> None:
     """Refuse a service that leads elsewhere, or that belongs to another rollout (`ValidateService`)."""
-    name, labels = service.metadata.name, rollout.spec.template.metadata.labels
-    if complaints.document.has("spec.template"):
+    name = service.metadata.name
+    if template is not None:
+        labels = template.metadata.labels
         for key, value in service.spec.selector.items():
             if key != _HASH_LABEL and labels.get(key) != value:
                 title = f'Service "{name}" has unmatch label "{key}" in rollout'

@@ -20,15 +20,14 @@ from davy.model.steps import (
 )
 from davy.rollout import plan
 from davy.rollout.decision import Event, Look, RunKind, RunRequest, RunView, Verdict
-from davy.rollout.move import Move, naming
+from davy.rollout.move import Move, naming, run_name
 from davy.rollout.names import fingerprint
 from davy.rollout.state import Experiment, RolloutState, Side, Stepping
 
 
 def begin(rollout: Rollout, state: RolloutState, progress: Stepping, now: float) -> Move:
     """Start the versions of an experiment."""
-    name = "-".join((rollout.metadata.name, state.current, str(state.newest.number), str(progress.index)))
-    name += f".{state.attempt - 1}" if state.attempt > 1 else ""
+    name = name_of(rollout, state, progress.index)
     sides = tuple(_side(state, name, template) for template in _wanted(rollout, progress).templates)
     detail: dict[str, object] = {
         **naming(state),
@@ -38,6 +37,11 @@ def begin(rollout: Rollout, state: RolloutState, progress: Stepping, now: float)
     }
     started = msgspec.structs.replace(progress, experiment=Experiment(name, since=now))
     return Move(started, events=(Event("experiment_started", detail),), sides=sides)
+
+
+def name_of(rollout: Rollout, state: RolloutState, index: int) -> str:
+    """Name the experiment of a step as Argo does; a later attempt gets a number of its own."""
+    return run_name(rollout, state, str(index))
 
 
 def await_sides(

@@ -14,16 +14,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 
-from davy.analysis.provider import Answer, Provider, ProviderError
+from davy.analysis.provider import Answer, Asking, Judged, Provider, ProviderError, SecretSource
 from davy.model.providers import MetricProvider
 
 _THREADS = 4
+_NUMBERS = count()
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A question that has an answer, and that answer."""
+    """A question and its answer; where the provider judges by itself the phase is the result."""
 
     name: str
     question: MetricProvider
@@ -34,11 +36,13 @@ class Expected:
 class ProviderContract(ABC):
     """The promises of a provider, as tests.
 
-    `now` is what every question is asked at; `secrets` are texts that no error and no answer may hold.
+    `now` is what every question is asked at; `secrets` are texts that no error and no answer may hold, and
+    `source` is where those are read that a question names.
     """
 
     now: float = 1_800_000_000.0
     secrets: tuple[str, ...] = ()
+    source: SecretSource | None = None
 
     @abstractmethod
     def provider(self) -> Provider:
@@ -52,27 +56,40 @@ class ProviderContract(ABC):
     def troubles(self) -> Mapping[str, MetricProvider]:
         """Name questions that cannot be answered: refused, too slow, garbage, meant for somebody else."""
 
+    def measured(self, provider: Provider, question: MetricProvider, name: str = "") -> Answer | Judged:
+        """Ask as the engine does, under a name that no other measurement has."""
+        asking = Asking(name or f"{self.now}/{next(_NUMBERS)}", "default", self.source)
+        return asking.cover(provider.measure(question, now=self.now, asking=asking))
+
+    def trouble_of(self, provider: Provider, question: MetricProvider) -> ProviderError | None:
+        """Ask, and give the error; an exception of any other kind is not caught."""
+        try:
+            self.measured(provider, question)
+        except ProviderError as error:
+            return error
+        return None
+
     def test_a_question_has_its_answer(self) -> None:
         """The result is of the shape and value that conditions rely on, and so is its text."""
         provider = self.provider()
         for expected in self.answers():
-            answer = provider.measure(expected.question, now=self.now)
-            assert same(answer.result, expected.result), f"{expected.name}: {answer.result!r}"
+            answer = self.measured(provider, expected.question)
+            assert same(result_of(answer), expected.result), f"{expected.name}: {result_of(answer)!r}"
             assert answer.text == expected.text, expected.name
 
     def test_asking_again_gives_the_same(self) -> None:
         """Asking changes nothing, so the loop may ask again after a crash."""
         provider = self.provider()
         for expected in self.answers():
-            first, second = (provider.measure(expected.question, now=self.now) for _ in range(2))
-            assert same(first.result, second.result), expected.name
+            first, second = (self.measured(provider, expected.question, expected.name) for _ in range(2))
+            assert same(result_of(first), result_of(second)), expected.name
             assert (first.text, first.metadata) == (second.text, second.metadata), expected.name
 
     def test_what_people_read_is_text_without_secrets(self) -> None:
         """Texts and metadata go into the ledger, where a secret would stay for good."""
         provider = self.provider()
         for expected in self.answers():
-            answer = provider.measure(expected.question, now=self.now)
+            answer = self.measured(provider, expected.question)
             for text in (answer.text, *answer.metadata, *answer.metadata.values()):
                 assert isinstance(text, str), expected.name
                 assert not any(secret in text for secret in self.secrets), expected.name
@@ -81,7 +98,7 @@ class ProviderContract(ABC):
         """No answer is not an empty answer: it is an error that leaves everything undecided."""
         provider = self.provider()
         for name, question in self.troubles().items():
-            error = trouble(provider, question, self.now)
+            error = self.trouble_of(provider, question)
             assert error is not None, f"{name}: there was an answer"
             assert error.exit_code == 3, name
 
@@ -89,7 +106,7 @@ class ProviderContract(ABC):
         """What went wrong is said in a line that a person can read, and no more."""
         provider = self.provider()
         for name, question in self.troubles().items():
-            error = trouble(provider, question, self.now)
+            error = self.trouble_of(provider, question)
             assert error is not None, f"{name}: there was an answer"
             told = f"{error.message} {error.hint}"
             assert len(error.message) > 10, f"{name}: {error.message!r}"
@@ -100,31 +117,27 @@ class ProviderContract(ABC):
         """A provider that met trouble answers the next question as before."""
         provider = self.provider()
         for question in self.troubles().values():
-            trouble(provider, question, self.now)
+            self.trouble_of(provider, question)
         for expected in self.answers():
-            answer = provider.measure(expected.question, now=self.now)
-            assert same(answer.result, expected.result), expected.name
+            answer = self.measured(provider, expected.question)
+            assert same(result_of(answer), expected.result), expected.name
 
     def test_several_may_ask_at_once(self) -> None:
         """Metrics are measured in parallel, by one provider."""
         provider, expected = self.provider(), self.answers()
 
-        def ask(_: int) -> list[Answer]:
-            return [provider.measure(one.question, now=self.now) for one in expected]
+        def ask(_: int) -> list[Answer | Judged]:
+            return [self.measured(provider, one.question) for one in expected]
 
         with ThreadPoolExecutor(_THREADS) as pool:
             for answers in pool.map(ask, range(_THREADS)):
                 for one, answer in zip(expected, answers, strict=True):
-                    assert same(answer.result, one.result), one.name
+                    assert same(result_of(answer), one.result), one.name
 
 
-def trouble(provider: Provider, question: MetricProvider, now: float) -> ProviderError | None:
-    """Ask, and give the error; an exception of any other kind is not caught."""
-    try:
-        provider.measure(question, now=now)
-    except ProviderError as error:
-        return error
-    return None
+def result_of(answer: Answer | Judged) -> object:
+    """Return what conditions see, or the phase where they see nothing."""
+    return answer.phase if isinstance(answer, Judged) else answer.result
 
 
 def same(left: object, right: object) -> bool:

@@ -98,6 +98,41 @@ def test_the_last_point_of_a_range_is_what_the_instant_gives(
 
 
 @promise
+@given(
+    counter_stores,
+    st.sampled_from(
+        [
+            "increase(m[1m])",
+            "rate(m[17s] offset 20s)",
+            "irate(m[1m])",
+            "delta(m[40s] @ 90)",
+            "increase(m[30s] @ end() offset -5s)",
+            "max_over_time(increase(m[20s])[30s:5s])",
+            "sum(increase(m[50s])) + on() sum(resets(m[1m]))",
+        ]
+    ),
+    st.integers(3, 40),
+    st.booleans(),
+)
+def test_every_point_of_a_range_is_what_the_instant_gives(
+    store: SeriesStore, query: str, step_s: int, prometheus_2: bool
+) -> None:
+    engine = Engine(store, prometheus_2=prometheus_2)
+    ranged = engine.range(query, 0.0, NOW_S, step_s)
+    for at_s in range(0, int(NOW_S) + 1, step_s):
+        pinned = query.replace("end()", str(NOW_S))
+        assert close(last_points(ranged, at_s), vector(engine, pinned, at_s))
+
+
+def test_a_range_knows_a_reset_from_the_edge_of_its_windows() -> None:
+    store = SeriesStore()
+    for second, value in enumerate((5.0, 9.0, 2.0, 3.0, 1.0, 8.0)):
+        store.append({NAME: "m"}, second * 1000, value)
+    ranged = Engine(store).range("increase(m[2500ms])", 2, 5, 1)
+    assert [points.values for points in ranged.series] == [(7.5, 3.75, 2.5, 10.0)]
+
+
+@promise
 @given(stores(numbers), expressions, st.floats(-1e3, 1e6), st.booleans())
 def test_a_query_has_an_answer_or_is_refused(
     store: SeriesStore, query: str, at_s: float, prometheus_2: bool

@@ -73,7 +73,12 @@ def _join_sets(node: Binary, left: list[Element], right: list[Element]) -> list[
 
 
 def _match(node: Binary, left: list[Element], right: list[Element], settings: Settings) -> list[Element]:
-    """Apply an operator to the pairs of two vectors; "many" is the side whose labels the result has."""
+    """Apply an operator to the pairs of two vectors; "many" is the side whose labels the result has.
+
+    Where one side is empty nothing can match, and the other is not looked at, as Prometheus does.
+    """
+    if not left or not right:
+        return []
     swapped = node.matching.cardinality is Cardinality.ONE_TO_MANY
     many, one = (right, left) if swapped else (left, right)
     signature = _signature(node.matching)

@@ -1,8 +1,8 @@
 """One asking of one query: selecting series, cutting windows, walking the tree, and the bounds on all of it."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from typing import Final, assert_never
+from collections.abc import Callable, Sequence
+from typing import Final, assert_never, final
 
 from davy.analysis.promql.aggregation import aggregate
 from davy.analysis.promql.binary import combine
@@ -22,7 +22,16 @@ from davy.analysis.promql.syntax import (
     Text,
     Window,
 )
-from davy.analysis.promql.vector import Element, Run, Settings, Value, Windows, refuse_duplicates
+from davy.analysis.promql.vector import (
+    Column,
+    Element,
+    Run,
+    Settings,
+    Value,
+    Windows,
+    falls_of,
+    refuse_duplicates,
+)
 
 SUBQUERY_POINT_LIMIT: Final = 11_000
 """Steps of a subquery, each time it is asked."""
@@ -44,6 +53,8 @@ class Evaluation:
         self._store = store
         self._left = settings.max_samples
         self._selected: dict[int, list[Series]] = {}
+        self._readings: dict[int, Windows] = {}
+        self._ahead_ms = end_ms - start_ms
 
     def spend(self, samples: int) -> None:
         """Count samples that are touched; a step of a subquery counts as one, so that nothing is free.
@@ -91,12 +102,15 @@ class Evaluation:
         assert isinstance(value, list)
         return value
 
-    def windows(self, node: Expression, time_ms: int) -> Windows:
-        """Cut the window of a range vector that ends at, or is shifted from, this instant."""
+    def windows(self, node: Expression, time_ms: int, *, counters: bool = False) -> Windows:
+        """Cut the window of a range vector that ends at, or is shifted from, this instant.
+
+        Of `counters` it is looked up once for all windows of a range query where they fall.
+        """
         if isinstance(node, Subquery):
             return self._repeat(node, time_ms)
         assert isinstance(node, Window)
-        return self._cut(node, time_ms)
+        return self._cut(node, time_ms, counters)
 
     def _checked(self, value: Value) -> Value:
         """Refuse twins at once where names are taken off at once: Prometheus 2.x does so after every step."""
@@ -171,29 +185,56 @@ class Evaluation:
                 elements.append(Element(series.labels, value, False, timestamps[index]))
         return elements
 
-    def _cut(self, node: Window, time_ms: int) -> Windows:
+    def _cut(self, node: Window, time_ms: int, counters: bool) -> Windows:
+        """Cut a window out of the samples; what the instants still to come will want is read along with it."""
         end = self._pinned(node.selector, time_ms)
         start = end - node.range_ms
         first_after = bisect_left if self.settings.prometheus_2 else bisect_right
+        if not self._ahead_ms:
+            return Windows(self._read(node.selector, start, end, first_after), start, end)
+        known = self._readings.get(id(node))
+        if known is None or start < known.start_ms or known.end_ms < end:
+            until = end + self._ahead_ms
+            columns = self._read(node.selector, start, until, bisect_left)
+            for whole in columns if counters else ():
+                whole.falls = falls_of(whole.column[1])
+            known = self._readings[id(node)] = Windows(columns, start, until)
         runs = []
-        for series in self._series(node.selector):
+        for whole in known.runs:
+            timestamps = whole.column[0]
+            first = first_after(timestamps, start)
+            stop = bisect_right(timestamps, end, first)
+            if first < stop:
+                self._left -= stop - first
+                runs.append(Run(whole.labels, whole.column, first, stop, False, whole.falls))
+        self.spend(len(known.runs))
+        return Windows(runs, start, end)
+
+    def _read(
+        self, selector: Selector, start_ms: int, end_ms: int, first_after: Callable[..., int]
+    ) -> list[Run]:
+        """Copy the samples up to an instant, and from or after another, out of the series of a selector."""
+        runs = []
+        for series in self._series(selector):
             timestamps, values = series.columns
             stop = len(timestamps)
-            if stop and timestamps[stop - 1] > end:
-                stop = bisect_right(timestamps, end, 0, stop)
-            recent = stop > TAIL and timestamps[stop - TAIL] < start
-            first = first_after(timestamps, start, stop - TAIL if recent else 0, stop)
+            if stop and timestamps[stop - 1] > end_ms:
+                stop = bisect_right(timestamps, end_ms, 0, stop)
+            recent = stop > TAIL and timestamps[stop - TAIL] < start_ms
+            first = first_after(timestamps, start_ms, stop - TAIL if recent else 0, stop)
             self._left -= stop - first + 1
             if self._left < 0:
                 self.spend(0)
             if first == stop:
                 continue
             samples = values[first:stop].tolist()
-            run = Run(series.labels, timestamps[first:stop], samples)
             total = sum(samples)
-            if total == total or _without_stale(run):
-                runs.append(run)
-        return Windows(runs, start, end)
+            column: Column = timestamps[first:stop], samples
+            if total != total:
+                column = _without_stale(column)
+            if column[0]:
+                runs.append(Run(series.labels, column, 0, len(column[0])))
+        return runs
 
     def _repeat(self, node: Subquery, time_ms: int) -> Windows:
         end = self._pinned(node, time_ms)
@@ -204,7 +245,7 @@ class Evaluation:
             first += step
         if (end - first) // step + 1 > SUBQUERY_POINT_LIMIT:
             raise QueryError(f"a subquery may have {SUBQUERY_POINT_LIMIT} points, and this one has more")
-        runs: dict[Labels, Run] = {}
+        series: dict[Labels, _Points] = {}
         for instant_ms in range(first, end + 1, step):
             self.spend(1)
             value = self.value(node.expression, instant_ms)
@@ -212,27 +253,38 @@ class Evaluation:
             elements = [Element(EMPTY_LABELS, value)] if isinstance(value, float) else value
             self.spend(len(elements))
             for element in elements:
-                _extend(runs, element, instant_ms)
-        return Windows(list(runs.values()), start, end)
+                _extend(series, element, instant_ms)
+        runs = [
+            Run(labels, (made.timestamps, made.values), 0, len(made.values), made.nameless)
+            for labels, made in series.items()
+        ]
+        return Windows(runs, start, end)
 
 
-def _without_stale(run: Run) -> bool:
-    """Take staleness markers out of a run and say whether anything is left."""
-    kept = [index for index, value in enumerate(run.values) if value == value or not is_stale(value)]
-    if len(kept) < len(run.values):
-        run.timestamps = [run.timestamps[index] for index in kept]
-        run.values = [run.values[index] for index in kept]
-    return bool(kept)
+def _without_stale(column: Column) -> Column:
+    """Take the staleness markers out."""
+    timestamps, values = column
+    kept = [index for index, value in enumerate(values) if value == value or not is_stale(value)]
+    return [timestamps[index] for index in kept], [values[index] for index in kept]
 
 
-def _extend(runs: dict[Labels, Run], element: Element, instant_ms: int) -> None:
-    run = runs.get(element.labels)
-    if run is None:
-        runs[element.labels] = Run(element.labels, [instant_ms], [element.value], element.nameless)
-        return
-    assert isinstance(run.timestamps, list)
-    assert isinstance(run.values, list)
-    if run.timestamps[-1] == instant_ms:
+@final
+class _Points:
+    """The samples that a subquery makes of one series."""
+
+    __slots__ = ("nameless", "timestamps", "values")
+
+    def __init__(self, nameless: bool) -> None:
+        self.nameless = nameless
+        self.timestamps: list[int] = []
+        self.values: list[float] = []
+
+
+def _extend(series: dict[Labels, _Points], element: Element, instant_ms: int) -> None:
+    points = series.get(element.labels)
+    if points is None:
+        points = series[element.labels] = _Points(element.nameless)
+    elif points.timestamps[-1] == instant_ms:
         raise QueryError(f"vector cannot contain metrics with the same labelset: {element.labels!r}")
-    run.timestamps.append(instant_ms)
-    run.values.append(element.value)
+    points.timestamps.append(instant_ms)
+    points.values.append(element.value)

@@ -156,6 +156,7 @@ _NUMBER: Final = re.compile(
     r"[+-]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?|[+-]?(?i:inf(?:inity)?|nan)"
 )
 _TIMESTAMP: Final = re.compile(r"[+-]?[0-9]++(?:\.[0-9]*+)?(?:[eE][+-]?[0-9]++)?")
+_COMPOSITE: Final = "values of several parts, as native histograms have, are not supported"
 _ESCAPE: Final = re.compile(r'\\([\\"n])')
 
 
@@ -207,6 +208,8 @@ class _Line:
                 labels[label] = _unescaped(value)
             elif quoted is not None and not name:
                 name = _unescaped(quoted)
+            elif self._text.startswith(":", self._position):
+                raise self._error(_COMPOSITE)
             else:
                 raise self._error("expected a label and its value")
             self._skip()
@@ -224,7 +227,8 @@ class _Line:
         separated = self._position > after or self._text[after - 1] == "}"
         digits = self._take(_NUMBER) if separated else None
         if digits is None or not self._ends():
-            raise self._error("expected a value")
+            composite = self._text.startswith("{", self._position)
+            raise self._error(_COMPOSITE if composite else "expected a value")
         return float(digits)
 
     def _timestamp(self, *, openmetrics: bool) -> int | None:

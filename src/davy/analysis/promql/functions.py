@@ -108,10 +108,10 @@ def _round(evaluation: "Evaluation", arguments: tuple[Expression, ...], time_ms:
 
 
 def _clamp(evaluation: "Evaluation", arguments: tuple[Expression, ...], time_ms: int) -> Value:
+    elements = evaluation.vector(arguments[0], time_ms)
     lowest, highest = (evaluation.scalar(argument, time_ms) for argument in arguments[1:])
     if lowest > highest:
         return []
-    elements = evaluation.vector(arguments[0], time_ms)
     return _map(evaluation, elements, lambda value: greater(lowest, lesser(highest, value)))
 
 

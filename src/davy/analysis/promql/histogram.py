@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from davy.analysis.promql.arithmetic import INFINITY, NAN, divide, written
 from davy.analysis.promql.matching import QueryError
-from davy.analysis.promql.series import NAME, Labels, Pairs
+from davy.analysis.promql.series import Labels, Pairs
 from davy.analysis.promql.syntax import Expression
 from davy.analysis.promql.vector import Element, Function, Settings, Value
 
@@ -37,20 +37,21 @@ class Histogram(NamedTuple):
 
 def gather(elements: Sequence[Element], settings: Settings) -> list[Histogram]:
     """Put the buckets of a vector together; elements whose `le` is no number belong to no histogram."""
-    gone = (BUCKET, NAME) if settings.prometheus_2 else (BUCKET,)
     groups: dict[Pairs, tuple[Labels, dict[float, float]]] = {}
     for element in elements:
         bound = _bound(element.labels.as_dict.get(BUCKET, ""))
         if bound is None:
             continue
-        key = tuple([pair for pair in element.labels.pairs if pair[0] not in gone])
+        key = tuple([pair for pair in element.labels.pairs if pair[0] != BUCKET])
         known = groups.get(key)
         if known is None:
             known = groups[key] = element.labels, {}
         counts = known[1]
         counts[bound] = counts.get(bound, 0.0) + element.value
     return [
-        Histogram(labels.without(gone), [Bucket(*item) for item in sorted(counts.items())])
+        Histogram(
+            settings.renamed(labels.without((BUCKET,))), [Bucket(*item) for item in sorted(counts.items())]
+        )
         for labels, counts in groups.values()
     ]
 

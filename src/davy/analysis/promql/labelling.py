@@ -37,12 +37,13 @@ def _texts(evaluation: "Evaluation", arguments: Sequence[Expression], time_ms: i
 
 
 def _replace(evaluation: "Evaluation", arguments: tuple[Expression, ...], time_ms: int) -> Value:
+    operand = evaluation.vector(arguments[0], time_ms)
     target, template, source, text = _texts(evaluation, arguments[1:], time_ms)
-    label_name(target, "label_replace", evaluation.settings)
     pattern = compile_pattern(text)
+    label_name(target, "label_replace", evaluation.settings)
     parts = _template(template)
     elements = []
-    for element in evaluation.vector(arguments[0], time_ms):
+    for element in operand:
         match = pattern.fullmatch(element.labels.as_dict.get(source, ""))
         if match is None:
             elements.append(element)
@@ -81,11 +82,12 @@ def _group(name: str) -> Callable[[Any], str]:
 
 
 def _join(evaluation: "Evaluation", arguments: tuple[Expression, ...], time_ms: int) -> Value:
+    operand = evaluation.vector(arguments[0], time_ms)
     target, separator, *sources = _texts(evaluation, arguments[1:], time_ms)
     for name in (target, *sources):
         label_name(name, "label_join", evaluation.settings)
     elements = []
-    for element in evaluation.vector(arguments[0], time_ms):
+    for element in operand:
         values = [element.labels.as_dict.get(source, "") for source in sources]
         parts = [part for value in values for part in (separator, value)]
         elements.append(_labelled(element, target, parts[1:]))

@@ -187,8 +187,6 @@ def _binary(node: Any, left: Expression, right: Expression) -> Binary:
     modifier = node.modifier
     operator = Operator(str(node.op).lower())
     matching = Matching() if modifier is None else _matching(modifier)
-    if matching != Matching() and (gives_scalar(left) or gives_scalar(right)):
-        raise QueryError("vector matching only allowed between instant vectors")
     return Binary(operator, left, right, modifier is not None and modifier.return_bool, matching)
 
 
@@ -208,25 +206,6 @@ def _matching(modifier: Any) -> Matching:
         labels=() if labels is None else tuple(labels.labels),
         include=tuple(modifier.group_labels or ()),
     )
-
-
-_SCALAR_FUNCTIONS: Final = frozenset(
-    {"end", "max_of", "min_of", "pi", "range", "scalar", "start", "step", "time"}
-)
-
-
-def gives_scalar(expression: Expression) -> bool:
-    """Tell whether an expression is a number rather than a vector, whatever the samples are."""
-    while isinstance(expression, Binary | Negation):
-        if isinstance(expression, Negation):
-            expression = expression.operand
-        elif gives_scalar(expression.right):
-            expression = expression.left
-        else:
-            return False
-    if isinstance(expression, Call):
-        return expression.function in _SCALAR_FUNCTIONS
-    return isinstance(expression, Number)
 
 
 def _offset(node: Any) -> int:

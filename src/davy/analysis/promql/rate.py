@@ -24,30 +24,36 @@ def _extrapolated(*, counter: bool, per_second: bool) -> Function:
     """Make rate, increase or delta: the difference over the samples, stretched to the whole window."""
 
     def function(evaluation: "Evaluation", arguments: tuple[Expression, ...], time_ms: int) -> Value:
-        windows = evaluation.windows(arguments[0], time_ms)
+        windows = evaluation.windows(arguments[0], time_ms, counters=counter)
         renamed = evaluation.settings.renamed
         stretch = _stretch_2 if evaluation.settings.prometheus_2 else _stretch
         divisor = (windows.end_ms - windows.start_ms) / 1000 if per_second else 1.0
         elements = []
         for run in windows.runs:
-            values = run.values
-            if len(values) < 2:
+            first, last = run.first, run.stop - 1
+            if first == last:
                 continue
-            first = values[0]
-            difference = _increase(values) if counter else values[-1] - first
-            zero = first / difference if counter and difference > 0 and first >= 0 else INFINITY
-            timestamps = run.timestamps
-            factor = stretch(timestamps[0], timestamps[-1], len(values), windows, zero)
+            timestamps, values = run.column
+            begin = values[first]
+            difference = _increase(run) if counter else values[last] - begin
+            zero = begin / difference if counter and difference > 0 and begin >= 0 else INFINITY
+            factor = stretch(timestamps[first], timestamps[last], last - first, windows, zero)
             elements.append(Element(renamed(run.labels), difference * (factor / divisor), True))
         return elements
 
     return function
 
 
-def _increase(values: Sequence[float]) -> float:
+def _increase(run: Run) -> float:
     """Add up a counter's growth: where it falls it was reset to zero, and what it had counts."""
-    previous = values[0]
-    difference = values[-1] - previous
+    values = run.column[1]
+    previous = values[run.first]
+    difference = values[run.stop - 1] - previous
+    if run.falls is not None:
+        for place in run.falls:
+            if run.first < place < run.stop:
+                difference += values[place - 1]
+        return difference
     for value in values:
         if value < previous:
             difference += previous
@@ -55,7 +61,7 @@ def _increase(values: Sequence[float]) -> float:
     return difference
 
 
-def _stretch(first: int, last: int, samples: int, windows: Windows, zero: float) -> float:
+def _stretch(first: int, last: int, intervals: int, windows: Windows, zero: float) -> float:
     """Say how many times the sampled time the extrapolated time is.
 
     A series that begins or ends well within the window is stretched by half an interval on that side, and a
@@ -63,7 +69,7 @@ def _stretch(first: int, last: int, samples: int, windows: Windows, zero: float)
     first sample.
     """
     sampled = last - first
-    average = sampled / (samples - 1)
+    average = sampled / intervals
     threshold = average * EXTRAPOLATION_THRESHOLD
     before: float = first - windows.start_ms
     after: float = windows.end_ms - last
@@ -76,10 +82,10 @@ def _stretch(first: int, last: int, samples: int, windows: Windows, zero: float)
     return (sampled + before + after) / sampled
 
 
-def _stretch_2(first: int, last: int, samples: int, windows: Windows, zero: float) -> float:
+def _stretch_2(first: int, last: int, intervals: int, windows: Windows, zero: float) -> float:
     """Do the same as Prometheus 2.x, which looks at the counter's zero before the threshold."""
     sampled = last - first
-    average = sampled / (samples - 1)
+    average = sampled / intervals
     threshold = average * EXTRAPOLATION_THRESHOLD
     before = min(first - windows.start_ms, sampled * zero)
     after: float = windows.end_ms - last
@@ -94,12 +100,14 @@ def _instantaneous(*, per_second: bool) -> Function:
     def function(evaluation: "Evaluation", arguments: tuple[Expression, ...], time_ms: int) -> Value:
         elements = []
         for run in evaluation.windows(arguments[0], time_ms).runs:
-            if len(run.values) < 2:
+            newest = run.stop - 1
+            if run.first == newest:
                 continue
-            previous, last = run.values[-2:]
+            timestamps, values = run.column
+            previous, last = values[newest - 1], values[newest]
             change = last if per_second and last < previous else last - previous
             if per_second:
-                change /= (run.timestamps[-1] - run.timestamps[-2]) / 1000
+                change /= (timestamps[newest] - timestamps[newest - 1]) / 1000
             elements.append(Element(evaluation.settings.renamed(run.labels), change, True))
         return elements
 
@@ -122,7 +130,7 @@ def _derivative(evaluation: "Evaluation", arguments: tuple[Expression, ...], tim
     return [
         Element(evaluation.settings.renamed(run.labels), _regression(run, run.timestamps[0])[0], True)
         for run in evaluation.windows(arguments[0], time_ms).runs
-        if len(run.values) > 1
+        if run.stop - run.first > 1
     ]
 
 
@@ -130,7 +138,7 @@ def _predict(evaluation: "Evaluation", arguments: tuple[Expression, ...], time_m
     ahead_s = evaluation.scalar(arguments[1], time_ms)
     elements = []
     for run in evaluation.windows(arguments[0], time_ms).runs:
-        if len(run.values) > 1:
+        if run.stop - run.first > 1:
             slope, intercept = _regression(run, time_ms)
             labels = evaluation.settings.renamed(run.labels)
             elements.append(Element(labels, slope * ahead_s + intercept, True))
@@ -155,7 +163,7 @@ def _smooth(evaluation: "Evaluation", arguments: tuple[Expression, ...], time_ms
     return [
         Element(evaluation.settings.renamed(run.labels), _smoothed(run.values, smoothing, trend), True)
         for run in evaluation.windows(arguments[0], time_ms).runs
-        if len(run.values) > 1
+        if run.stop - run.first > 1
     ]
 
 

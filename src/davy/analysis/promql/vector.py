@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from operator import lt
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from davy.analysis.promql.matching import QueryError
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
 
     from davy.analysis.promql.evaluation import Evaluation
     from davy.analysis.promql.syntax import Expression
+
+
+Column: TypeAlias = tuple[Sequence[int], Sequence[float]]
+"""Timestamps in milliseconds, and as many values."""
 
 
 @final
@@ -36,17 +42,45 @@ class Element:
 
 @final
 class Run:
-    """The samples of one series within a window: at least one, in order of time."""
+    """The samples of one series within a window: at least one, in order of time, without staleness markers.
 
-    __slots__ = ("labels", "nameless", "timestamps", "values")
+    They are those of `column` from `first` up to but not including `stop`. The windows of a range query share
+    columns, and `falls`: the places at which a column's value is below the one before. Where that is None
+    nobody has looked, and the column is the window's own.
+    """
+
+    __slots__ = ("column", "falls", "first", "labels", "nameless", "stop")
 
     def __init__(
-        self, labels: Labels, timestamps: Sequence[int], values: Sequence[float], nameless: bool = False
+        self,
+        labels: Labels,
+        column: Column,
+        first: int,
+        stop: int,
+        nameless: bool = False,
+        falls: list[int] | None = None,
     ) -> None:
         self.labels = labels
-        self.timestamps = timestamps
-        self.values = values
+        self.column = column
+        self.first = first
+        self.stop = stop
         self.nameless = nameless
+        self.falls = falls
+
+    @property
+    def timestamps(self) -> Sequence[int]:
+        """When the samples were, in milliseconds."""
+        return self.column[0][self.first : self.stop]
+
+    @property
+    def values(self) -> Sequence[float]:
+        """What the samples were."""
+        return self.column[1][self.first : self.stop]
+
+
+def falls_of(values: Sequence[float]) -> list[int]:
+    """Find the places at which a value is below the one before: where a counter was reset."""
+    return list(compress(range(1, len(values)), map(lt, values[1:], values)))
 
 
 @dataclass(frozen=True, slots=True)

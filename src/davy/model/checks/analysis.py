@@ -9,15 +9,14 @@ import msgspec
 from davy.model.analysis import AnalysisRunSpec, AnalysisTemplateSpec, Argument, Metric
 from davy.model.check import nearest
 from davy.model.checks.complaints import Complaints
+from davy.model.checks.providers import broken_duration, validate_provider
 from davy.model.checks.rollout_analysis import validate_selections
-from davy.model.duration import BadDuration, parse_duration
 from davy.model.part import int_value
-from davy.model.providers import DatadogMetric, MetricProvider, PrometheusMetric, WebMetric
+from davy.model.providers import MetricProvider
 from davy.model.source import join
 
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _TEMPLATED = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_URL = re.compile(r"https?://[^\s/]+.*", re.DOTALL)
 
 
 def validate_template(spec: AnalysisTemplateSpec, complaints: Complaints) -> None:
@@ -54,6 +53,7 @@ def _validate_metrics(metrics: Sequence[Metric], args: Sequence[Argument], compl
         names.add(metric.name)
         _validate_metric(path, metric, complaints)
         _validate_placeholders(path, metric, [argument.name for argument in args], complaints)
+        _validate_secrets(path, metric, _secrets(args), complaints)
 
 
 def validate_metrics(metrics: Sequence[Metric]) -> str:
@@ -94,7 +94,7 @@ def _validate_metric(path: str, metric: Metric, complaints: Complaints) -> None:
         complaints.add(f"{path}.{name}", title, fix="write a number with a unit: ms, s, m or h")
     for title in _broken_provider(metric.provider):
         complaints.add(f"{path}.provider", title, part="key")
-    _validate_provider(f"{path}.provider", metric.provider, complaints)
+    validate_provider(f"{path}.provider", metric.provider, complaints)
 
 
 def _errors(metric: Metric) -> Iterator[tuple[str, str]]:
@@ -130,9 +130,9 @@ def _broken_limits(metric: Metric) -> Iterator[tuple[str, str]]:
 def _broken_times(metric: Metric) -> Iterator[tuple[str, str]]:
     if int_value(metric.count) > 1 and not metric.interval:
         yield "interval", "interval must be specified when count > 1"
-    if error := _broken_duration(metric.interval):
+    if error := broken_duration(metric.interval):
         yield "interval", f"invalid interval string: {error}"
-    if error := _broken_duration(metric.initial_delay):
+    if error := broken_duration(metric.initial_delay):
         yield "initialDelay", f"invalid startDelay string: {error}"
 
 
@@ -147,84 +147,6 @@ def _broken_provider(provider: MetricProvider) -> Iterator[str]:
             yield "multiple providers specified"
 
 
-def _broken_duration(text: str) -> str:
-    """Say what Go finds wrong with a duration; what is not there or has an argument in it is fine so far."""
-    if text and "{{" not in text:
-        try:
-            parse_duration(text)
-        except BadDuration as error:
-            return str(error)
-    return ""
-
-
-def _validate_provider(path: str, provider: MetricProvider, complaints: Complaints) -> None:
-    if provider.prometheus is not None:
-        _validate_prometheus(f"{path}.prometheus", provider.prometheus, complaints)
-    if provider.web is not None:
-        _validate_web(f"{path}.web", provider.web, complaints)
-    if provider.datadog is not None:
-        _validate_datadog(f"{path}.datadog", provider.datadog, complaints)
-
-
-def _validate_prometheus(path: str, prometheus: PrometheusMetric, complaints: Complaints) -> None:
-    if not prometheus.query.strip():
-        complaints.add(f"{path}.query", f"`{path}.query` is missing", code="DV007", part="key")
-    if prometheus.address and "{{" not in prometheus.address and not _URL.fullmatch(prometheus.address):
-        complaints.add(f"{path}.address", "prometheus address is not is url format", part="value")
-    if prometheus.timeout is not None and prometheus.timeout < 0:
-        complaints.add(f"{path}.timeout", "prometheus timeout should not be negative", part="value")
-    if prometheus.range_query is not None:
-        window = prometheus.range_query
-        for field, text in (("start", window.start), ("end", window.end), ("step", window.step)):
-            if not text:
-                title = f"a range query needs `{field}`"
-                complaints.add(f"{path}.rangeQuery.{field}", title, code="DV007", part="key")
-        if error := _broken_duration(window.step):
-            title = f"failed to parse rangeQuery.step as duration: {error}"
-            complaints.add(f"{path}.rangeQuery.step", title, part="value")
-
-
-def _validate_web(path: str, web: WebMetric, complaints: Complaints) -> None:
-    complaints.check_one_of(f"{path}.method", web.method, ("", "GET", "POST", "PUT"))
-    if "{{" not in web.url and not _URL.fullmatch(web.url):
-        complaints.add(f"{path}.url", f"{web.url!r} is no URL", part="value")
-    complaints.check_least(f"{path}.timeoutSeconds", web.timeout_seconds)
-    if web.body and web.json_body is not None:
-        title = "use either Body or JSONBody; both cannot exists for WebMetric payload"
-        complaints.add(f"{path}.jsonBody", title, part="key")
-    elif (web.body or web.json_body is not None) and web.method in ("", "GET"):
-        title = "Body/JSONBody can only be used with POST or PUT WebMetric Method types"
-        complaints.add(f"{path}.{'body' if web.body else 'jsonBody'}", title, part="key")
-
-
-def _validate_datadog(path: str, datadog: DatadogMetric, complaints: Complaints) -> None:
-    review = "Please review the Analysis Template."
-    version = datadog.api_version or "v1"
-    complaints.check_one_of(f"{path}.apiVersion", version, ("v1", "v2"))
-    if not datadog.query and not datadog.queries:
-        complaints.add(path, f"Must have either a query or queries. {review}", code="DV007", part="key")
-    elif datadog.query and datadog.queries:
-        complaints.add(path, f"Cannot have both a query and queries. {review}", part="key")
-    elif version == "v1" and not datadog.query:
-        title = (
-            "Query is empty. API Version v1 only supports using the query parameter in your Analysis Template."
-        )
-        complaints.add(path, title, part="key")
-    if datadog.formula and not datadog.queries:
-        complaints.add(f"{path}.formula", f"Formula are only valid when queries are set. {review}")
-    if not datadog.formula and len(datadog.queries) > 1:
-        complaints.add(
-            f"{path}.queries", "When multiple queries are provided you must include a formula.", part="key"
-        )
-    if version == "v1" and datadog.aggregator:
-        complaints.add(f"{path}.aggregator", f"Aggregator is not supported in v1. {review}")
-    if error := _broken_duration(datadog.interval):
-        complaints.add(f"{path}.interval", error, part="value")
-    if error := _broken_duration(datadog.request_timeout):
-        title = f"Could not parse the request timeout: {error}. {review}"
-        complaints.add(f"{path}.requestTimeout", title, part="value")
-
-
 def _validate_placeholders(path: str, metric: Metric, args: Sequence[str], complaints: Complaints) -> None:
     """Refuse `{{…}}` that no argument stands behind; Argo's run would end in Error when it begins."""
     for below, text in _texts(path, msgspec.to_builtins(metric)):
@@ -235,6 +157,30 @@ def _validate_placeholders(path: str, metric: Metric, args: Sequence[str], compl
                 fix = f"write {{{{args.{meant}}}}}" if meant else "declare it in `spec.args`"
                 title = f"failed to resolve {found[0]}"
                 complaints.add(below, title, code="DV010", part="value", fix=fix)
+
+
+def _secrets(args: Sequence[Argument]) -> list[str]:
+    """Name the arguments that are read from Secrets."""
+    return [
+        argument.name
+        for argument in args
+        if argument.value is None and argument.value_from is not None and argument.value_from.secret_key_ref
+    ]
+
+
+def _validate_secrets(path: str, metric: Metric, secrets: Sequence[str], complaints: Complaints) -> None:
+    """Refuse a secret where it would be shown: it is for whoever is asked, and for nobody else."""
+    for below, text in _texts(path, msgspec.to_builtins(metric)):
+        named = [found[1].strip().removeprefix("args.") for found in _TEMPLATED.finditer(text)]
+        for name in (name for name in named if name in secrets):
+            if not below.startswith(f"{path}.provider."):
+                title = f"args.{name} is a secret, and only what the provider is asked may hold one"
+                complaints.add(below, title, part="value")
+            elif below.startswith(f"{path}.provider.job.") and not below.endswith("].value"):
+                title = (
+                    f"args.{name} is a secret, and everyone on this machine can read the arguments of a process"
+                )
+                complaints.add(below, title, part="value", fix="put it into a variable of `env`")
 
 
 def _texts(path: str, value: Any) -> Iterable[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """What has to hold of a canary strategy."""
 
 from davy.model.checks.complaints import Complaints
+from davy.model.checks.experiment import validate_experiment
 from davy.model.checks.rollout_analysis import validate_rollout_analysis
 from davy.model.checks.step import validate_step
 from davy.model.part import IntOrString, int_value
@@ -27,6 +28,10 @@ def validate_canary(canary: CanaryStrategy, complaints: Complaints) -> None:
         _validate_routing(canary, canary.traffic_routing, complaints)
     for index, step in enumerate(canary.steps):
         validate_step(f"{_PATH}.steps[{index}]", step, canary, complaints)
+        if step.experiment is not None:
+            weights = [each.set_weight for each in canary.steps[:index] if each.set_weight is not None]
+            path, weight = f"{_PATH}.steps[{index}].experiment", weights[-1] if weights else 0
+            validate_experiment(path, step.experiment, canary, weight, complaints)
     if canary.analysis is not None:
         validate_rollout_analysis(f"{_PATH}.analysis", canary.analysis, complaints)
         complaints.check_least(f"{_PATH}.analysis.startingStep", canary.analysis.starting_step)

@@ -43,9 +43,12 @@ def check_gates(rollout: Rollout, index: Index, complaints: Complaints) -> None:
                 found += [one for one in _with_nested(reference, namespace, index) if one not in found]
         if found:
             _check_gate(gate, found, complaints)
-    for path, reference in _experiment_templates(rollout):
+    for gate in _experiment_gates(rollout):
+        reference = gate.analysis.templates[0]
         if index.template(reference, namespace) is None:
-            complain_of_template(path, reference, namespace, index, complaints)
+            complain_of_template(f"{gate.path}.templateName", reference, namespace, index, complaints)
+        else:
+            _check_gate(gate, _with_nested(reference, namespace, index), complaints)
 
 
 def complain_of_template(
@@ -93,12 +96,23 @@ def _gates(rollout: Rollout) -> Iterator[Gate]:
             yield Gate(f"{path}.blueGreen.postPromotionAnalysis", blue_green.post_promotion_analysis)
 
 
-def _experiment_templates(rollout: Rollout) -> Iterator[tuple[str, AnalysisTemplateRef]]:
+def _experiment_gates(rollout: Rollout) -> Iterator[Gate]:
+    """Go through the analyses of experiments.
+
+    Where an experiment has no time, its end waits for those that are required, or else for all of them; the
+    others may measure without end.
+    """
     canary = rollout.spec.strategy.canary
     for number, step in enumerate(canary.steps if canary is not None else ()):
-        for place, analysis in enumerate(step.experiment.analyses if step.experiment is not None else ()):
-            path = f"spec.strategy.canary.steps[{number}].experiment.analyses[{place}].templateName"
-            yield path, AnalysisTemplateRef(analysis.template_name, analysis.cluster_scope)
+        wanted = step.experiment
+        if wanted is None:
+            continue
+        some_required = any(each.required_for_completion for each in wanted.analyses)
+        for place, each in enumerate(wanted.analyses):
+            reference = AnalysisTemplateRef(each.template_name, each.cluster_scope)
+            awaited = not wanted.duration and (each.required_for_completion or not some_required)
+            path = f"spec.strategy.canary.steps[{number}].experiment.analyses[{place}]"
+            yield Gate(path, RolloutAnalysis((reference,), each.args), background=not awaited)
 
 
 def _with_nested(reference: AnalysisTemplateRef, namespace: str, index: Index) -> list[Template]:
@@ -171,14 +185,10 @@ def _check_arguments(gate: Gate, templates: Sequence[Template], complaints: Comp
     for name, argument in declared.items():
         if name in given or argument.value is not None:
             continue
-        source = argument.value_from
-        fix = f"add `- {{name: {name}, value: …}}` to its args"
-        if source is None:
+        if argument.value_from is None:
+            fix = f"add `- {{name: {name}, value: …}}` to its args"
             title = f"args.{name} was not resolved"
             complaints.add(f"{gate.path}.args", title, code="DV010", part="key", fix=fix)
-        elif source.secret_key_ref is not None:
-            title = f"args.{name} is a secret of {source.secret_key_ref.name}, and Davy reads no secrets yet"
-            complaints.add(f"{gate.path}.args", title, code="DV011", part="key", fix=fix)
     for number, passed in enumerate(gate.analysis.args):
         if passed.name not in declared:
             _warn_undeclared(f"{gate.path}.args[{number}].name", passed, list(declared), complaints)

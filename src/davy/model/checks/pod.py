@@ -5,31 +5,30 @@ import re
 from davy.model.checks.complaints import Complaints
 from davy.model.pod import Container, LifecycleHandler, PodTemplateSpec, Probe
 
-_PATH = "spec.template"
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 _PORT_NAME = re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9](?:[-a-z0-9]{0,13}[a-z0-9])?", re.ASCII)
 _VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*", re.ASCII)
 
 
-def validate_pod_template(template: PodTemplateSpec, complaints: Complaints) -> None:
-    """Hold a pod template against what `ValidatePodTemplateSpecForReplicaSet` of Kubernetes asks for."""
-    complaints.check_labels(f"{_PATH}.metadata.labels", tuple(template.metadata.labels.items()))
+def validate_pod_template(path: str, template: PodTemplateSpec, complaints: Complaints) -> None:
+    """Hold the pod template at a path against `ValidatePodTemplateSpecForReplicaSet` of Kubernetes."""
+    complaints.check_labels(f"{path}.metadata.labels", tuple(template.metadata.labels.items()))
     spec = template.spec
     if not spec.containers:
-        title = f"`{_PATH}.spec.containers` is missing: Required value"
-        complaints.add(f"{_PATH}.spec.containers", title, code="DV007", part="key")
+        title = f"`{path}.spec.containers` is missing: Required value"
+        complaints.add(f"{path}.spec.containers", title, code="DV007", part="key")
     containers = spec.containers + spec.init_containers
-    complaints.check_unique(f"{_PATH}.spec.containers", "name", [container.name for container in containers])
+    complaints.check_unique(f"{path}.spec.containers", "name", [container.name for container in containers])
     for field, group in (("containers", spec.containers), ("initContainers", spec.init_containers)):
         for index, container in enumerate(group):
-            _validate_container(f"{_PATH}.spec.{field}[{index}]", container, complaints)
+            _validate_container(f"{path}.spec.{field}[{index}]", container, complaints)
     if spec.restart_policy not in ("", "Always"):
-        title = f'`{_PATH}.spec.restartPolicy` is {spec.restart_policy!r}: supported values: "Always"'
-        complaints.add(f"{_PATH}.spec.restartPolicy", title, part="value")
+        title = f'`{path}.spec.restartPolicy` is {spec.restart_policy!r}: supported values: "Always"'
+        complaints.add(f"{path}.spec.restartPolicy", title, part="value")
     if spec.active_deadline_seconds is not None:
         title = "activeDeadlineSeconds in ReplicaSet is not Supported"
-        complaints.add(f"{_PATH}.spec.activeDeadlineSeconds", title)
-    complaints.check_least(f"{_PATH}.spec.terminationGracePeriodSeconds", spec.termination_grace_period_seconds)
+        complaints.add(f"{path}.spec.activeDeadlineSeconds", title)
+    complaints.check_least(f"{path}.spec.terminationGracePeriodSeconds", spec.termination_grace_period_seconds)
 
 
 def _validate_container(path: str, container: Container, complaints: Complaints) -> None:

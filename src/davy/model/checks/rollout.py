@@ -6,6 +6,7 @@ from davy.model.checks.canary import validate_anti_affinity, validate_canary
 from davy.model.checks.complaints import Complaints
 from davy.model.checks.pod import validate_pod_template
 from davy.model.checks.rollout_analysis import validate_rollout_analysis
+from davy.model.checks.workload import validate_reference
 from davy.model.rollout import BlueGreenStrategy, Rollout, RolloutSpec
 
 _TIME = re.compile(
@@ -17,7 +18,7 @@ def validate_rollout(rollout: Rollout, complaints: Complaints) -> None:
     """Hold a Rollout against `ValidateRolloutSpec` of Argo Rollouts."""
     spec = rollout.spec
     complaints.check_least("spec.replicas", spec.replicas)
-    _validate_workload(spec, complaints)
+    _validate_template(rollout, complaints)
     complaints.check_least("spec.minReadySeconds", spec.min_ready_seconds)
     complaints.check_least("spec.revisionHistoryLimit", spec.revision_history_limit)
     complaints.check_least("spec.progressDeadlineSeconds", spec.progress_deadline_seconds)
@@ -33,23 +34,14 @@ def validate_rollout(rollout: Rollout, complaints: Complaints) -> None:
     _validate_strategy(rollout, complaints)
 
 
-def _validate_workload(spec: RolloutSpec, complaints: Complaints) -> None:
+def _validate_template(rollout: Rollout, complaints: Complaints) -> None:
+    spec = rollout.spec
     if spec.workload_ref is not None:
-        if spec.template.metadata.labels or spec.template.metadata.annotations:
-            complaints.add("spec.template", "template must be empty for workload reference rollout", part="key")
-        for field in ("apiVersion", "kind", "name"):
-            if not complaints.document.has(f"spec.workloadRef.{field}"):
-                title = f"`spec.workloadRef.{field}` is missing"
-                complaints.add("spec.workloadRef", title, code="DV007", part="key")
-        complaints.check_one_of(
-            "spec.workloadRef.scaleDown",
-            spec.workload_ref.scale_down,
-            ("", "never", "onsuccess", "progressively"),
-        )
+        validate_reference(rollout, complaints)
         return
     _validate_selector(spec, complaints)
     if complaints.document.has("spec.template"):
-        validate_pod_template(spec.template, complaints)
+        validate_pod_template("spec.template", spec.template, complaints)
     else:
         title = "Rollout has missing field '.spec.template'"
         complaints.add("spec.template", title, code="DV007", label="here, `template` has to be given")

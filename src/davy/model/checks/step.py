@@ -1,14 +1,14 @@
 """What has to hold of one step of a canary."""
 
+import re
+
 from davy.model.checks.complaints import Complaints
-from davy.model.checks.rollout_analysis import validate_arguments, validate_rollout_analysis
-from davy.model.duration import BadDuration, parse_duration
+from davy.model.checks.rollout_analysis import validate_rollout_analysis
 from davy.model.rollout import CanaryStrategy
 from davy.model.routing import RolloutTrafficRouting
 from davy.model.source import join
 from davy.model.steps import (
     CanaryStep,
-    RolloutExperimentStep,
     RolloutPause,
     SetCanaryScale,
     SetHeaderRoute,
@@ -18,6 +18,7 @@ from davy.model.steps import (
 
 _KINDS = "Step must have one of the following set: experiment, setWeight, setCanaryScale, plugin or pause"
 _ROUTING = "spec.strategy.canary.trafficRouting"
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110
 _SOME_VALUE = "StringMatch value missed, match value must have one of the following: exact, regex, prefix"
 _ONE_VALUE = "StringMatch match value must have exactly one of the following: exact, regex, prefix"
 
@@ -42,8 +43,6 @@ def validate_step(path: str, step: CanaryStep, canary: CanaryStrategy, complaint
         _validate_header_route(f"{path}.setHeaderRoute", step.set_header_route, routing, complaints)
     if step.set_mirror_route is not None:
         _validate_mirror_route(f"{path}.setMirrorRoute", step.set_mirror_route, routing, complaints)
-    if step.experiment is not None:
-        _validate_experiment(f"{path}.experiment", step.experiment, routing, complaints)
 
 
 def _validate_pause(path: str, pause: RolloutPause, complaints: Complaints) -> None:
@@ -74,6 +73,7 @@ def _validate_header_route(
     for index, match in enumerate(route.match):
         below = f"{path}.match[{index}]"
         value = match.header_value
+        _validate_header(f"{below}.headerName", match.header_name, complaints)
         if routing.alb is not None and value is not None:
             if not value.exact or value.regex or value.prefix:
                 title = "SetHeaderRoute match value invalid. ALB supports 'exact' value only"
@@ -98,9 +98,16 @@ def _validate_mirror_route(
         if match.path is not None:
             _validate_match(f"{below}.path", match.path, complaints)
         for header, value in match.headers.items():
+            _validate_header(join(f"{below}.headers", header), header, complaints)
             _validate_match(join(f"{below}.headers", header), value, complaints)
     if routing is not None:
         _validate_managed(path, route.name, routing, complaints)
+
+
+def _validate_header(path: str, name: str, complaints: Complaints) -> None:
+    """Refuse a header that no request can have, since a proxy takes no route with it."""
+    if not _HEADER.fullmatch(name):
+        complaints.add(path, f"{name!r} is not the name of a header")
 
 
 def _validate_match(path: str, match: StringMatch | None, complaints: Complaints) -> None:
@@ -109,6 +116,8 @@ def _validate_match(path: str, match: StringMatch | None, complaints: Complaints
         complaints.add(path, _SOME_VALUE)
     elif len(values) > 1:
         complaints.add(path, _ONE_VALUE, part="key")
+    elif match is not None and match.regex:
+        complaints.check_pattern(f"{path}.regex", match.regex)
 
 
 def _validate_managed(path: str, name: str, routing: RolloutTrafficRouting, complaints: Complaints) -> None:
@@ -118,29 +127,3 @@ def _validate_managed(path: str, name: str, routing: RolloutTrafficRouting, comp
     elif name not in [managed.name for managed in routing.managed_routes]:
         title = f"Steps define a route that does not exist in {_ROUTING}.managedRoutes"
         complaints.add(f"{path}.name", title)
-
-
-def _validate_experiment(
-    path: str, experiment: RolloutExperimentStep, routing: RolloutTrafficRouting | None, complaints: Complaints
-) -> None:
-    for index, template in enumerate(experiment.templates):
-        below = f"{path}.templates[{index}]"
-        complaints.check_one_of(f"{below}.specRef", template.spec_ref, ("stable", "canary"))
-        if template.weight is None:
-            continue
-        if routing is None:
-            title = "Experiment template weight cannot be set unless TrafficRouting is enabled"
-            complaints.add(f"{below}.weight", title)
-        elif not (routing.alb or routing.smi or routing.istio or routing.plugins):
-            title = (
-                "Experiment template weight is only available for TrafficRouting "
-                "with SMI, ALB, Istio and Plugins at this time"
-            )
-            complaints.add(f"{below}.weight", title)
-    for index, analysis in enumerate(experiment.analyses):
-        validate_arguments(f"{path}.analyses[{index}].args", analysis.args, complaints)
-    if experiment.duration:
-        try:
-            parse_duration(experiment.duration)
-        except BadDuration as error:
-            complaints.add(f"{path}.duration", str(error), part="value")
