@@ -71,7 +71,8 @@ def revise(
     if wanted == state.stable:
         progress = Settled(reason="Rollback to stable ReplicaSets", at=now)
         state = msgspec.structs.replace(state, progress=progress, background="", attempt=1, sides=())
-        return state, left
+        restored: dict[str, object] = {"revision": state.newest.number, "hash": wanted}
+        return state, (*left, Event("stable_restored", restored))
     if not state.stable:
         return msgspec.structs.replace(state, progress=Initial(since=now), attempt=1), (
             *left,
