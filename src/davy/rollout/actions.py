@@ -163,6 +163,7 @@ def _begin(rollout: Rollout, state: RolloutState, now: float, *, attempt: int, q
         progress = Previewing(since=now, approved=quick)
     elif quick:
         progress = Promoting(reason=quick, since=now)
+    unseen = state.newest.sends_users and state.newest.exposed_at is None
     state = msgspec.structs.replace(
         state,
         progress=progress,
@@ -171,7 +172,7 @@ def _begin(rollout: Rollout, state: RolloutState, now: float, *, attempt: int, q
         progressed_at=now,
         conditions=(),
         sides=(),
-    ).changing(state.current, scale_down_at=None, exposed_at=None)
+    ).changing(state.current, scale_down_at=None, exposed_at=None, sends_users=unseen)
     return state, (_started(state, quick),)
 
 
