@@ -48,10 +48,11 @@ MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How an engine runs: who it is, and how fast its clock goes (for `health`)."""
+    """How an engine runs: who it is, how fast its clock goes (for `health`), how often it looks unasked."""
 
     pid: int
     speed: float
+    look_s: float = LOOK_S
 
 
 class Engine:
@@ -65,7 +66,7 @@ class Engine:
     ) -> None:
         self._world, self._clock, self._setting, self._tenure = world, clock, setting, tenure
         self.fenced: Fenced | None = None
-        self._gate, self._agenda = Gate(), Agenda()
+        self._gate, self._agenda = Gate(), Agenda(setting.look_s)
         self._changed = threading.Event()
         self._stopping = self._counts_came = False
         self._unwritten: dict[Key, list[Draft]] = {}
