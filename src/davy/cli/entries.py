@@ -14,6 +14,7 @@ _SENTENCES: dict[str, str] = {
     "change_rolled_back": "revision {revision} is taken back from weight {weight}: {cause}",
     "change_aborted_unexposed": "revision {revision} ends before a user met it: {cause}",
     "change_superseded": "a newer manifest takes the place of revision {revision}",
+    "stable_restored": "revision {revision} is the stable version, and what is wanted again",
     "weight_set": "revision {revision} gets {weight} of {of}",
     "step_completed": "revision {revision} is done with step {step}/{of} ({what})",
     "analysis_started": "{run} measures {names}",

@@ -19,9 +19,14 @@ SLOTS = 20
 
 
 class Agenda:
-    """Keeps who is next. Anyone may kick, from any thread; the loop takes and puts back."""
+    """Keeps who is next. Anyone may kick, from any thread; the loop takes and puts back.
 
-    def __init__(self) -> None:
+    Args:
+        look_s: seconds of the clock after which a rollout is looked at even when nothing happened to it.
+    """
+
+    def __init__(self, look_s: float = LOOK_S) -> None:
+        self._look_s = look_s
         self._guard = threading.Lock()
         self._kicked: dict[Key, None] = {}
         self._at: dict[Key, float] = {}
@@ -34,7 +39,7 @@ class Agenda:
 
     def put(self, key: Key, at: float | None, now: float) -> None:
         """Have a rollout looked at when it asks for it, and not much later than everyone is."""
-        look = _next_look(key, now)
+        look = _next_look(key, now, self._look_s)
         at = look if at is None else min(at, look)
         with self._guard:
             if self._at.get(key) != at:
@@ -71,8 +76,8 @@ class Agenda:
         return self._times[0][0] if self._times else float("inf")
 
 
-def _next_look(key: Key, now: float) -> float:
+def _next_look(key: Key, now: float, look_s: float) -> float:
     """Find the next of the moments that are a rollout's own, the same after every restart."""
-    phase = zlib.crc32(str(key).encode()) % SLOTS * LOOK_S / SLOTS
-    at = now - (now - phase) % LOOK_S + LOOK_S
-    return at if at > now else at + LOOK_S
+    phase = zlib.crc32(str(key).encode()) % SLOTS * look_s / SLOTS
+    at = now - (now - phase) % look_s + look_s
+    return at if at > now else at + look_s

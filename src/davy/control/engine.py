@@ -27,7 +27,7 @@ from davy.control.manifest_edits import with_images
 from davy.control.ports import Clock
 from davy.control.requests import Action
 from davy.control.tenure import Tenure
-from davy.control.turn import World, commit, take_turn
+from davy.control.turn import NOTED, World, commit, gap, owed, paid, take_turn
 from davy.errors import Conflict, DavyError, NotFound
 from davy.ledger.entry import Draft
 from davy.ledger.lease import Fenced
@@ -49,10 +49,11 @@ MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How an engine runs: who it is, and how fast its clock goes (for `health`)."""
+    """How an engine runs: who it is, how fast its clock goes (for `health`), how often it looks unasked."""
 
     pid: int
     speed: float
+    look_s: float = LOOK_S
 
 
 class Engine:
@@ -66,7 +67,7 @@ class Engine:
     ) -> None:
         self._world, self._clock, self._setting, self._tenure = world, clock, setting, tenure
         self.fenced: Fenced | None = None
-        self._gate, self._agenda = Gate(), Agenda()
+        self._gate, self._agenda = Gate(), Agenda(setting.look_s)
         self._changed = threading.Event()
         self._stopping = self._counts_came = False
         self._answers = Answers(world.runs, world.store)
@@ -199,10 +200,15 @@ class Engine:
                 assert_never(request)
 
     def _recover(self) -> None:
-        """Bring into the store what an abort noted while the store could not be written."""
+        """Bring into the store what an abort noted while the store could not be written.
+
+        An engine may have died after it had written a note and before it forgot it; that one stays as it is.
+        """
+        marks = {(NOTED, subject): mark for subject, mark in self._world.store.load(NOTED).items()}
         for changes, drafts in self._world.spool.take():
-            gap = Draft(drafts[0].at, "ledger_gap", drafts[0].subject, {"entries": len(drafts)})
-            self._world.store.commit(changes, [gap, *drafts])
+            if any(marks.get(record) == mark for record, mark in changes.items() if record[0] == NOTED):
+                continue
+            self._world.store.commit(changes, [*gap(drafts), *drafts])
         self._world.spool.clear("")
 
     def _load(self) -> dict[Key, Held]:
@@ -231,15 +237,23 @@ class Engine:
             self._tenure.keep()
 
     def _take_in_answers(self) -> None:
-        """Take in what providers answered since the last turn, and write it down."""
+        """Take in what providers answered since the last turn, and write it down.
+
+        The entries of an abort that nothing could be written down of come first: answers that were judged after
+        it must not stand before it.
+        """
         for run in self._answers.take_in():
             if run.state.completed:
                 self._agenda.kick(run.owner)
+        concerned = [self._held[owner] for owner in self._answers.owners if owner in self._held]
         try:
+            for held in concerned:
+                if held.unsaved:
+                    commit(held, self._world, {}, [], patient=False)
             self._answers.write_down()
         except StoreUnavailable as error:
-            for owner in self._answers.owners & self._held.keys():
-                self._held[owner].trouble = error.message
+            for held in concerned:
+                held.trouble = error.message
 
     def _take_in_counts(self) -> None:
         """Find out whom it concerns what users got since the last turn."""
@@ -345,9 +359,16 @@ class Engine:
                 raise Conflict("another rollout took the template in the meantime", hint="apply it again")
             fresh = [self._revise(rollout, launches[rollout.key], now) for rollout in rollouts]
             for held, (state, events) in fresh:
-                changes["rollout", str(held.key)] = msgspec.json.encode(state)
-                drafts += [Draft(now, event.kind, held.subject, event.detail) for event in events]
+                earlier, late = owed(held)
+                changes = {**earlier, **changes, ("rollout", str(held.key)): msgspec.json.encode(state)}
+                drafts = [
+                    *late,
+                    *drafts,
+                    *(Draft(now, event.kind, held.subject, event.detail) for event in events),
+                ]
             self._world.store.commit(changes, drafts)
+            for held, _ in fresh:
+                paid(held, self._world)
             self.catalog.put(*admitted.objects)
             self._held = self._held | {held.key: held for held, _ in fresh}
         if fresh:
@@ -362,7 +383,8 @@ class Engine:
             outcome = actions.create(rollout, template, launch, now)
             return Held(rollout, outcome[0]), outcome
         outcome = actions.revise(rollout, held.state, template, launch, now)
-        return Held(rollout, outcome[0], held.watch, None, "", held.unsaved), outcome
+        late, records = held.unsaved, held.unsaved_changes
+        return Held(rollout, outcome[0], held.watch, None, "", late, records), outcome
 
     def _set_image(self, request: requests.SetImage, actor: str) -> views.ActionView:
         """Go to other images, as `kubectl argo rollouts set image` does."""
@@ -380,7 +402,7 @@ class Engine:
             written = self.catalog.written(rollout)
             changes = stored(*written)
             changes["rollout", str(rollout.key)] = msgspec.json.encode(state)
-            self._world.store.commit(changes, drafts)
+            commit(fresh, self._world, changes, drafts, patient=False)
             self.catalog.put(*written)
             self._held = self._held | {rollout.key: fresh}
         self.kick(rollout.key)

@@ -8,6 +8,7 @@ import msgspec
 from davy.analysis.guard import Guard
 from davy.analysis.tally import Tally
 from davy.ledger.entry import Draft
+from davy.ledger.store import Record
 from davy.model.key import Key
 from davy.model.rollout import Rollout
 from davy.rollout.platform import Desired
@@ -29,9 +30,9 @@ class Held:
     """One rollout between two turns.
 
     `steered` is what the platform was last told, None when it has to be told again; `trouble` says why the last
-    turn could not be finished; `unsaved` are entries of an abort that nothing could be written down of yet.
-    `counted` is what users had got at the last look; `ripening` says that a replica has yet to be ready for a
-    while, which nobody will tell.
+    turn could not be finished; `unsaved` are entries of an abort that nothing could be written down of yet, and
+    `unsaved_changes` the records that belong to them. `counted` is what users had got at the last look;
+    `ripening` says that a replica has yet to be ready for a while, which nobody will tell.
     """
 
     manifest: Rollout
@@ -40,8 +41,14 @@ class Held:
     steered: Desired | None = None
     trouble: str = ""
     unsaved: list[Draft] = field(default_factory=list)
+    unsaved_changes: dict[Record, bytes | None] = field(default_factory=dict)
     counted: Mapping[str, Tally] = field(default_factory=dict)
     ripening: bool = False
+
+    @property
+    def is_late(self) -> bool:
+        """Whether something of an abort is not written down yet."""
+        return bool(self.unsaved or self.unsaved_changes)
 
     @property
     def key(self) -> Key:

@@ -10,7 +10,7 @@ import heapq
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from types import MappingProxyType
 
 import msgspec
@@ -75,6 +75,7 @@ class Runs:
         watch_first_s: seconds of the clock before anything is asked. Samples that are scraped in process are
             lost with the process; a query over the last minute needs a minute to mean something again, and
             must not be taken for a service without traffic.
+        threads: who asks, threads of its own unless given; a simulation answers in an order of its choosing.
         secrets: where secrets are kept.
     """
 
@@ -86,14 +87,15 @@ class Runs:
         answered: Callable[[], None],
         *,
         watch_first_s: float = 0.0,
+        threads: Executor | None = None,
         secrets: SecretSource | None = None,
     ) -> None:
         self._not_before = clock.now() + watch_first_s
         self._providers, self._templates, self._clock, self._answered = providers, templates, clock, answered
         self._secrets = NoSecrets() if secrets is None else secrets
         self._lasting = {name: each for name, each in providers.items() if isinstance(each, Lasting)}
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="measure")
-        self._late_threads = ThreadPoolExecutor(LATE_THREADS, thread_name_prefix="measure-late")
+        self._threads = threads or ThreadPoolExecutor(THREADS, thread_name_prefix="measure")
+        self._late_threads = threads or ThreadPoolExecutor(LATE_THREADS, thread_name_prefix="measure-late")
         self._late: set[Place] = set()  # by rollout, since its next run has another name
         self._runs: dict[Key, RunRecord] = {}
         self._of: dict[Key, dict[str, RunRecord]] = {}

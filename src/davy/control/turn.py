@@ -22,9 +22,13 @@ from davy.ledger.entry import Draft
 from davy.ledger.store import Record, Store, StoreUnavailable
 from davy.rollout.decide import decide
 from davy.rollout.decision import Decision, Look
+from davy.rollout.names import fingerprint
 from davy.rollout.platform import Platform, Seen
 from davy.rollout.readiness import meets_users
 from davy.rollout.state import Aborted, Promoting, Stepping
+
+NOTED = "noted"
+"""The bucket with the mark of the last note of each subject that was written after all."""
 
 
 class Spool(Protocol):
@@ -130,7 +134,7 @@ def _write_down(held: Held, world: World, decision: Decision, watched: Watch | N
     drafts = [Draft(now, event.kind, held.subject, event.detail) for event in decision.events]
     drafts += [started_entry(run, now) for run in started]
     drafts += [ended_entry(run, now) for run in ended]
-    if changes or drafts or held.unsaved:
+    if changes or drafts or held.is_late:
         commit(held, world, changes, drafts, patient=isinstance(decision.state.progress, Aborted))
     held.state, held.watch = decision.state, watched
     world.runs.keep(*started, *ended)
@@ -141,22 +145,45 @@ def commit(
     held: Held, world: World, changes: dict[Record, bytes | None], drafts: list[Draft], *, patient: bool
 ) -> None:
     """Commit; an abort (`patient`) goes on without, and is made up for by the next turn that can write."""
-    late = held.unsaved
-    gap = [Draft(late[0].at, "ledger_gap", held.subject, {"entries": len(late)})] if late else []
-    if late:
-        changes = {("rollout", str(held.key)): msgspec.json.encode(held.state), **changes}
+    earlier, late = owed(held)
     try:
-        world.store.commit(changes, [*gap, *late, *drafts])
+        world.store.commit(earlier | changes, [*late, *drafts])
     except StoreUnavailable:
         if not patient:
             raise
-        held.unsaved = [*late, *drafts]
         if changes or drafts:
-            world.spool.put(held.subject, changes, held.unsaved)
+            _note(held, world, earlier | changes, [*held.unsaved, *drafts])
         return
-    if late:
-        held.unsaved = []
+    paid(held, world)
+
+
+def owed(held: Held) -> tuple[dict[Record, bytes | None], list[Draft]]:
+    """Return what has to be written of a rollout before anything else is: records and entries of an abort."""
+    return held.unsaved_changes, [*gap(held.unsaved), *held.unsaved]
+
+
+def paid(held: Held, world: World) -> None:
+    """Take what was owed as written."""
+    if held.is_late:
+        held.unsaved, held.unsaved_changes = [], {}
         world.spool.clear(held.subject)
+
+
+def gap(late: Sequence[Draft]) -> tuple[Draft, ...]:
+    """Return what comes before entries that are written late, nothing where there are none."""
+    return tuple(Draft(first.at, "ledger_gap", first.subject, {"entries": len(late)}) for first in late[:1])
+
+
+def _note(held: Held, world: World, changes: dict[Record, bytes | None], drafts: list[Draft]) -> None:
+    """Keep what could not be written, and note it for the next engine if it has entries.
+
+    The mark of a note is written with it, so that it is never recovered twice.
+    """
+    held.unsaved, held.unsaved_changes = drafts, changes
+    if drafts:
+        mark = fingerprint((list(changes.values()), drafts)).encode()
+        held.unsaved_changes = {**changes, (NOTED, held.subject): mark}
+        world.spool.put(held.subject, held.unsaved_changes, drafts)
 
 
 def _act(held: Held, world: World, decision: Decision, seen: Seen) -> None:

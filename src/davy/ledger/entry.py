@@ -11,6 +11,7 @@ KINDS: dict[str, str] = {
     "change_rolled_back": "users had met the new version, and the traffic went back to stable",
     "change_aborted_unexposed": "the update ended before a user met the new version",
     "change_superseded": "a newer manifest took the place of an update that was under way",
+    "stable_restored": "the manifest names the stable version again: nothing is under way or aborted any more",
     "weight_set": "the share of traffic of each version was decided",
     "step_completed": "a step of the plan is done",
     "paused": "the update waits: for the time, for a person, or since evidence is missing",

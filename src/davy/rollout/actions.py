@@ -71,7 +71,8 @@ def revise(
     if wanted == state.stable:
         progress = Settled(reason="Rollback to stable ReplicaSets", at=now)
         state = msgspec.structs.replace(state, progress=progress, background="", attempt=1, sides=())
-        return state, left
+        restored: dict[str, object] = {"revision": state.newest.number, "hash": wanted}
+        return state, (*left, Event("stable_restored", restored))
     if not state.stable:
         return msgspec.structs.replace(state, progress=Initial(since=now), attempt=1), (
             *left,
@@ -162,6 +163,7 @@ def _begin(rollout: Rollout, state: RolloutState, now: float, *, attempt: int, q
         progress = Previewing(since=now, approved=quick)
     elif quick:
         progress = Promoting(reason=quick, since=now)
+    unseen = state.newest.sends_users and state.newest.exposed_at is None
     state = msgspec.structs.replace(
         state,
         progress=progress,
@@ -170,7 +172,7 @@ def _begin(rollout: Rollout, state: RolloutState, now: float, *, attempt: int, q
         progressed_at=now,
         conditions=(),
         sides=(),
-    ).changing(state.current, scale_down_at=None, exposed_at=None)
+    ).changing(state.current, scale_down_at=None, exposed_at=None, sends_users=unseen)
     return state, (_started(state, quick),)
 
 

@@ -49,6 +49,8 @@ def decide(
     state = scale(rollout, state, look.seen, now)
     weights = {hash_: weight for hash_, weight in split(rollout, state, look.seen, now).items() if weight}
     state = msgspec.structs.replace(state, weights=weights)
+    if weights.get(state.current):
+        state = state.changing(state.current, sends_users=True)
     state, background = _background(rollout, state, look.seen)
     if is_restarted(rollout, state, look.seen, now):
         state = msgspec.structs.replace(state, restarted_at=restart_at(rollout))
@@ -141,25 +143,36 @@ def _background(
 
 
 def _expose(state: RolloutState, look: Look, now: float) -> tuple[RolloutState, tuple[Event, ...]]:
-    """Note the first request of a user that the new version answered.
+    """Note the first request of a user that a version answered, of every version that was sent any.
 
-    It may come to light only after the abort; the change was met by users then and counts as rolled back.
+    It may come to light only when the version has no traffic any more: after an abort (the change was met by
+    users then and counts as rolled back), or when a newer one took its place.
     """
-    if state.newest.exposed_at is not None:
-        return state, ()
-    hashes = (state.current, *(side.hash for side in state.sides if side.of == "canary"))
-    requests = sum(look.requests.get(hash_, 0) for hash_ in hashes)
-    if not meets_users(state, look.seen) and not isinstance(state.progress, Aborted):
-        return state.changing(state.current, requests_before=requests), ()
-    if requests <= state.newest.requests_before:
-        return state, ()
-    naming = {"revision": state.newest.number, "hash": state.current}
-    weight = state.weights.get(state.current, 0)
-    events = [Event("change_exposed", {**naming, "weight": weight})]
-    if isinstance(state.progress, Aborted):
-        late = {"cause": state.progress.cause, "weight": state.progress.weight, "step": state.progress.step}
-        events.append(Event("change_rolled_back", {**naming, **late}))
-    return state.changing(state.current, exposed_at=now), tuple(events)
+    events: list[Event] = []
+    if meets_users(state, look.seen):
+        state = state.changing(state.current, sends_users=True)
+    for revision in state.revisions:
+        if revision.exposed_at is not None:
+            continue
+        is_newest = revision.hash == state.current
+        hashes = (revision.hash, *(side.hash for side in state.sides if is_newest and side.of == "canary"))
+        requests = sum(look.requests.get(hash_, 0) for hash_ in hashes)
+        if not revision.sends_users:
+            state = state.changing(revision.hash, requests_before=requests)
+        elif requests > revision.requests_before:
+            state = state.changing(revision.hash, exposed_at=now)
+            events += _exposed(state, revision)
+    return state, tuple(events)
+
+
+def _exposed(state: RolloutState, revision: Revision) -> tuple[Event, ...]:
+    """Tell that users met a version."""
+    naming = {"revision": revision.number, "hash": revision.hash}
+    met = Event("change_exposed", {**naming, "weight": state.weights.get(revision.hash, 0)})
+    if not isinstance(state.progress, Aborted) or revision.hash != state.current:
+        return (met,)
+    late = {"cause": state.progress.cause, "weight": state.progress.weight, "step": state.progress.step}
+    return met, Event("change_rolled_back", {**naming, **late})
 
 
 def _weight_event(state: RolloutState, before: dict[str, int]) -> tuple[Event, ...]:

@@ -139,8 +139,8 @@ class Revision(msgspec.Struct, frozen=True):
 
     `replicas` is how many there should be, `scale_down_at` when those that still run are to go, `exposed_at`
     when the first request of a user was seen on it; `requests_before` is how many it had answered until this
-    update began to send it traffic. `promoted_at` is when it last became the stable version, None if it never
-    was: only what was promoted once can be gone back to quickly.
+    update began to send it traffic, and `sends_users` whether it has begun to. `promoted_at` is when it last
+    became the stable version, None if it never was: only what was promoted once can be gone back to quickly.
     """
 
     number: int
@@ -152,6 +152,7 @@ class Revision(msgspec.Struct, frozen=True):
     scale_down_at: float | None = None
     exposed_at: float | None = None
     requests_before: int = 0
+    sends_users: bool = False
     promoted_at: float | None = None
 
 
