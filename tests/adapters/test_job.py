@@ -16,6 +16,7 @@ from davy.adapters import pid
 from davy.adapters.addresses import Addresses
 from davy.adapters.builds import Builds
 from davy.adapters.clock import Clock
+from davy.adapters.fence import Fence
 from davy.adapters.images import ImageNotMapped, Images
 from davy.adapters.job import JobProvider, end_jobs
 from davy.adapters.pid import Process
@@ -26,6 +27,7 @@ from davy.analysis.promql.evaluate import Engine
 from davy.analysis.promql.series import SeriesStore
 from davy.analysis.provider import Asking, Judged, Lasting, Provider, ProviderError
 from davy.errors import Undecided
+from davy.ledger.lease import Fenced
 from davy.model.images import ImageMap
 from davy.model.job import JobMetric, JobSpec
 from davy.model.pod import PodTemplateSpec
@@ -386,3 +388,18 @@ OPTIONAL = {"name": "s", "key": "k", "optional": True}
 
 def job_spec(image: str) -> JobSpec:
     return msgspec.convert({"template": {"spec": {"containers": [{"name": "c", "image": image}]}}}, JobSpec)
+
+
+def test_an_engine_that_was_taken_over_from_begins_no_job_and_ends_none(place: Place, tmp_path: Path) -> None:
+    fence = Fence.take(tmp_path / "terms")
+    late = JobProvider(replace(place.tools(), check=fence.check))
+    script = "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
+    Background(place.provider(), place, job(script))
+    until(lambda: running(place.home / "pid"))
+    Fence.take(tmp_path / "terms")
+    with pytest.raises(Fenced):
+        late.end_all_but([])
+    with pytest.raises(Fenced):
+        late.measure(job("open('late', 'w')"), now=1.0, asking=asking(place, "other/metric/1"))
+    assert running(place.home / "pid")
+    assert not (place.home / "late").exists()

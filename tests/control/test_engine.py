@@ -467,3 +467,14 @@ def test_a_lease_that_cannot_be_renewed_is_told(lab: Any) -> None:
     lab.clock.time += 3
     lab.turns(1)
     assert "the lease cannot be renewed: the disk is full" in lab.ask(requests.Health()).troubles
+
+
+def test_an_engine_that_was_taken_over_from_stops_nothing_of_what_was_deleted(lab: Any) -> None:
+    first = lease(lab, "first")
+    live(lab)
+    lab.store.take("second", lab.clock.time, 5.0, over=1)
+    lab.platform.under(2)
+    with pytest.raises(Fenced):
+        lab.ask(requests.Delete("default", "payments", reason="gone"))
+    assert first.fenced is not None
+    assert lab.platform.look(PAYMENTS).weights

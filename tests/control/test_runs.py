@@ -1,5 +1,6 @@
 """Analysis runs: asked when they are due, bounded in number, and free once they have ended."""
 
+import threading
 from collections.abc import Iterator
 
 import msgspec
@@ -9,11 +10,12 @@ from davy.analysis import run as analysis
 from davy.analysis.phase import Phase
 from davy.analysis.provider import Answer, Asking
 from davy.analysis.run import RunState, Task
-from davy.control.runs import KEPT, RunRecord, Runs
+from davy.control.runs import KEPT, LATE_S, LATE_THREADS, THREADS, RunRecord, Runs
 from davy.model.analysis import Metric
 from davy.model.key import Key
 from davy.model.providers import MetricProvider
 from davy.rollout.decision import RunKind
+from davy.testing.patience import until
 
 OWNER = Key("default", "payments")
 
@@ -50,7 +52,7 @@ def runs(world: World) -> Iterator[Runs]:
     made.close()
 
 
-def record(name: str, at: float, owner: Key = OWNER, **metrics: str) -> RunRecord:
+def record(name: str, at: float, owner: Key = OWNER, *, query: str = "0", **metrics: str) -> RunRecord:
     made = [
         msgspec.convert(
             {
@@ -58,7 +60,7 @@ def record(name: str, at: float, owner: Key = OWNER, **metrics: str) -> RunRecor
                 "interval": interval,
                 "count": 2,
                 "successCondition": "result[0] == 0",
-                "provider": {"prometheus": {"query": "0"}},
+                "provider": {"prometheus": {"query": query}},
             },
             Metric,
         )
@@ -145,3 +147,44 @@ def test_the_runs_of_others_are_not_looked_at(runs: Runs) -> None:
     assert [run.name for run in runs.end_all_but(OWNER, [], 2.0)] == ["a"]
     assert runs.of(Key("default", "nobody")) == []
     assert dict(runs.views(Key("default", "nobody"))) == {}
+
+
+def test_a_provider_that_hangs_holds_up_nobody_else(world: World) -> None:
+    """What it was late for once is asked in threads of its own from then on, also in the next run."""
+    release, begun = threading.Event(), list[str]()
+
+    class Slow(World):
+        def measure(self, provider: MetricProvider, *, now: float, asking: Asking) -> Answer:
+            assert provider.prometheus is not None
+            begun.append(provider.prometheus.query)
+            if provider.prometheus.query == "hung":
+                assert release.wait(20)
+                self.time += LATE_S + 1
+            return Answer((0.0,), "[0]")
+
+    slow = Slow()
+    runs = Runs({"prometheus": slow}, lambda _: {}, slow, slow.came)
+    owners = [Key("default", f"service-{number}") for number in range(THREADS)]
+
+    def ask(round_: int) -> None:
+        for owner in owners:
+            runs.keep(record(f"{owner.name}-{round_}", slow.time, owner, query="hung", m="5s"))
+        runs.ask_due(slow.time)
+
+    ask(1)
+    until(lambda: len(begun) == THREADS)
+    release.set()
+    runs.settle()
+    for measured, _ in runs.collect():
+        runs.keep(measured)
+    release.clear()
+    begun.clear()
+    ask(2)
+    until(lambda: len(begun) == LATE_THREADS)
+    runs.keep(record("well", slow.time, query="well", m="5s"))
+    runs.ask_due(slow.time)
+    until(lambda: "well" in begun)
+    assert begun.count("hung") == LATE_THREADS
+    release.set()
+    runs.settle()
+    runs.close()

@@ -201,3 +201,14 @@ def test_every_family_that_is_made_up_from_the_proxy_is_told() -> None:
 
 def test_every_figure_is_told() -> None:
     assert list(rows(page("figures"))) == list(BENCHES)
+
+
+def test_every_fault_is_shown_by_a_test_that_is_there_and_every_such_test_is_told() -> None:
+    tests = DOCS.parent / "tests"
+    told = set(re.findall(r"`(test_\w+)`", page("faults")))
+    there = {
+        path: set(re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE))
+        for path in tests.rglob("test_*.py")
+    }
+    assert told <= set().union(*there.values())
+    assert there[tests / "live" / "test_faults.py"] <= told

@@ -175,4 +175,4 @@ def test_a_restart_replaces_every_replica_and_costs_no_request(site: Site) -> No
     )
     failed = [one for one in users.stop() if one.status != 200]
     assert not failed, failed[:5]
-    assert len(site.seen.pods) == 2
+    until(lambda: len(site.seen.pods) == 2)

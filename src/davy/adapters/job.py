@@ -95,6 +95,7 @@ class JobProvider:
                     waiting.bell.ring()
             first, self._swept = not self._swept, True
         if first:
+            self._tools.check()
             for place in _places(self._tools.jobs):
                 if _name_of(place) not in names:
                     _tell(place, SIGTERM)
@@ -136,6 +137,7 @@ class JobProvider:
             waiting.bell.wait(None, keeper)
             if keeper.alive:  # somebody rang
                 if waiting.unwanted:
+                    self._tools.check()
                     pid.signal_group(keeper, SIGTERM)
                 continue
             pid.reap(keeper)
@@ -185,6 +187,7 @@ class JobProvider:
             Path(launch.directory) / working,
         )
         command = [expand(word, values) for word in launch.argv]
+        self._tools.check()
         keeper = pid.spawn(
             [sys.executable, "-I", "-S", job_keeper.__file__, str(place), *map(str, arguments), *command],
             directory=place,

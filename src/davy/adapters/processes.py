@@ -48,7 +48,8 @@ class Record(msgspec.Struct, frozen=True):
     """What is known of a replica, and kept in its file.
 
     `phase` is that of a pod, or New before anything was written down. `crashes` counts those in a row, for the
-    pause before the next start. `ready_since` is None while it is not ready. Times are those of the clock.
+    pause before the next start. `started_at` is when it was made until its process starts, so that it is never
+    taken for older than it is. `ready_since` is None while it is not ready. Times are those of the clock.
     """
 
     name: str
@@ -56,9 +57,9 @@ class Record(msgspec.Struct, frozen=True):
     key: Key
     revision: ReplicaSet
     ports: dict[str, int]
+    started_at: float
     phase: str = "New"
     process: Process | None = None
-    started_at: float = 0.0
     ready_since: float | None = None
     restarts: int = 0
     crashes: int = 0
@@ -127,6 +128,7 @@ class Replica:
             key=key,
             revision=revision,
             ports={name: ports.free_port() for name in names},
+            started_at=around.clock.now(),
         )
         return cls(record, around, changed)
 

@@ -28,6 +28,7 @@ class Tools:
         launch: says how an image is started here.
         built: says whether what is to be started has been built, and sees to it.
         environment: what a process finds in its environment.
+        check: raises where another engine has taken over; for a moment before a process is started or ended.
     """
 
     clock: Clock
@@ -38,3 +39,4 @@ class Tools:
     launch: Callable[[PodTemplateSpec], Launch]
     built: Callable[[Launch], bool]
     environment: Mapping[str, str]
+    check: Callable[[], None] = lambda: None

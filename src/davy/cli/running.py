@@ -158,6 +158,7 @@ def _start(
         launch=platform.launch,
         built=platform.built,
         environment=dict(os.environ),
+        check=fence.check,
     )
     made = providers(tools)
     scraper = Scraper(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from davy.control.turn import World
 from davy.errors import DavyError
+from davy.ledger.lease import Fenced
 from davy.ledger.store import Record
 from davy.model.key import Key
 
@@ -27,10 +28,16 @@ def leaving(world: World) -> set[Key]:
 
 
 def take_away(world: World, key: Key) -> str:
-    """Stop what still runs of a rollout and take its listeners away; return what went wrong, or nothing."""
+    """Stop what still runs of a rollout and take its listeners away; return what went wrong, or nothing.
+
+    Raises:
+        Fenced: another engine has taken over, and does it.
+    """
     try:
         world.platform.forget(key)
         world.store.commit({(_BUCKET, str(key)): None}, [])
+    except Fenced:
+        raise
     except DavyError as error:
         return error.message
     return ""

@@ -1,6 +1,7 @@
 """The analysis runs of all rollouts: what is asked, of whom, and what came back.
 
-Questions are asked in threads, since a provider may take its time; nothing else happens there. What is out is
+Questions are asked in threads, since a provider may take its time; nothing else happens there. Those that were
+answered late the last time are kept apart, so that a provider that hangs holds up nobody else. What is out is
 known only in memory: after a crash it is asked again. Runs that have ended cost no more than their place, and
 of those each rollout keeps the latest; the record has them all.
 """
@@ -30,7 +31,11 @@ from davy.model.key import Key
 from davy.model.providers import shown
 from davy.rollout.decision import RunKind, RunRequest, RunView, Verdict
 
-THREADS = 8
+THREADS = 16
+LATE_THREADS = 4
+LATE_S = 2.0
+"""Real seconds after which an answer is late: the next time this is asked where it keeps no other waiting."""
+
 KEPT = 10
 """How many runs that have ended are kept of each rollout beside those that it still refers to."""
 
@@ -56,7 +61,7 @@ class RunRecord(msgspec.Struct, frozen=True):
 
 
 Place = tuple[Key, str]
-"""What a question is about: a run and one of its metrics."""
+"""What a question is about: a run, or whose it is, and one of its metrics."""
 
 
 class Runs:
@@ -90,6 +95,8 @@ class Runs:
         self._secrets = NoSecrets() if secrets is None else secrets
         self._lasting = {name: each for name, each in providers.items() if isinstance(each, Lasting)}
         self._threads = threads or ThreadPoolExecutor(THREADS, thread_name_prefix="measure")
+        self._late_threads = threads or ThreadPoolExecutor(LATE_THREADS, thread_name_prefix="measure-late")
+        self._late: set[Place] = set()  # by rollout, since its next run has another name
         self._runs: dict[Key, RunRecord] = {}
         self._of: dict[Key, dict[str, RunRecord]] = {}
         self._views: dict[Key, dict[str, RunView]] = {}
@@ -200,7 +207,8 @@ class Runs:
 
     def close(self) -> None:
         """Ask nothing any more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._late_threads):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _record(self, run: RunRecord, measurements: Mapping[str, Measurement]) -> tuple[RunRecord, list[Draft]]:
         """Put measurements into a run; one that was ended meanwhile stays as it is."""
@@ -233,16 +241,20 @@ class Runs:
     def _submit(self, run: RunRecord, task: Task, now: float) -> "Future[None]":
         """Have a question asked in a thread: its own where it may last, so that it is in nobody's way."""
         asking = Asking(measurement_name(run, task.name), run.owner.namespace, self._secrets)
+        place = (run.owner, task.name)
 
         def ask() -> None:
+            began = self._clock.now()
             measured = measure(
                 task.metric, run.state.secrets, asking, self._providers, self._clock.now, asked_at=now
             )
+            late = self._clock.real_seconds(self._clock.now() - began) > LATE_S
+            (self._late.add if late else self._late.discard)(place)
             self._came.append(((run.key, task.name), measured))
             self._answered()
 
         if task.provider.name not in self._lasting:
-            return self._threads.submit(ask)
+            return (self._late_threads if place in self._late else self._threads).submit(ask)
         future: Future[None] = Future()
 
         def ask_alone() -> None:

@@ -85,8 +85,8 @@ class Desired(msgspec.Struct, frozen=True):
 class Pod(msgspec.Struct, frozen=True):
     """One replica as it is now.
 
-    `phase` is Pending, Running, CrashLoopBackOff or Terminating; `started_at` is in seconds of the clock, and
-    `metadata` what it carries for the part it plays.
+    `phase` is Pending, Running, CrashLoopBackOff or Terminating; `started_at` is in seconds of the clock (when
+    it was made, until it starts), and `metadata` what it carries for the part it plays.
     """
 
     name: str

@@ -293,6 +293,17 @@ def a_replica_to_evict_is_replaced(bench: Bench) -> None:
     _until_available(bench, a=2)
 
 
+def a_replica_has_an_age_from_its_making_on(bench: Bench) -> None:
+    """One that has not started yet is not older than everything, and so no restart takes it for old."""
+    bench.platform.steer(KEY, _desired(bench, {"a": 2}, {"a": 100}))
+
+    def young_and_there(seen: Seen) -> bool:
+        assert all(pod.started_at > 0 for pod in seen.pods), seen.pods
+        return seen.count("a").available == 2
+
+    _until(bench, young_and_there)
+
+
 def what_replicas_carry_changes_without_a_restart(bench: Bench) -> None:
     """It is said for each set of replicas, and goes with the part that they play."""
     desired = _two_versions(bench)
@@ -352,6 +363,7 @@ PROMISES: tuple[Promise, ...] = (
     a_service_has_the_port_that_was_asked_for,
     a_forgotten_rollout_has_neither_routes_nor_services,
     a_replica_to_evict_is_replaced,
+    a_replica_has_an_age_from_its_making_on,
     what_replicas_carry_changes_without_a_restart,
     saying_all_of_it_again_changes_nothing,
 )
