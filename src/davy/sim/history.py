@@ -69,13 +69,13 @@ class Track:
 class History:
     """All of it.
 
-    `giving_back` are the rollouts of which an abort was decided and nothing since, written down or not (one that
-    died with its engine before it was even noted was not decided), and `untold` the attempts that users met and
-    no entry tells of. `done` are the reasons of what people asked for
-    and were told is done, `noted` those that the record has. `running` says of each analysis run whether it
-    goes on, `begun` and `ended` name those of the last commit, and `first_seq` is the number that it had to
-    begin with. `told` is what was said of changes so far, `twice` what of it was said again. `epoch` is that of
-    the last lease, `calm_since` when the last fault was over.
+    `giving_back` are the rollouts of which an abort was decided and nothing since, written down or not (one
+    that died with its engine before it was noted was not decided), and `untold` the attempts that users met
+    and no entry tells of. `done` are the reasons of what people asked for and were told is done, `noted`
+    those that the record has. `running` says of each analysis run whether it goes on, `begun` and `ended`
+    name those of the last commit, and `first_seq` is the number that it had to begin with. `told` is what was
+    said of changes so far, `twice` what of it was said again. `epoch` is that of the last lease, `calm_since`
+    when the last fault was over.
     """
 
     clock: VirtualClock
