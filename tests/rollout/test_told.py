@@ -71,3 +71,19 @@ def test_who_met_a_version_is_told_even_if_it_was_tried_again_meanwhile(
     world.requests[canary] = 7
     world.turn()
     assert "change_exposed" in world.kinds()
+
+
+def test_who_met_a_version_is_told_even_if_it_comes_back_before_anybody_counted(
+    make_world: Make, version: Version
+) -> None:
+    world = make_world()
+    world.apply(version(world, 2))
+    world.until(lambda w: w.weight == 5)
+    second = world.rollout
+    world.apply(version(world, 3))
+    world.turns(2)
+    world.apply(second)
+    world.requests[world.state.current] = 7
+    world.turn()
+    [exposed] = [event for event in world.events if event.kind == "change_exposed"]
+    assert exposed.detail["revision"] == 4

@@ -4,7 +4,7 @@ What cannot be written counts all the same, since bad news must not wait; it is 
 one transaction.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -35,8 +35,13 @@ class Answers:
             taken.append(run)
         return taken
 
-    def write_down(self) -> None:
+    def write_down(
+        self, *, after: Iterable[tuple[Mapping[Record, bytes | None], Sequence[Draft]]] = ()
+    ) -> None:
         """Write down what has not been yet.
+
+        Args:
+            after: records and entries that come before it, in the same transaction.
 
         Raises:
             StoreUnavailable: it will be tried again.
@@ -44,8 +49,13 @@ class Answers:
         if not self._unwritten:
             return
         runs = [run for run in map(self._runs.get, self._unwritten) if run is not None]
-        changes: dict[Record, bytes | None] = {("run", str(run.key)): msgspec.json.encode(run) for run in runs}
-        self._store.commit(changes, [draft for drafts in self._unwritten.values() for draft in drafts])
+        changes: dict[Record, bytes | None] = {}
+        entries: list[Draft] = []
+        for records, drafts in after:
+            changes |= records
+            entries += drafts
+        changes |= {("run", str(run.key)): msgspec.json.encode(run) for run in runs}
+        self._store.commit(changes, [*entries, *(one for drafts in self._unwritten.values() for one in drafts)])
         self._unwritten = {}
 
     def drop(self, runs: Iterable[RunRecord]) -> list[Draft]:

@@ -239,21 +239,21 @@ class Engine:
     def _take_in_answers(self) -> None:
         """Take in what providers answered since the last turn, and write it down.
 
-        The entries of an abort that nothing could be written down of come first: answers that were judged after
-        it must not stand before it.
+        What an abort could not write down of the same rollouts comes before it.
         """
         for run in self._answers.take_in():
             if run.state.completed:
                 self._agenda.kick(run.owner)
-        concerned = [self._held[owner] for owner in self._answers.owners if owner in self._held]
+        concerned = [self._held[owner] for owner in self._answers.owners & self._held.keys()]
+        late = [held for held in concerned if held.is_late]
         try:
-            for held in concerned:
-                if held.unsaved:
-                    commit(held, self._world, {}, [], patient=False)
-            self._answers.write_down()
+            self._answers.write_down(after=[owed(held) for held in late])
         except StoreUnavailable as error:
             for held in concerned:
                 held.trouble = error.message
+            return
+        for held in late:
+            paid(held, self._world)
 
     def _take_in_counts(self) -> None:
         """Find out whom it concerns what users got since the last turn."""

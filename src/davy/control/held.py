@@ -69,12 +69,15 @@ class Held:
     @property
     def unfinished(self) -> bool:
         """Whether the last turn has to be taken again soon, though nothing happens."""
-        return bool(self.trouble or self.unsaved or self.ripening)
+        return bool(self.trouble or self.is_late or self.ripening)
 
     @property
     def counting(self) -> bool:
         """Whether what users get matters: to the guard of an update, or to know the first who met a version."""
-        return isinstance(self.state.progress, Stepping | Promoting) or self.state.newest.exposed_at is None
+        unseen = any(each.sends_users and each.exposed_at is None for each in self.state.revisions)
+        if unseen or self.state.newest.exposed_at is None:
+            return True
+        return isinstance(self.state.progress, Stepping | Promoting)
 
     def learns_from(self, counters: Mapping[str, Tally]) -> bool:
         """Whether the counters have something new: other counts, or the first after a change of weight."""

@@ -191,6 +191,8 @@ def _adopt(
             created_at=before.created_at,
             promoted_at=before.promoted_at,
             exposed_at=before.exposed_at if hash_ == state.stable else None,
+            sends_users=before.sends_users and before.exposed_at is None,
+            requests_before=before.requests_before,
         )
     return msgspec.structs.replace(
         state, revisions=(*others, fresh), current=hash_, progressed_at=now, conditions=()

@@ -103,6 +103,13 @@ class Acted:
 
 
 @dataclass(frozen=True, slots=True)
+class Died:
+    """An engine lost what it held in memory; `noted` are the subjects that the spool has a note of."""
+
+    noted: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Turned:
     """The engine took a turn of every rollout; `deaf` are those whose data plane does not acknowledge."""
 
@@ -132,6 +139,7 @@ Happening: TypeAlias = (
     | Measured
     | Wished
     | Acted
+    | Died
     | Turned
     | Rested
     | Overdue

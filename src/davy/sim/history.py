@@ -18,6 +18,7 @@ from davy.sim.evidence import Attempt, Truth, earned
 from davy.sim.happenings import (
     Acted,
     Committed,
+    Died,
     Happening,
     Leased,
     Measured,
@@ -68,12 +69,13 @@ class Track:
 class History:
     """All of it.
 
-    `giving_back` are the rollouts of which an abort was decided and nothing since, written down or not, and
-    `untold` the attempts that users met and no entry tells of. `done` are the reasons of what people asked for
-    and were told is done, `noted` those that the record has. `running` says of each analysis run whether it
-    goes on, `begun` and `ended` name those of the last commit, and `first_seq` is the number that it had to
-    begin with. `told` is what was said of changes so far, `twice` what of it was said again. `epoch` is that of
-    the last lease, `calm_since` when the last fault was over.
+    `giving_back` are the rollouts of which an abort was decided and nothing since, written down or not (one
+    that died with its engine before it was noted was not decided), and `untold` the attempts that users met
+    and no entry tells of. `done` are the reasons of what people asked for and were told is done, `noted`
+    those that the record has. `running` says of each analysis run whether it goes on, `begun` and `ended`
+    name those of the last commit, and `first_seq` is the number that it had to begin with. `told` is what was
+    said of changes so far, `twice` what of it was said again. `epoch` is that of the last lease, `calm_since`
+    when the last fault was over.
     """
 
     clock: VirtualClock
@@ -122,6 +124,12 @@ class History:
                 self.tracks[key].truth.answers.append((now, hash_, found))
             case Served(key=key, hash=hash_):
                 self._meet(self.tracks[key], hash_, now)
+            case Died(noted=noted):
+                self.giving_back = {
+                    key: track
+                    for key, track in self.giving_back.items()
+                    if track.subject in noted or (track.state and isinstance(track.state.progress, Aborted))
+                }
             case Turned(deaf=deaf):
                 for key in deaf:
                     self.tracks[key].deaf_at = now
@@ -160,11 +168,11 @@ class History:
         self.running |= {run.name: not run.state.completed for run in runs}
 
     def _states(self, changes: Mapping[Record, bytes | None]) -> list[tuple[Track, RolloutState]]:
-        """Return the states of rollouts among some changes."""
+        """Return the states among some changes of rollouts that are there; the first may not get written."""
         return [
             (self.tracks[_key(name)], msgspec.json.decode(body, type=RolloutState))
             for (bucket, name), body in changes.items()
-            if bucket == "rollout" and body
+            if bucket == "rollout" and body and _key(name) in self.tracks
         ]
 
     def _read_entry(self, entry: Entry) -> None:

@@ -9,7 +9,17 @@ from davy.rollout.state import UNDERWAY, Aborted, pause_of
 from davy.sim.history import Track
 from davy.sim.plan import Release, Service
 
-Wish = requests.SetImage | requests.Promote | requests.Abort | requests.Retry | requests.Pause | requests.Resume
+Wish = (
+    requests.SetImage
+    | requests.Promote
+    | requests.Abort
+    | requests.Retry
+    | requests.Pause
+    | requests.Resume
+    | requests.Restart
+    | requests.Undo
+    | requests.Scale
+)
 
 
 @dataclass(slots=True)
@@ -48,9 +58,21 @@ class Team:
         """Ask for an abort."""
         return requests.Abort(*self._named(), reason=self._reason("no more of this"))
 
-    def pause(self) -> requests.Pause:
-        """Ask for everything to stay as it is."""
-        return requests.Pause(*self._named(), reason=self._reason("lunch"))
+    def deed(self, verb: str) -> Wish:
+        """Ask for what somebody does by the clock."""
+        name = self._named()
+        match verb:
+            case "abort":
+                return self.abort()
+            case "pause":
+                return requests.Pause(*name, reason=self._reason("lunch"))
+            case "restart":
+                return requests.Restart(*name, reason=self._reason("it leaks"))
+            case "undo":
+                return requests.Undo(*name, reason=self._reason("back to what was"))
+            case _:
+                assert verb == "scale", verb
+                return requests.Scale(*name, self.service.replicas + 1, reason=self._reason("a busy day"))
 
     def look_after(self, track: Track) -> Wish | None:
         """Decide what to do about a rollout as it is."""

@@ -49,6 +49,18 @@ QUALITIES: dict[str, Quality] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Deed:
+    """What somebody does so long after a release, whatever has become of it by then."""
+
+    verb: str
+    after_s: float
+
+
+DEEDS: dict[str, float] = {"abort": 0.15, "pause": 0.1, "restart": 0.1, "undo": 0.06, "scale": 0.06}
+"""What people do by the clock, and how likely it is after a release."""
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """Another version that somebody asks for, `after_s` seconds after the one before is done (or was begun)."""
 
@@ -56,8 +68,7 @@ class Release:
     quality: str
     after_s: float
     retried: bool = False
-    aborted_after_s: float | None = None
-    paused_after_s: float | None = None
+    deeds: tuple[Deed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +161,7 @@ def steady(plan: Plan) -> Plan:
             replace(
                 release,
                 quality=release.quality if judged and release.quality != "late" else "good",
-                aborted_after_s=None,
-                paused_after_s=None,
+                deeds=(),
             )
             for release in service.releases
         )
@@ -185,8 +195,7 @@ def _release(rng: Random, name: str, number: int) -> Release:
         quality="good" if back else quality,
         after_s=rng.uniform(5.0, 120.0),
         retried=rng.random() < 0.3,
-        aborted_after_s=rng.uniform(1.0, 240.0) if rng.random() < 0.15 else None,
-        paused_after_s=rng.uniform(1.0, 120.0) if rng.random() < 0.1 else None,
+        deeds=tuple(Deed(verb, rng.uniform(1.0, 240.0)) for verb in DEEDS if rng.random() < DEEDS[verb]),
     )
 
 
@@ -205,12 +214,18 @@ def _now_and_then(rng: Random, names: list[str]) -> tuple[Window, ...]:
     return tuple(_window(rng, names) for _ in range(rng.choice((0, 1, 2, 2, 3, 4))))
 
 
+_EVERYWHERE = {"store", "twice", "slow", "repeat"}
+"""Faults that know no place."""
+
+
 def _window(rng: Random, names: list[str]) -> Window:
     """Draw a fault that lasts for a while."""
     kind = rng.choice([each for each in FAULTS if each != "crash"])
     where = rng.choice(names) if rng.random() < 0.5 or kind in ("stable", "pods") else ""
     if kind == "stall":
         where = "the engine"
+    elif kind in _EVERYWHERE:
+        where = ""
     return Window(kind, rng.uniform(0.0, 700.0), rng.choice((10.0, 45.0, 120.0, 300.0)), where)
 
 

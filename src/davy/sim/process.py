@@ -19,7 +19,7 @@ from davy.ledger.lease import Fenced, Held
 from davy.model.key import Key
 from davy.sim.faults import Boundary, Killed, Weather
 from davy.sim.ground import SharedStore
-from davy.sim.happenings import Happening, Overdue, Turned
+from davy.sim.happenings import Died, Happening, Overdue, Turned
 from davy.sim.plan import Pace
 from davy.sim.platform import SimulatedPlatform, Terrain
 from davy.sim.ports import Notes, PatientThreads, SimulatedSpool, SimulatedStore
@@ -163,6 +163,7 @@ class Process:
     def _again(self) -> None:
         """Have no engine, and start one in a while."""
         self.engine = None
+        self._place.tell(Died(frozenset(self._place.notes)))
         self._planned_for = float("inf")
         if self._runs is not None:
             self._runs.close()

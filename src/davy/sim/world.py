@@ -72,6 +72,7 @@ class World:
         self._over_at = max((window.begins_at + window.lasts_s for window in plan.windows), default=0.0)
         self._released_at = 0.0
         self._wishes: set[str] = set()
+        self._deeds = 0
         self._idle = False
 
     def run(self) -> None:
@@ -315,11 +316,16 @@ class World:
         self.story.say(f"somebody releases {release.image}: {what}", "person")
         self._released_at = self.clock.time
         self._wish(team, team.release(release))
-        if release.aborted_after_s is not None:
-            self.timeline.after(release.aborted_after_s, lambda: self._wish(team, team.abort()))
-        if release.paused_after_s is not None:
-            self.timeline.after(release.paused_after_s, lambda: self._wish(team, team.pause()))
+        for deed in release.deeds:
+            self._deeds += 1
+            self.timeline.after(deed.after_s, lambda verb=deed.verb: self._do(team, verb))  # type: ignore[misc]
         self.timeline.after(self.plan.pace.people_look_s, lambda: self._look_after(team))
+
+    def _do(self, team: Team, verb: str) -> None:
+        """Let somebody do what they do by the clock."""
+        self._deeds -= 1
+        self._released_at = self.clock.time
+        self._wish(team, team.deed(verb))
 
     def _wish(self, team: Team, wish: Wish) -> None:
         """Ask for something until there is an answer."""
@@ -357,6 +363,8 @@ class World:
             return "no engine is up"
         if self.weather.active or self.clock.time < self._over_at:
             return "there are faults"
+        if self._deeds:
+            return "somebody is about to do something"
         if self._wishes:
             return f"people wait for an answer: {', '.join(sorted(self._wishes))}"
         if self.notes:
