@@ -7,6 +7,7 @@ from random import Random
 from typing import Any, ParamSpec, TypeVar
 
 from davy.analysis.provider import Answer, Asking, ProviderError
+from davy.ledger import lease as leases
 from davy.ledger.entry import Draft, Entry
 from davy.ledger.lease import Lease
 from davy.ledger.store import Record, Store, StoreUnavailable
@@ -79,6 +80,7 @@ class SimulatedStore:
         """Hold the lease for longer, unless nothing can be written."""
 
         def renew() -> Lease:
+            leases.hold(self._shared.lease(), lease.epoch)  # what cannot be written can be read
             self._writable()
             return self._shared.renew(lease, now, seconds)
 
@@ -93,6 +95,8 @@ class SimulatedStore:
         return SimulatedStore(self._shared, self._boundary, self._weather, self._tell, lease)
 
     def _commit(self, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft]) -> tuple[Entry, ...]:
+        if self._held is not None:
+            leases.hold(self._shared.lease(), self._held.epoch)
         try:
             self._writable()
         except StoreUnavailable:
