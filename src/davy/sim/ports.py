@@ -80,8 +80,7 @@ class SimulatedStore:
         """Hold the lease for longer, unless nothing can be written."""
 
         def renew() -> Lease:
-            leases.hold(self._shared.lease(), lease.epoch)  # what cannot be written can be read
-            self._writable()
+            self._writable(lease)
             return self._shared.renew(lease, now, seconds)
 
         return self._boundary.cross("lease.renew", renew)
@@ -95,10 +94,8 @@ class SimulatedStore:
         return SimulatedStore(self._shared, self._boundary, self._weather, self._tell, lease)
 
     def _commit(self, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft]) -> tuple[Entry, ...]:
-        if self._held is not None:
-            leases.hold(self._shared.lease(), self._held.epoch)
         try:
-            self._writable()
+            self._writable(self._held)
         except StoreUnavailable:
             self._tell(Unwritten(changes, drafts))
             raise
@@ -108,8 +105,10 @@ class SimulatedStore:
         self._tell(Committed(changes, entries))
         return entries
 
-    def _writable(self) -> None:
+    def _writable(self, lease: Lease | None = None) -> None:
         if self._weather.has("store"):
+            if lease is not None:
+                leases.hold(self._shared.lease(), lease.epoch)  # what cannot be written can be read
             raise StoreUnavailable("the store cannot be written: no space left on device")
 
 
