@@ -364,7 +364,7 @@ class Replica:
         if not self._closing:
             self._around.fence.check()
             pid.signal_group(process, SIGKILL)
-            self._bell.wait(_LONGEST_DEATH_S, process)
+            self._wait_for_end(process, time.monotonic() + _LONGEST_DEATH_S)
 
     def _wait_for_end(self, process: Process, deadline: float) -> None:
         """Wait until nothing of the group runs; a ring means no more than to look at the time."""

@@ -19,6 +19,7 @@ from davy import __version__
 from davy.control import admission, picture, removal, requests, views
 from davy.control.acting import check_deletable, perform
 from davy.control.agenda import LOOK_S, Agenda
+from davy.control.answers import Answers
 from davy.control.catalog import Catalog, stored
 from davy.control.gate import Gate
 from davy.control.held import Held, Watch
@@ -69,7 +70,7 @@ class Engine:
         self._gate, self._agenda = Gate(), Agenda(setting.look_s)
         self._changed = threading.Event()
         self._stopping = self._counts_came = False
-        self._unwritten: dict[Key, list[Draft]] = {}
+        self._answers = Answers(world.runs, world.store)
         self._retry_s = RETRY_S / clock.real_seconds(1.0)
         self._recover()
         self.catalog = catalog
@@ -129,7 +130,7 @@ class Engine:
             self._keep_lease()
             now = self._clock.now()
             with self._gate:
-                self._take_in_measurements()
+                self._take_in_answers()
                 self._take_in_counts()
                 if self._leaving:
                     self._take_away()
@@ -140,7 +141,7 @@ class Engine:
                 self._keep_lease()
             with self._gate:
                 wakes = [self._agenda.next_at(now), self._world.runs.ask_due(now)]
-            if self._unwritten or self._leaving:
+            if self._answers.owners or self._leaving:
                 wakes.append(now + self._retry_s)
             return min((wake for wake in wakes if wake is not None), default=None)
 
@@ -235,32 +236,24 @@ class Engine:
         if self._tenure is not None:
             self._tenure.keep()
 
-    def _take_in_measurements(self) -> None:
-        """Write down what providers answered since the last turn.
+    def _take_in_answers(self) -> None:
+        """Take in what providers answered since the last turn, and write it down.
 
-        What cannot be written counts all the same, since bad news must not wait; it is written down later.
+        What an abort could not write down of the same rollouts comes before it.
         """
-        for measured, drafts in self._world.runs.collect():
-            self._world.runs.keep(measured)
-            self._unwritten[measured.key] = [*self._unwritten.get(measured.key, []), *drafts]
-            if measured.state.completed:
-                self._agenda.kick(measured.owner)
-        for key, drafts in list(self._unwritten.items()):
-            run = self._world.runs.get(key)
-            changes: dict[Record, bytes | None] = (
-                {} if run is None else {("run", str(key)): msgspec.json.encode(run)}
-            )
-            held = None if run is None else self._held.get(run.owner)
-            try:
-                if held is None:
-                    self._world.store.commit(changes, drafts)
-                else:
-                    commit(held, self._world, changes, drafts, patient=False)
-            except StoreUnavailable as error:
-                if held is not None:
-                    held.trouble = error.message
-                return
-            del self._unwritten[key]
+        for run in self._answers.take_in():
+            if run.state.completed:
+                self._agenda.kick(run.owner)
+        concerned = [self._held[owner] for owner in self._answers.owners & self._held.keys()]
+        late = [held for held in concerned if held.is_late]
+        try:
+            self._answers.write_down(after=[owed(held) for held in late])
+        except StoreUnavailable as error:
+            for held in concerned:
+                held.trouble = error.message
+            return
+        for held in late:
+            paid(held, self._world)
 
     def _take_in_counts(self) -> None:
         """Find out whom it concerns what users got since the last turn."""
@@ -440,7 +433,7 @@ class Engine:
             held = self._find(request)
             check_deletable(held)
             runs = self._world.runs.of(held.key)
-            late = [draft for run in runs for draft in self._unwritten.pop(run.key, ())]
+            late = self._answers.drop(runs)
             draft = Draft(self._clock.now(), "object_deleted", held.subject, {}, actor, request.reason)
             forgetting = removal.forgetting(held.key, [run.key for run in runs])
             commit(held, self._world, forgetting, [*late, draft], patient=False)
