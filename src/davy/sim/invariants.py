@@ -51,6 +51,8 @@ def traffic_grows_only_on_passed_evidence(happening: Happening, history: History
             track = history.tracks[key]
             if track.routed:
                 return _grew(track, history, track.shares, shares(desired.weights), "is asked for")
+            if key in history.giving_back:
+                return ""  # its replicas may come and go: they get nobody
             return _too_many(track, history, _replicas(had), _replicas(desired))
         case Committed(entries=entries):
             for entry in entries:

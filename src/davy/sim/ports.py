@@ -7,6 +7,7 @@ from random import Random
 from typing import Any, ParamSpec, TypeVar
 
 from davy.analysis.provider import Answer, Asking, ProviderError
+from davy.ledger import lease as leases
 from davy.ledger.entry import Draft, Entry
 from davy.ledger.lease import Lease
 from davy.ledger.store import Record, Store, StoreUnavailable
@@ -79,7 +80,7 @@ class SimulatedStore:
         """Hold the lease for longer, unless nothing can be written."""
 
         def renew() -> Lease:
-            self._writable()
+            self._writable(lease)
             return self._shared.renew(lease, now, seconds)
 
         return self._boundary.cross("lease.renew", renew)
@@ -94,7 +95,7 @@ class SimulatedStore:
 
     def _commit(self, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft]) -> tuple[Entry, ...]:
         try:
-            self._writable()
+            self._writable(self._held)
         except StoreUnavailable:
             self._tell(Unwritten(changes, drafts))
             raise
@@ -104,8 +105,10 @@ class SimulatedStore:
         self._tell(Committed(changes, entries))
         return entries
 
-    def _writable(self) -> None:
+    def _writable(self, lease: Lease | None = None) -> None:
         if self._weather.has("store"):
+            if lease is not None:
+                leases.hold(self._shared.lease(), lease.epoch)  # what cannot be written can be read
             raise StoreUnavailable("the store cannot be written: no space left on device")
 
 

@@ -157,7 +157,7 @@ class Process:
         )
         setting = Setting(pid=1, speed=clock.speed, look_s=place.pace.engine_look_s)
         self.engine = Engine(around, catalog, clock, setting, self._tenure)
-        self._settled(self._is_troubled)
+        self._settled(lambda: True)  # nothing is at rest before it has looked
         self.plan_turn(self._now)
 
     def _again(self) -> None:

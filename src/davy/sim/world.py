@@ -35,6 +35,8 @@ from davy.sim.story import Story
 from davy.sim.timeline import Timeline
 from davy.sim.users import Users
 
+SOME_REQUESTS_S = 1.0
+"""How long after a change of the split its users have made requests that can be counted."""
 RATE_HZ = 8.0
 """Requests a second that users make to each rollout."""
 
@@ -205,7 +207,7 @@ class World:
             if not track.is_read and not self.weather.has("scrape", key.name):
                 self._call(key)
                 self.users.read(key)
-                track.is_read = self._is_over(track) and self.clock.time > track.split_since
+                track.is_read = self._is_over(track) and self.clock.time > track.split_since + SOME_REQUESTS_S
         for process in self.processes:
             if process.engine is not None:
                 process.engine.looked()
@@ -386,6 +388,6 @@ class World:
             return "it is paused by hand"
         if set(track.shares) != {state.stable}:
             return f"its users are sent to {dict(track.shares)}, and stable is {state.stable}"
-        if self.users.read_at(key) <= track.split_since:
+        if self.users.read_at(key) <= track.split_since + SOME_REQUESTS_S:
             return "its counters are to be read"
         return ""
