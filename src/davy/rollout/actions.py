@@ -162,7 +162,7 @@ def _begin(rollout: Rollout, state: RolloutState, now: float, *, attempt: int, q
     if plan.blue_green(rollout) is not None:
         progress = Previewing(since=now, approved=quick)
     elif quick:
-        progress = Promoting(reason=quick, since=now)
+        progress = Promoting(reason=quick, since=now, quick=True)
     unseen = state.newest.sends_users and state.newest.exposed_at is None
     state = msgspec.structs.replace(
         state,
@@ -236,7 +236,7 @@ def _doing(rollout: Rollout, progress: Stepping | Previewing | Verifying) -> str
         case Stepping(index=index):
             steps = plan.steps(rollout)
             if index >= len(steps):
-                return "its steps are done and the last replicas are becoming available"
+                return "its steps are done, and its background analysis has measured nothing good yet"
             return f"step {index + 1}/{len(steps)} ({plan.describe(steps[index])}) is under way"
         case _:
             assert_never(progress)

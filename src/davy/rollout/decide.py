@@ -131,10 +131,15 @@ def _background(
     rollout: Rollout, state: RolloutState, seen: Seen
 ) -> tuple[RolloutState, tuple[RunRequest, ...]]:
     """Start the background analysis once users meet the new version: before that it has nothing to judge."""
-    if state.background or not isinstance(state.progress, Stepping):
-        return state, ()
-    analysis = plan.canary(rollout).analysis
-    if analysis is None or state.progress.index < (analysis.starting_step or 0):
+    match state.progress:
+        case Stepping(index=index):
+            pass
+        case Promoting(quick=False):
+            index = len(plan.steps(rollout))
+        case _:
+            return state, ()
+    analysis = plan.background(rollout)
+    if state.background or analysis is None or index < (analysis.starting_step or 0):
         return state, ()
     if not meets_users(state, seen):
         return state, ()
@@ -230,6 +235,8 @@ def _wake_at(rollout: Rollout, state: RolloutState, now: float) -> float | None:
         times.append(None if waits_s is None else pause.since + waits_s)
     elif isinstance(progress, (Initial, *UNDERWAY)):
         times.append(state.progressed_at + deadline_s)
+    if isinstance(progress, Stepping | Promoting) and state.background:
+        times.append(progress.since + deadline_s)
     if isinstance(progress, Stepping) and progress.experiment is not None:
         times += [experiment.ends_at(rollout, progress), progress.experiment.since + deadline_s]
     return min((time for time in times if time is not None and time > now), default=None)

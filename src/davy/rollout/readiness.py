@@ -118,7 +118,9 @@ def timed_out(rollout: Rollout, state: RolloutState, now: float) -> bool:
         return False
     if isinstance(progress, Previewing | Verifying) and progress.run:
         return False
-    if isinstance(progress, Stepping) and progress.index < len(plan.steps(rollout)):
+    if isinstance(progress, Stepping):
+        if progress.index >= len(plan.steps(rollout)):
+            return False
         step = plan.steps(rollout)[progress.index]
         if step.set_weight is None and step.set_canary_scale is None:
             return False

@@ -22,15 +22,19 @@ from davy.rollout.state import (
     Settled,
     Stepping,
     Verifying,
+    lacks_evidence,
 )
 
 
 def scale(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> RolloutState:
     """Give every revision the replicas that it should have now.
 
-    A rollout that is paused by its manifest keeps what it has, except that an abort is never kept waiting.
+    A rollout that is paused by its manifest keeps what it has, except that an abort is never kept waiting. So
+    does one that waits for evidence, as in Argo.
     """
     if rollout.spec.paused and not isinstance(state.progress, Aborted):
+        return state
+    if lacks_evidence(state.progress):
         return state
     state = _scale_sides(state, now)
     match state.progress:
@@ -147,6 +151,8 @@ def _follows_traffic(rollout: Rollout) -> bool:
 def _scale_by_ratio(rollout: Rollout, state: RolloutState, seen: Seen) -> RolloutState:
     """Take one step of a canary whose traffic follows the ratio of its pods; older revisions go first."""
     strategy, n, progress = plan.canary(rollout), rollout.spec.desired_replicas, state.progress
+    if isinstance(progress, Stepping) and progress.index >= len(strategy.steps):
+        return state  # more replicas were more traffic, which has to wait for the end of the steps
     older = [other for other in state.revisions if other.hash not in (state.current, state.stable)]
     state = _drop_others(state)
     weight = 0 if isinstance(progress, Aborted) else strategy.full_weight

@@ -21,6 +21,7 @@ from davy.rollout.state import (
     Side,
     Stepping,
     Verifying,
+    lacks_evidence,
 )
 
 RAMP_S = 30.0
@@ -43,7 +44,7 @@ def split(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> dict
             return {state.current: whole}
         case Stepping() | Promoting():
             if not plan.is_routed(rollout):
-                return ratio_split(state, seen)
+                return _by_ratio(state, seen)
             return _routed(rollout, state, seen)
         case _:
             assert_never(state.progress)
@@ -56,18 +57,28 @@ def ramps_until(rollout: Rollout, state: RolloutState) -> float | None:
     return None
 
 
+def _by_ratio(state: RolloutState, seen: Seen) -> dict[str, int]:
+    """Split by the pods; while evidence is missing, pods that come up late change nothing."""
+    if lacks_evidence(state.progress) and seen.count(state.current).available:
+        return state.weights
+    return ratio_split(state, seen)
+
+
 def _routed(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
     """Split by the weight of the step, once the replicas for it are there."""
     whole, n, progress = plan.full_weight(rollout), rollout.spec.desired_replicas, state.progress
     if seen.count(state.current).available == 0:
         return _with_sides(state, seen, {state.stable: whole, state.current: 0})
-    if isinstance(progress, Stepping):
+    held = state.weights.get(state.current, 0)
+    if isinstance(progress, Stepping) and progress.index < len(plan.steps(rollout)):
         index = progress.index if at_desired(rollout, state, seen) else progress.index - 1
         weight = plan.set_weight(rollout, index)
-    elif fully_available(rollout, state, seen):
+        if lacks_evidence(progress):
+            weight = min(weight, held)
+    elif isinstance(progress, Promoting) and fully_available(rollout, state, seen):
         return {state.current: whole}
     else:
-        weight = state.weights.get(state.current, 0)
+        weight = held
     stable, wanted = seen.count(state.stable).available, state.revision(state.stable).replicas
     if stable < (whole - weight) * n // whole and not threshold_met(rollout, wanted, stable):
         return state.weights

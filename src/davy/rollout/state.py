@@ -73,10 +73,14 @@ class Stepping(msgspec.Struct, frozen=True, tag=True):
 
 
 class Promoting(msgspec.Struct, frozen=True, tag=True):
-    """All steps are done; the new version takes all the traffic once all of it is available."""
+    """All steps are done; the new version takes all the traffic once all of it is available.
+
+    `quick` says that steps and analyses were passed over, since the version was stable before.
+    """
 
     reason: str
     since: float
+    quick: bool = False
 
 
 class Previewing(msgspec.Struct, frozen=True, tag=True):
@@ -132,6 +136,12 @@ UNDERWAY = (Stepping, Promoting, Previewing, Verifying)
 def pause_of(progress: Progress) -> Pause | None:
     """Return the pause that an update is in."""
     return progress.pause if isinstance(progress, Stepping | Previewing | Verifying) else None
+
+
+def lacks_evidence(progress: Progress) -> bool:
+    """Say whether an update waits since nobody knows how the new version is; nothing of it grows then."""
+    pause = pause_of(progress)
+    return pause is not None and pause.reason.lacks_evidence
 
 
 class Revision(msgspec.Struct, frozen=True):
