@@ -367,6 +367,19 @@ def test_within_the_window_a_version_that_was_stable_comes_back_without_steps(
     assert world.state.progress.reason == "Rollback within window"
 
 
+def test_the_quick_way_back_sets_no_route(make_world: Make, version: Version) -> None:
+    mirror = {"name": "a", "match": [{"path": {"prefix": "/"}}]}
+    routing = {"trafficRouting": {"plugins": {"x": {}}, "managedRoutes": [{"name": "a"}]}}
+    world = make_world([{"setMirrorRoute": mirror}], canary=routing, rollbackWindow={"revisions": 2})
+    first = world.rollout
+    world.now += 1
+    world.apply(version(world, 2))
+    world.turns(6)
+    world.apply(first)
+    while not isinstance(world.state.progress, Settled):
+        assert not world.turn().desired.routes
+
+
 @pytest.mark.parametrize("options", [{}, {"rollbackWindow": {"revisions": 1}}])
 def test_outside_of_the_window_it_takes_every_step(
     make_world: Make, version: Version, options: dict[str, Any]

@@ -11,13 +11,13 @@ from davy.rollout.state import Promoting, RolloutState, Stepping, lacks_evidence
 def routes(rollout: Rollout, state: RolloutState, seen: Seen) -> tuple[SideRoute, ...]:
     """Return the routes that the steps up to now have set, while the new version can answer at all.
 
-    An abort and the end of an update take them away with the weight, as Argo does. While evidence is missing,
-    none comes into force.
+    The quick way back passes over the steps, and so sets none. An abort and the end of an update take them away
+    with the weight, as Argo does. While evidence is missing, none comes into force.
     """
     match state.progress:
         case Stepping(index=index):
             pass
-        case Promoting():
+        case Promoting(quick=False):
             index = len(plan.steps(rollout))
         case _:
             return ()
