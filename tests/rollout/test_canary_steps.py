@@ -648,3 +648,32 @@ def test_steps_are_named_in_the_record(
 ) -> None:
     world = started(make_world, version, [{"setWeight": 50}, step, WAIT], canary=ROUTED)
     assert said in [event.detail.get("what") for event in world.events]
+
+
+def test_the_sides_lose_their_users_at_the_end_however_stable_is(make_world: Make, version: Version) -> None:
+    wanted = {"templates": [{**NEW, "weight": 5}], "duration": "1m"}
+    world = started(make_world, version, [{"setWeight": 10}, {"experiment": wanted}, WAIT], canary=ROUTED)
+    world.until(lambda w: len(w.weights) == 3)
+    stable = world.state.stable
+    world.ready = lambda hash_: hash_ != stable
+    world.turn(60)
+    world.turn()
+    assert world.weights == {stable: 90, world.state.current: 10}
+
+
+def test_a_newer_version_leaves_none_for_the_one_in_the_middle_however_stable_is(
+    make_world: Make, version: Version
+) -> None:
+    world = started(make_world, version, [{"setWeight": 25}, WAIT])
+    second = world.rollout
+    world.turns(4)
+    world.apply(version(world, 3))
+    world.turns(1)
+    third, stable = world.state.current, world.state.stable
+    world.turns(1)
+    assert world.weights == {stable: 75, third: 25}
+    world.apply(second)
+    world.pods |= {world.state.current: 1}
+    world.ready = lambda hash_: hash_ != stable
+    world.turn()
+    assert world.weights == {stable: 100}

@@ -243,8 +243,11 @@ def _doing(rollout: Rollout, progress: Stepping | Previewing | Verifying) -> str
 
 
 def _steps_hash(rollout: Rollout) -> str:
-    """Name the steps, so that an edit of them is noticed, and so that another strategy is."""
-    return fingerprint(plan.steps(rollout) if plan.blue_green(rollout) is None else "blueGreen")
+    """Name the steps and the whole that their weights are of, to notice an edit or another strategy."""
+    if plan.blue_green(rollout) is not None:
+        return fingerprint("blueGreen")
+    whole = plan.full_weight(rollout)
+    return fingerprint(plan.steps(rollout), *([] if whole == 100 else [str(whole)]))
 
 
 def _name(rollout: Rollout) -> str:

@@ -15,7 +15,7 @@ from davy.rollout.readiness import meets_users
 from davy.rollout.restart import evictions, is_restarted, restart_at
 from davy.rollout.routes import routes
 from davy.rollout.scale import scale
-from davy.rollout.split import ramps_until, split
+from davy.rollout.split import ramps_until, rescaled, split
 from davy.rollout.state import (
     UNDERWAY,
     Aborted,
@@ -40,6 +40,7 @@ def decide(
     nothing more. `now` is the clock's time in seconds; `port` is where users want to reach the rollout.
     """
     before = state.weights
+    state = rescaled(rollout, state)
     state, exposure = _expose(state, look, now)
     move = advance(rollout, state, look, now)
     sides = state.sides if move.sides is None else move.sides

@@ -7,6 +7,8 @@ is available, and moves more of it only when the side that receives it can carry
 from collections.abc import Mapping
 from typing import assert_never
 
+import msgspec
+
 from davy.model.rollout import Rollout
 from davy.rollout import plan
 from davy.rollout.platform import Seen
@@ -50,6 +52,20 @@ def split(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> dict
             assert_never(state.progress)
 
 
+def rescaled(rollout: Rollout, state: RolloutState) -> RolloutState:
+    """Return the state with the split that was last decided in the weights of the manifest as it is now.
+
+    An edit may have given `maxTrafficWeight` another value, or put a router where pods made the split.
+    """
+    whole, total = plan.full_weight(rollout), sum(state.weights.values())
+    if not plan.is_routed(rollout) or total in (0, whole):
+        return state
+    weights = {hash_: weight * whole // total for hash_, weight in state.weights.items()}
+    rest = state.stable or state.current
+    weights[rest] = weights.get(rest, 0) + whole - sum(weights.values())
+    return msgspec.structs.replace(state, weights=weights)
+
+
 def ramps_until(rollout: Rollout, state: RolloutState) -> float | None:
     """Say when a stable version that comes up again gets everything at the latest, None where it has it."""
     if isinstance(state.progress, Aborted | Settled) and len(_serving(state.weights)) > 1:
@@ -81,7 +97,7 @@ def _routed(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]
         weight = held
     stable, wanted = seen.count(state.stable).available, state.revision(state.stable).replicas
     if stable < (whole - weight) * n // whole and not threshold_met(rollout, wanted, stable):
-        return state.weights
+        weight = held
     return _with_sides(state, seen, {state.stable: whole - weight, state.current: weight})
 
 

@@ -1,0 +1,63 @@
+"""Edits in the middle of an update: none of them lets the new version have more than its steps say."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from davy.model.rollout import Rollout, RolloutTrafficRouting
+from davy.rollout.state import Stepping
+
+Make = Callable[..., Any]
+Version = Callable[[Any, int], Any]
+
+THOUSAND = {"trafficRouting": {"smi": {}, "maxTrafficWeight": 1000}}
+
+
+def edited(world: Any, **strategy: Any) -> Rollout:
+    """Return the manifest of a world with another canary strategy."""
+    spec = world.rollout.spec
+    canary = msgspec.structs.replace(spec.strategy.canary, **strategy)
+    changed = msgspec.structs.replace(spec, strategy=msgspec.structs.replace(spec.strategy, canary=canary))
+    return msgspec.structs.replace(world.rollout, spec=changed)
+
+
+def of_hundred(world: Any) -> Rollout:
+    """Return the manifest of a world with weights that are parts of a hundred."""
+    routing = world.rollout.spec.strategy.canary.traffic_routing
+    return edited(world, traffic_routing=msgspec.structs.replace(routing, max_traffic_weight=None))
+
+
+def test_other_parts_start_the_steps_again_since_their_weights_mean_something_else(
+    make_world: Make, version: Version
+) -> None:
+    world = make_world([{"setWeight": 50}, {"pause": {"duration": 60}}], canary=THOUSAND)
+    world.apply(version(world, 2))
+    world.until(lambda w: w.weight == 50)
+    world.turns(3)
+    world.apply(of_hundred(world))
+    assert world.state.progress == Stepping(index=0, since=world.now)
+    world.turn()
+    assert world.weights == {world.state.stable: 100}
+
+
+def test_replicas_follow_the_weight_as_it_is_meant_now(make_world: Make, version: Version) -> None:
+    world = make_world([{"setWeight": 50}, {"pause": {}}], canary={**THOUSAND, "dynamicStableScale": True})
+    world.apply(version(world, 2))
+    world.until(lambda w: w.weight == 50)
+    world.apply(of_hundred(world))
+    for _ in range(10):
+        world.turn()
+        assert all(count <= 4 for count in world.pods.values())
+
+
+def test_the_weight_of_a_router_begins_where_the_pods_left_off(make_world: Make, version: Version) -> None:
+    world = make_world([{"setWeight": 25}, {"pause": {}}], routed=False, canary={"maxSurge": 1})
+    world.apply(version(world, 2))
+    world.turns(8)
+    stable = world.state.stable
+    assert world.weights == {world.state.current: 1, stable: 3}
+    world.apply(edited(world, traffic_routing=msgspec.convert({"smi": {}}, RolloutTrafficRouting)))
+    world.ready = lambda hash_: hash_ != stable
+    world.turn()
+    assert world.weights == {world.state.current: 25, stable: 75}
