@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from davy.model.rollout import Rollout, RolloutTrafficRouting
+from davy.rollout import actions
 from davy.rollout.state import Stepping
 
 Make = Callable[..., Any]
@@ -61,3 +62,20 @@ def test_the_weight_of_a_router_begins_where_the_pods_left_off(make_world: Make,
     world.ready = lambda hash_: hash_ != stable
     world.turn()
     assert world.weights == {world.state.current: 25, stable: 75}
+
+
+def test_without_a_router_replicas_that_have_yet_to_go_get_no_more_than_the_step(
+    make_world: Make, version: Version
+) -> None:
+    steps = [{"setWeight": 10}, {"pause": {"duration": 5}}, {"setWeight": 50}, {"pause": {}}]
+    world = make_world(steps, routed=False, replicas=10)
+    world.apply(version(world, 2))
+    world.turns(20, seconds=5)
+    assert world.weights == {world.state.current: 5, world.state.stable: 5}
+    world.do(actions.abort(world.rollout, world.state, world.now))
+    world.turn()
+    world.do(actions.retry(world.rollout, world.state, world.now))
+    for _ in range(6):
+        world.turn()
+        assert world.weight <= 1
+    assert world.state.progress.index == 1

@@ -55,13 +55,18 @@ def serves(rollout: Rollout, state: RolloutState, seen: Seen, weight: int) -> bo
     """Say whether the data plane serves the weight of a step; without a router, the split of the pods."""
     weights = {hash_: share for hash_, share in (seen.weights or {}).items() if share}
     if not plan.is_routed(rollout):
-        return weights == ratio_split(state, seen)
+        return weights == ratio_split(rollout, state, seen)
     return weights.get(state.current, 0) == weight and sum(weights.values()) == plan.full_weight(rollout)
 
 
-def ratio_split(state: RolloutState, seen: Seen) -> dict[str, int]:
-    """Split by what is available on either side; with nothing available, leave things as they are."""
+def ratio_split(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
+    """Split by what is available on either side; with nothing available, leave things as they are.
+
+    On a step the new version counts for no more replicas than the step is worth, though more may be up still.
+    """
     shares = {hash_: seen.count(hash_).available for hash_ in (state.current, state.stable)}
+    if isinstance(state.progress, Stepping):
+        shares[state.current] = min(shares[state.current], _counts_by_ratio(rollout, state).canary)
     return {hash_: share for hash_, share in shares.items() if share} or state.weights
 
 

@@ -46,7 +46,7 @@ def split(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> dict
             return {state.current: whole}
         case Stepping() | Promoting():
             if not plan.is_routed(rollout):
-                return _by_ratio(state, seen)
+                return _by_ratio(rollout, state, seen)
             return _routed(rollout, state, seen)
         case _:
             assert_never(state.progress)
@@ -73,11 +73,11 @@ def ramps_until(rollout: Rollout, state: RolloutState) -> float | None:
     return None
 
 
-def _by_ratio(state: RolloutState, seen: Seen) -> dict[str, int]:
+def _by_ratio(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
     """Split by the pods; while evidence is missing, pods that come up late change nothing."""
     if lacks_evidence(state.progress) and seen.count(state.current).available:
         return state.weights
-    return ratio_split(state, seen)
+    return ratio_split(rollout, state, seen)
 
 
 def _routed(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
