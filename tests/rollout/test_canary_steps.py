@@ -405,6 +405,30 @@ def test_a_version_that_was_aborted_never_comes_back_quickly(make_world: Make, v
     assert isinstance(world.state.progress, Stepping)
 
 
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_version_that_was_aborted_on_its_way_back_has_lost_the_quick_way(
+    make_world: Make, version: Version, by_hand: bool
+) -> None:
+    world = make_world([{"setWeight": 25}], rollbackWindow={"revisions": 3})
+    first = world.rollout
+    world.now += 1
+    world.apply(version(world, 2))
+    second = world.rollout
+    world.turns(8)
+    world.apply(first)
+    assert isinstance(world.state.progress, Promoting)
+    if by_hand:
+        world.do(actions.abort(world.rollout, world.state, world.now))
+    else:
+        world.alarm = "guard"
+        world.turn()
+        world.alarm = ""
+    world.apply(second)
+    world.turn()
+    world.apply(first)
+    assert isinstance(world.state.progress, Stepping)
+
+
 def test_a_quick_way_forward_does_not_exist(make_world: Make, version: Version) -> None:
     world = released(make_world, version, 2, rollbackWindow={"revisions": 5})
     world.apply(version(world, 1))

@@ -146,7 +146,8 @@ def abort(rollout: Rollout, state: RolloutState, now: float) -> Outcome:
             hint=f"davy undo {_name(rollout)} goes back to the version before it",
         )
     back = move.abort(rollout, state, "", now)
-    return msgspec.structs.replace(state, progress=back.progress, sides=()), back.events
+    state = msgspec.structs.replace(state, progress=back.progress, sides=())
+    return state.changing(state.current, promoted_at=None), back.events
 
 
 def retry(rollout: Rollout, state: RolloutState, now: float) -> Outcome:

@@ -47,6 +47,8 @@ def decide(
     state = msgspec.structs.replace(state, progress=move.progress, sides=sides)
     if isinstance(move.progress, Settled):
         state = _make_stable(state, move.progress)
+    if isinstance(move.progress, Aborted):
+        state = state.changing(state.current, promoted_at=None)
     state = scale(rollout, state, look.seen, now)
     weights = {hash_: weight for hash_, weight in split(rollout, state, look.seen, now).items() if weight}
     state = msgspec.structs.replace(state, weights=weights)

@@ -150,7 +150,8 @@ class Revision(msgspec.Struct, frozen=True):
     `replicas` is how many there should be, `scale_down_at` when those that still run are to go, `exposed_at`
     when the first request of a user was seen on it; `requests_before` is how many it had answered until this
     update began to send it traffic, and `sends_users` whether it has begun to. `promoted_at` is when it last
-    became the stable version, None if it never was: only what was promoted once can be gone back to quickly.
+    became the stable version, None if it never was, or was aborted since: only a version that was promoted, and
+    of which nothing worse is known, can be gone back to quickly.
     """
 
     number: int
