@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from davy.model.rollout import Rollout, RolloutTrafficRouting
+from davy.model.rollout import RolloutTrafficRouting
 from davy.rollout import actions
 from davy.rollout.state import Stepping
 
@@ -15,7 +15,7 @@ Version = Callable[[Any, int], Any]
 THOUSAND = {"trafficRouting": {"smi": {}, "maxTrafficWeight": 1000}}
 
 
-def edited(world: Any, **strategy: Any) -> Rollout:
+def edited(world: Any, **strategy: Any) -> Any:
     """Return the manifest of a world with another canary strategy."""
     spec = world.rollout.spec
     canary = msgspec.structs.replace(spec.strategy.canary, **strategy)
@@ -23,7 +23,7 @@ def edited(world: Any, **strategy: Any) -> Rollout:
     return msgspec.structs.replace(world.rollout, spec=changed)
 
 
-def of_hundred(world: Any) -> Rollout:
+def of_hundred(world: Any) -> Any:
     """Return the manifest of a world with weights that are parts of a hundred."""
     routing = world.rollout.spec.strategy.canary.traffic_routing
     return edited(world, traffic_routing=msgspec.structs.replace(routing, max_traffic_weight=None))

@@ -55,7 +55,7 @@ def test_no_replica_is_added_meanwhile(make_world: Make, version: Version) -> No
 
 
 def test_without_a_router_replicas_that_come_up_late_get_no_more(make_world: Make, version: Version) -> None:
-    steps = [{"setWeight": 25}, {"pause": {"duration": 10}}, {"setWeight": 50}]
+    steps: list[dict[str, Any]] = [{"setWeight": 25}, {"pause": {"duration": 10}}, {"setWeight": 50}]
     world = begun(make_world, version, steps, routed=False, replicas=8)
     world.until(lambda w: w.state.progress.index == 2, seconds=10)
     before = dict(world.weights)
@@ -71,7 +71,12 @@ def test_without_a_router_replicas_that_come_up_late_get_no_more(make_world: Mak
 def test_no_route_comes_into_force_meanwhile(make_world: Make, version: Version) -> None:
     header = {"name": "a", "match": [{"headerName": "x", "headerValue": {"exact": "1"}}]}
     routing = {"plugins": {"x": {}}, "managedRoutes": [{"name": "a"}]}
-    steps = [{"setWeight": 25}, {"pause": {"duration": 10}}, {"setHeaderRoute": header}, {"pause": {}}]
+    steps: list[dict[str, Any]] = [
+        {"setWeight": 25},
+        {"pause": {"duration": 10}},
+        {"setHeaderRoute": header},
+        {"pause": {}},
+    ]
     world = begun(make_world, version, steps, canary={"trafficRouting": routing})
     world.acknowledges = False
     world.until(lambda w: w.state.progress.index == 2, seconds=10)
@@ -191,8 +196,8 @@ def test_the_quick_way_back_has_no_analysis(make_world: Make, version: Version) 
     world.until(lambda w: w.state.background != "")
     world.runs[world.state.background] = GOOD
     world.turns(6)
-    assert isinstance(world.state.progress, Settled)
     world.apply(first)
+    assert isinstance(world.state.progress, Promoting)
     while not isinstance(world.state.progress, Settled):
         world.turn()
         assert not world.state.background
