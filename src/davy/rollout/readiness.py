@@ -60,14 +60,24 @@ def serves(rollout: Rollout, state: RolloutState, seen: Seen, weight: int) -> bo
 
 
 def ratio_split(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
-    """Split by what is available on either side; with nothing available, leave things as they are.
+    """Split by what is available of each version; with nothing available, leave things as they are.
 
-    On a step the new version counts for no more replicas than the step is worth, though more may be up still.
+    Replicas that are to go count no more, and on a step the new version counts for no more than that is worth.
+    A version in the middle that was replaced keeps users only for as long as its replicas are needed, and one
+    that lost them with an abort gets none.
     """
-    shares = {hash_: seen.count(hash_).available for hash_ in (state.current, state.stable)}
+    meant = {state.current, state.stable, *state.weights}
+    shares = {
+        each.hash: min(seen.count(each.hash).available, each.replicas)
+        for each in state.revisions
+        if each.hash in meant
+    }
     if isinstance(state.progress, Stepping):
         shares[state.current] = min(shares[state.current], _counts_by_ratio(rollout, state).canary)
-    return {hash_: share for hash_, share in shares.items() if share} or state.weights
+    found = {hash_: share for hash_, share in shares.items() if share}
+    staffed = {each.hash for each in state.revisions if each.replicas}
+    kept = {hash_: weight for hash_, weight in state.weights.items() if hash_ in staffed}
+    return found or kept or {state.stable: plan.full_weight(rollout)}
 
 
 def meets_users(state: RolloutState, seen: Seen) -> bool:

@@ -154,7 +154,8 @@ def _scale_by_ratio(rollout: Rollout, state: RolloutState, seen: Seen) -> Rollou
     if isinstance(progress, Stepping) and progress.index >= len(strategy.steps):
         return state  # more replicas were more traffic, which has to wait for the end of the steps
     older = [other for other in state.revisions if other.hash not in (state.current, state.stable)]
-    state = _drop_others(state)
+    bounds = replicas.resolve_bounds(strategy.max_surge, strategy.max_unavailable, n)
+    state = _drain(state, older, seen, least=n - bounds.unavailable)
     weight = 0 if isinstance(progress, Aborted) else strategy.full_weight
     if isinstance(progress, Stepping):
         weight = plan.set_weight(rollout, progress.index)
@@ -162,13 +163,24 @@ def _scale_by_ratio(rollout: Rollout, state: RolloutState, seen: Seen) -> Rollou
     counts = replicas.step_towards(
         n,
         weight,
-        replicas.resolve_bounds(strategy.max_surge, strategy.max_unavailable, n),
+        bounds,
         replicas.Scale(new.replicas, seen.count(new.hash).available),
         replicas.Scale(stable.replicas, seen.count(stable.hash).available),
         older=sum(seen.count(other.hash).created for other in older),
         whole=strategy.full_weight,
     )
     return _resize(_resize(state, new.hash, counts.canary), stable.hash, counts.stable)
+
+
+def _drain(state: RolloutState, older: list[Revision], seen: Seen, *, least: int) -> RolloutState:
+    """Let the replicas of older revisions go, of those that are available as many as are not needed."""
+    serving = {each.hash: min(seen.count(each.hash).available, each.replicas) for each in state.revisions}
+    spare = max(0, sum(serving.values()) - least)
+    for other in older:
+        gone = min(serving[other.hash], spare)
+        spare -= gone
+        state = _resize(state, other.hash, serving[other.hash] - gone)
+    return state
 
 
 def _drop_others(state: RolloutState) -> RolloutState:

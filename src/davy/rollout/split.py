@@ -132,7 +132,8 @@ def _give_back(
         return {to: whole}
     [(other, held)] = others.items()
     lacking = max(0, n - seen.count(to).available)
-    left = min(held, -(-whole * lacking // max(1, n))) if seen.count(other).available else 0
+    stays = any(each.hash == other and each.replicas for each in state.revisions)
+    left = min(held, -(-whole * lacking // max(1, n))) if stays and seen.count(other).available else 0
     return {to: whole - left, other: left} if left else {to: whole}
 
 
