@@ -161,6 +161,21 @@ def test_one_rollouts_trouble_stays_its_own(lab: Any, fault: Exception) -> None:
     assert lab.get("catalog").trouble == ""
 
 
+def test_an_abort_is_decided_while_the_data_plane_does_not_answer(lab: Any) -> None:
+    live(lab)
+    release(lab)
+    lab.until(lambda view: view.actual_weight == 20)
+    lab.platform.broken[PAYMENTS] = Undecided("the data plane does not answer")
+    lab.ask(requests.Abort("default", "payments", "it is bad"))
+    assert lab.get().status == "Degraded"
+    assert lab.kinds()[-2:] == ["change_aborted_unexposed", "weight_set"]
+    lab.turns(3)
+    assert lab.get().trouble
+    lab.platform.broken.clear()
+    lab.turns(1, seconds=0.25)
+    assert (lab.get().actual_weight, lab.get().trouble) == (0, "")
+
+
 @pytest.mark.parametrize("crash_after", range(0, 40, 3))
 def test_an_engine_that_is_killed_goes_on_where_it_was(lab: Any, crash_after: int) -> None:
     live(lab)

@@ -56,7 +56,8 @@ def test_a_good_version_takes_every_step_and_is_promoted(make_world: Make, versi
     world.apply(version(world, 2))
     weights = []
     for _ in range(100):
-        world.turn(30)
+        events = world.turn(30).events
+        assert [event.kind for event in events].count("step_completed") <= 1
         weights.append(world.weight)
         if isinstance(world.state.progress, Stepping) and world.state.progress.run:
             world.runs[world.state.progress.run] = PASSED
@@ -426,6 +427,25 @@ def test_the_progress_deadline_degrades_and_aborts_only_where_it_is_asked_to(
         assert world.status.phase == "Degraded"
         assert isinstance(world.state.progress, Aborted) is aborts
         assert "has timed out progressing." in world.status.message
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"pause": {}},
+        {"analysis": {"templates": [{"templateName": "err-rate"}]}},
+        {"experiment": {"templates": [{"name": "base", "specRef": "stable"}], "duration": "1h"}},
+    ],
+    ids=["pause", "analysis", "experiment"],
+)
+def test_no_progress_deadline_runs_while_it_waits_on_purpose(
+    make_world: Make, version: Version, step: dict[str, Any]
+) -> None:
+    world = make_world([{"setWeight": 20}, step], progressDeadlineSeconds=60, progressDeadlineAbort=True)
+    world.apply(version(world, 2))
+    world.until(lambda w: w.state.progress.index == 1)
+    world.turns(5, seconds=100)
+    assert world.status.phase in ("Paused", "Progressing")
 
 
 def test_without_a_router_traffic_follows_the_pods(make_world: Make, version: Version) -> None:

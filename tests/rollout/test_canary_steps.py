@@ -423,6 +423,7 @@ def test_a_version_that_was_aborted_on_its_way_back_has_lost_the_quick_way(
         world.alarm = "guard"
         world.turn()
         world.alarm = ""
+    assert isinstance(world.state.progress, Aborted)
     world.apply(second)
     world.turn()
     world.apply(first)

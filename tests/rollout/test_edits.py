@@ -36,6 +36,7 @@ def test_other_parts_start_the_steps_again_since_their_weights_mean_something_el
     world.apply(version(world, 2))
     world.until(lambda w: w.weight == 50)
     world.turns(3)
+    assert world.weights == {world.state.stable: 950, world.state.current: 50}
     world.apply(of_hundred(world))
     assert world.state.progress == Stepping(index=0, since=world.now)
     world.turn()
