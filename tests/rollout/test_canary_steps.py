@@ -234,6 +234,18 @@ def test_going_back_to_the_stable_template_lets_it_grow_first_too(make_world: Ma
     assert world.pods == {world.state.stable: 4}
 
 
+def test_a_pause_by_hand_does_not_keep_stable_small(make_world: Make, version: Version) -> None:
+    world = make_world([{"setWeight": 75}, WAIT], canary={"dynamicStableScale": True})
+    first = world.rollout
+    world.apply(version(world, 2))
+    world.turns(6)
+    assert pods(world) == (3, 1)
+    world.apply(replace(first, spec=replace(first.spec, paused=True)))
+    world.turns(2)
+    assert world.weights == {world.state.stable: 100}
+    assert world.pods[world.state.stable] == 4
+
+
 def test_an_explicit_delay_keeps_an_aborted_canary_whole(make_world: Make, version: Version) -> None:
     canary = {"dynamicStableScale": True, "abortScaleDownDelaySeconds": 60}
     world = started(make_world, version, [{"setWeight": 50}, WAIT], canary=canary)

@@ -29,11 +29,13 @@ from davy.rollout.state import (
 def scale(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> RolloutState:
     """Give every revision the replicas that it should have now.
 
-    A rollout that is paused by its manifest keeps what it has, except that an abort is never kept waiting. So
-    does one that waits for evidence, as in Argo.
+    A rollout that is paused by its manifest keeps what it has, except that neither an abort is kept waiting nor a
+    stable version that was gone back to. So does one that waits for evidence, as in Argo.
     """
     if rollout.spec.paused and not isinstance(state.progress, Aborted):
-        return state
+        back = isinstance(state.progress, Settled)
+        least = rollout.spec.desired_replicas if back else 0
+        return _resize(state, state.current, max(state.newest.replicas, least))
     if lacks_evidence(state.progress):
         return state
     state = _scale_sides(state, now)
