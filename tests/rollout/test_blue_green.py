@@ -300,6 +300,26 @@ def test_the_old_version_waits_and_is_gone_back_to_without_asking_again(
     assert any(event.detail.get("quick") == "Fast rollback" for event in world.events)
 
 
+def test_a_newer_version_does_not_cut_the_delay_of_an_old_one_short(make_world: Make, version: Version) -> None:
+    world = make_world([], blue_green={"scaleDownDelaySeconds": 60, "autoPromotionEnabled": False})
+    first, oldest = world.rollout, world.state.current
+    world.now += 1
+    world.apply(version(world, 2))
+    world.turns(4)
+    world.do(actions.promote(world.rollout, world.state, world.now))
+    world.turns(4)
+    world.apply(version(world, 3))
+    world.turns(2)
+    assert world.pods[oldest] == 4
+    assert world.decision.wake_at == world.state.revision(oldest).scale_down_at
+    ahead = world.state
+    world.apply(first)
+    assert world.state.progress.approved == "Fast rollback"
+    world.rollout, world.state = version(world, 3), ahead
+    world.turn(60)
+    assert oldest not in world.pods
+
+
 def test_the_old_version_goes_after_its_delay_and_then_comes_back_the_long_way(
     make_world: Make, version: Version
 ) -> None:

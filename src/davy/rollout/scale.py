@@ -29,8 +29,8 @@ from davy.rollout.state import (
 def scale(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> RolloutState:
     """Give every revision the replicas that it should have now.
 
-    A rollout that is paused by its manifest keeps what it has, except that neither an abort is kept waiting nor a
-    stable version that was gone back to. So does one that waits for evidence, as in Argo.
+    A rollout that is paused by its manifest keeps what it has, except that neither an abort is kept waiting nor
+    a stable version that was gone back to. So does one that waits for evidence, as in Argo.
     """
     if rollout.spec.paused and not isinstance(state.progress, Aborted):
         back = isinstance(state.progress, Settled)
@@ -48,10 +48,10 @@ def scale(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> Roll
             return _scale_aborted(rollout, state, seen, now)
         case Stepping() | Promoting() | Aborted():
             if plan.is_routed(rollout):
-                return _scale_routed(rollout, state)
+                return _scale_routed(rollout, state, now)
             return _scale_by_ratio(rollout, state, seen)
         case Previewing() | Verifying():
-            return _scale_blue_green(rollout, state)
+            return _scale_blue_green(rollout, state, now)
         case _:
             assert_never(state.progress)
 
@@ -110,26 +110,26 @@ def _aborted_stays_s(rollout: Rollout) -> int | None:
     return SCALE_DOWN_DELAY_S if delay is None else delay or None
 
 
-def _scale_blue_green(rollout: Rollout, state: RolloutState) -> RolloutState:
+def _scale_blue_green(rollout: Rollout, state: RolloutState, now: float) -> RolloutState:
     """Keep the active side whole; the preview is small until the switch is allowed, if it is to be."""
     n, progress = rollout.spec.desired_replicas, state.progress
     waits = isinstance(progress, Previewing) and not progress.approved
-    state = _drop_others(state)
+    state = _drop_others(state, now)
     state = _resize(state, state.stable, n)
     return _resize(state, state.current, blue_green.preview_replicas(rollout) if waits else n)
 
 
-def _scale_routed(rollout: Rollout, state: RolloutState) -> RolloutState:
+def _scale_routed(rollout: Rollout, state: RolloutState, now: float) -> RolloutState:
     """Size a canary whose traffic a router splits; revisions in the middle go at once."""
     counts = routed_counts(rollout, state)
-    state = _drop_others(state)
+    state = _drop_others(state, now)
     return _resize(_resize(state, state.stable, counts.stable), state.current, counts.canary)
 
 
 def _scale_aborted(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> RolloutState:
     """Keep an aborted version for a while, counted from the moment stable can carry everything."""
     n = rollout.spec.desired_replicas
-    state = _resize(_drop_others(state), state.stable, n)
+    state = _resize(_drop_others(state, now), state.stable, n)
     delay = _aborted_stays_s(rollout)
     if _follows_traffic(rollout):
         whole, weight = plan.full_weight(rollout), state.weights.get(state.current, 0)
@@ -185,10 +185,11 @@ def _drain(state: RolloutState, older: list[Revision], seen: Seen, *, least: int
     return state
 
 
-def _drop_others(state: RolloutState) -> RolloutState:
-    """Let the revisions go that are neither new nor stable."""
+def _drop_others(state: RolloutState, now: float) -> RolloutState:
+    """Let the revisions go that are neither new nor stable; those that wait out a delay go when it is over."""
     for other in state.revisions:
-        if other.hash not in (state.current, state.stable):
+        waits = other.scale_down_at is not None and now < other.scale_down_at
+        if other.hash not in (state.current, state.stable) and not waits:
             state = _resize(state, other.hash, 0)
     return state
 
