@@ -14,8 +14,8 @@ The states of an update, and what leads from one to another. A canary takes the 
                      │                            │ abort                  │ abort
                   Aborted ◄───────────────────────┴────────────────────────┘
 
-Aborted is left only by a person (retry, edited steps, a new template, back to the stable one). Promoting goes back
-to the end of Stepping, and waits there, when evidence comes to be missing.
+Aborted is left only by a person (retry, edited steps, a new template, back to the stable one). Promoting goes
+back to the end of Stepping, and waits there, when evidence comes to be missing.
 """
 
 from enum import StrEnum
