@@ -99,6 +99,22 @@ def test_the_guard_takes_a_release_back_before_any_template_looks(lab: Any) -> N
     assert "analysis_started" not in lab.kinds()
 
 
+def test_a_release_is_not_taken_back_for_what_was_seen_of_it_in_another_update(lab: Any) -> None:
+    live(lab)
+    release(lab)
+    lab.until(lambda view: view.actual_weight == 20, seconds=1)
+    lab.turns(2, seconds=1)
+    lab.clock.time += 1
+    lab.serve(failing=lab.get().revisions[0].hash)
+    lab.engine.looked()
+    lab.engine.turn()
+    assert lab.get().status == "Degraded"
+    release(lab, "app:3")
+    release(lab, "app:2")
+    lab.engine.turn()
+    assert lab.get().status == "Progressing"
+
+
 def test_a_provider_that_is_down_is_never_a_pass(lab: Any) -> None:
     live(lab)
     release(lab)

@@ -18,11 +18,20 @@ PORT_ANNOTATION = "davy.dev/port"
 
 
 class Watch(msgspec.Struct, frozen=True):
-    """The guard of one attempt at one revision; another attempt gets a guard of its own."""
+    """The guard of one attempt at one revision; another attempt gets a guard of its own.
+
+    The number tells two updates to the same version apart.
+    """
 
     hash: str
     attempt: int
     guard: Guard
+    number: int = 0
+
+    def is_of(self, state: RolloutState) -> bool:
+        """Whether it watches the attempt that a rollout is at."""
+        attempt = state.current, state.attempt, state.newest.number
+        return (self.hash, self.attempt, self.number) == attempt
 
 
 @dataclass(slots=True)

@@ -97,10 +97,10 @@ def watch(held: Held, seen: Seen, at: float, counters: Mapping[str, Tally]) -> W
         return None
     served = meets_users(state, seen)
     current = held.watch
-    if current is None or (current.hash, current.attempt) != (state.current, state.attempt):
+    if current is None or not current.is_of(state):
         if not served:
             return None
-        current = Watch(state.current, state.attempt, guard.Guard(started_at=at))
+        current = Watch(state.current, state.attempt, guard.Guard(started_at=at), state.newest.number)
     canary, stable = (counters.get(hash_, Tally(0, 0)) for hash_ in (state.current, state.stable))
     seen_now = guard.Counters(at, canary.requests, canary.errors, stable.requests, stable.errors)
     return msgspec.structs.replace(current, guard=guard.observe(current.guard, seen_now))
@@ -205,6 +205,8 @@ def _worth_storing(before: Watch | None, after: Watch | None) -> bool:
     """Say whether the guard knows something new; windows without errors are learnt again after a crash."""
     if before is None or after is None:
         return before is not after
+    if msgspec.structs.replace(before, guard=after.guard) != after:
+        return True
     errors = (before.guard.seen.canary_errors, before.guard.seen.stable_errors)
     changed = errors != (after.guard.seen.canary_errors, after.guard.seen.stable_errors)
-    return changed or before.guard.changed_at != after.guard.changed_at or before.hash != after.hash
+    return changed or before.guard.changed_at != after.guard.changed_at
