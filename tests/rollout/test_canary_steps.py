@@ -634,6 +634,17 @@ def test_a_required_analysis_without_an_end_is_waited_for(make_world: Make, vers
     assert world.state.progress.index == 0
 
 
+def test_an_inconclusive_experiment_keeps_no_users(make_world: Make, version: Version) -> None:
+    wanted = {"templates": [NEW], "analyses": [CHECK]}
+    world = started(make_world, version, [{"experiment": wanted}, WAIT], canary=ROUTED)
+    assert len(world.weights) == 2
+    [run] = world.state.progress.experiment.runs
+    world.runs[run] = RunView(Verdict.UNKNOWN, "no requests")
+    world.turn()
+    assert world.state.progress.pause.reason == PauseReason.INCONCLUSIVE_EXPERIMENT
+    assert world.weights == {world.state.stable: 100}
+
+
 def test_promote_runs_an_inconclusive_experiment_again(make_world: Make, version: Version) -> None:
     world = trial(make_world, version, analyses=[CHECK])
     world.runs[check_run(world)] = RunView(Verdict.UNKNOWN, "nothing")

@@ -102,9 +102,12 @@ def _routed(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]
 
 
 def _with_sides(state: RolloutState, seen: Seen, weights: dict[str, int]) -> dict[str, int]:
-    """Take the shares of an experiment's sides off the stable version's, while the experiment measures."""
+    """Take the shares of an experiment's sides off the stable version's, while the experiment measures.
+
+    One that waits for evidence measures nothing any more: it is run again from its beginning, or aborted.
+    """
     progress = state.progress
-    if not isinstance(progress, Stepping) or progress.experiment is None:
+    if not isinstance(progress, Stepping) or progress.experiment is None or lacks_evidence(progress):
         return weights
     sides: list[Side] = [side for side in state.sides if side.weight]
     if progress.experiment.available_at is None or any(not seen.count(side.hash).available for side in sides):
