@@ -6,6 +6,8 @@ import pytest
 from tests.control.conftest import ROLLOUT, TEMPLATE
 from tests.control.test_engine import release, rest
 
+from davy.control import requests
+
 _CANARY = ROLLOUT[ROLLOUT.index("    canary:") : ROLLOUT.index("---")].replace("NAME", "payments")
 _BLUE_GREEN = """    blueGreen:
       activeService: payments-stable
@@ -52,6 +54,10 @@ def test_promotion_comes_when_the_background_analysis_measured_something_good(la
     release(lab)
     follow(lab, "analysis_started")
     rest(lab)
+    assert lab.ask(requests.Why("default", "payments")).sentence == (
+        "payments revision 2 (app:2) is at 20 %, at the end of its steps, and waits: "
+        "its background analysis has measured nothing good yet"
+    )
     lab.provider.value = (0.0,)
     lab.clock.time += 10
     asked, known = lab.clock.time, len(lab.kinds())

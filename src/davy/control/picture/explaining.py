@@ -66,10 +66,13 @@ def explain(held: Held, view: views.RolloutView, entries: Sequence[Entry]) -> st
             waits = f": {view.message}" if view.message else ""
             return f"{name} revision {number} ({image}) has all the traffic and is being verified{waits}"
         case Stepping(index=index):
-            what = view.steps[index].what if index < len(view.steps) else "the end of its steps"
-            waits = f" and waits: {view.message}" if view.status == RolloutPhase.PAUSED else ""
-            where = f"at {view.actual_weight or 0} %, on step {index + 1}/{len(view.steps)} ({what})"
-            return f"{name} revision {number} ({image}) is {where}{waits}"
+            paused = view.status == RolloutPhase.PAUSED
+            where = f"{name} revision {number} ({image}) is at {view.actual_weight or 0} %"
+            if index < len(view.steps):
+                waits = f" and waits: {view.message}" if paused else ""
+                return f"{where}, on step {index + 1}/{len(view.steps)} ({view.steps[index].what}){waits}"
+            waits = view.message if paused else "its background analysis has measured nothing good yet"
+            return f"{where}, at the end of its steps, and waits: {waits}"
 
 
 def _blame(progress: Aborted, view: views.RolloutView, entries: Sequence[Entry]) -> str:
