@@ -167,7 +167,9 @@ def test_a_canary_that_hangs_altogether_loses_its_traffic_until_it_goes_on(canar
     ("calls", "fault"), [(SYNCS, "error=EIO"), (WRITES, "error=ENOSPC"), (WRITES, "error=EIO")]
 )
 def test_a_disk_that_refuses_holds_everything_but_an_abort(canary: Site, calls: str, fault: str) -> None:
-    users, known = canary.users(), canary.entries()
+    users = canary.users()
+    until(lambda: [entry.kind for entry in canary.entries()].count("change_exposed") == 2, why=canary.entries)
+    known = canary.entries()
     with injected(engine(canary), store(canary), calls, fault):
         with pytest.raises(DavyError, match="cannot be used") as caught:
             canary.ask(requests.Promote("default", "pay", "a test"))

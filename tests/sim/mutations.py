@@ -68,7 +68,7 @@ def an_abort_waits_for_the_store(patch: pytest.MonkeyPatch) -> Parts:
         honest(held, world, changes, drafts, patient=False)
 
     patch.setattr(turn, "commit", commit)
-    patch.setattr("davy.control.engine.commit", commit)
+    patch.setattr("davy.control.changing.commit", commit)
     return PARTS
 
 
