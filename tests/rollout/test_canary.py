@@ -310,7 +310,7 @@ def test_what_cannot_be_done_is_refused_and_says_why(make_world: Make, version: 
     world.apply(version(world, 2))
     world.ready = lambda hash_: hash_ == world.state.stable
     world.state = msgspec.structs.replace(world.state, progress=Stepping(index=1, since=0.0))
-    with pytest.raises(Refused, match="last replicas are becoming available"):
+    with pytest.raises(Refused, match="measured nothing good yet"):
         actions.promote(world.rollout, world.state, world.now)
     world.do(actions.abort(world.rollout, world.state, world.now))
     with pytest.raises(Refused, match="was aborted"):

@@ -367,6 +367,19 @@ def test_within_the_window_a_version_that_was_stable_comes_back_without_steps(
     assert world.state.progress.reason == "Rollback within window"
 
 
+def test_the_quick_way_back_sets_no_route(make_world: Make, version: Version) -> None:
+    mirror = {"name": "a", "match": [{"path": {"prefix": "/"}}]}
+    routing = {"trafficRouting": {"plugins": {"x": {}}, "managedRoutes": [{"name": "a"}]}}
+    world = make_world([{"setMirrorRoute": mirror}], canary=routing, rollbackWindow={"revisions": 2})
+    first = world.rollout
+    world.now += 1
+    world.apply(version(world, 2))
+    world.turns(6)
+    world.apply(first)
+    while not isinstance(world.state.progress, Settled):
+        assert not world.turn().desired.routes
+
+
 @pytest.mark.parametrize("options", [{}, {"rollbackWindow": {"revisions": 1}}])
 def test_outside_of_the_window_it_takes_every_step(
     make_world: Make, version: Version, options: dict[str, Any]
@@ -389,6 +402,30 @@ def test_a_version_that_was_aborted_never_comes_back_quickly(make_world: Make, v
     assert isinstance(world.state.progress, Settled)
     world.apply(version(world, 2))
     world.turn()
+    assert isinstance(world.state.progress, Stepping)
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_version_that_was_aborted_on_its_way_back_has_lost_the_quick_way(
+    make_world: Make, version: Version, by_hand: bool
+) -> None:
+    world = make_world([{"setWeight": 25}], rollbackWindow={"revisions": 3})
+    first = world.rollout
+    world.now += 1
+    world.apply(version(world, 2))
+    second = world.rollout
+    world.turns(8)
+    world.apply(first)
+    assert isinstance(world.state.progress, Promoting)
+    if by_hand:
+        world.do(actions.abort(world.rollout, world.state, world.now))
+    else:
+        world.alarm = "guard"
+        world.turn()
+        world.alarm = ""
+    world.apply(second)
+    world.turn()
+    world.apply(first)
     assert isinstance(world.state.progress, Stepping)
 
 
@@ -635,3 +672,32 @@ def test_steps_are_named_in_the_record(
 ) -> None:
     world = started(make_world, version, [{"setWeight": 50}, step, WAIT], canary=ROUTED)
     assert said in [event.detail.get("what") for event in world.events]
+
+
+def test_the_sides_lose_their_users_at_the_end_however_stable_is(make_world: Make, version: Version) -> None:
+    wanted = {"templates": [{**NEW, "weight": 5}], "duration": "1m"}
+    world = started(make_world, version, [{"setWeight": 10}, {"experiment": wanted}, WAIT], canary=ROUTED)
+    world.until(lambda w: len(w.weights) == 3)
+    stable = world.state.stable
+    world.ready = lambda hash_: hash_ != stable
+    world.turn(60)
+    world.turn()
+    assert world.weights == {stable: 90, world.state.current: 10}
+
+
+def test_a_newer_version_leaves_none_for_the_one_in_the_middle_however_stable_is(
+    make_world: Make, version: Version
+) -> None:
+    world = started(make_world, version, [{"setWeight": 25}, WAIT])
+    second = world.rollout
+    world.turns(4)
+    world.apply(version(world, 3))
+    world.turns(1)
+    third, stable = world.state.current, world.state.stable
+    world.turns(1)
+    assert world.weights == {stable: 75, third: 25}
+    world.apply(second)
+    world.pods |= {world.state.current: 1}
+    world.ready = lambda hash_: hash_ != stable
+    world.turn()
+    assert world.weights == {stable: 100}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from davy.errors import Refused
 from davy.rollout import actions
 from davy.rollout.decision import RunView, Verdict
-from davy.rollout.state import Aborted, Previewing, Promoting, Settled, Stepping, Verifying
+from davy.rollout.state import Aborted, Previewing, Promoting, Settled, Stepping, Verifying, lacks_evidence
 
 OPERATIONS = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([0, 1, 30, 200])),
@@ -175,6 +175,50 @@ def test_whatever_the_plan_an_abort_ends_it_and_traffic_is_never_lost(
     world.turns(3, seconds=20)
     if isinstance(world.state.progress, Aborted):
         assert world.weights == {world.state.stable: 100}
+
+
+BACKGROUND = st.tuples(st.just("background"), st.sampled_from(list(Verdict)), st.booleans())
+MEANWHILE = st.sampled_from(
+    [("wait", 30), ("verdict", Verdict.PASSED), ("act", "promote"), ("ready", "all"), ("ready", "stable")]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    steps=STEPS,
+    canary=CANARY,
+    before=st.lists(MEANWHILE, max_size=8),
+    operations=st.lists(st.one_of(BACKGROUND, MEANWHILE), max_size=20),
+)
+def test_what_nobody_knows_moves_nothing_up(
+    make_world: Any,
+    version: Any,
+    steps: list[Any],
+    canary: dict[str, Any],
+    before: list[Any],
+    operations: list[Any],
+) -> None:
+    world = make_world([{"setWeight": 5}, *steps], canary={**canary, "analysis": ANALYSIS})
+    world.apply(version(world, 2))
+    world.until(lambda world: world.state.background != "")
+    for operation in (*before, ("background", Verdict.UNKNOWN, False), *operations):
+        match operation:
+            case ("background", verdict, passing):
+                run = world.state.background
+                world.runs |= {run: RunView(verdict, "x", finite=False, passing=passing)} if run else {}
+            case _:
+                play(world, version, operation)
+        then, routes = world.state, world.decision.desired.routes
+        run_now = world.runs.get(then.background, RunView(Verdict.RUNNING))
+        unknown = isinstance(then.progress, Stepping | Promoting) and run_now.verdict is Verdict.UNKNOWN
+        world.turn()
+        now = world.state
+        if unknown or lacks_evidence(then.progress):
+            assert not isinstance(now.progress, Settled)
+            assert now.weights.get(now.current, 0) <= then.weights.get(now.current, 0)
+            assert set(world.decision.desired.routes) <= set(routes)
+        if isinstance(then.progress, Promoting) and isinstance(now.progress, Settled):
+            assert run_now.verdict is Verdict.PASSED or run_now.passing
 
 
 BLUE_GREEN = st.fixed_dictionaries(

@@ -215,7 +215,7 @@ MUTATIONS = (
     Mutation(only_the_newest_is_counted, EXPOSED, 35),
     Mutation(weights_move_without_an_entry, ENTRY, 1),
     Mutation(entries_are_numbered_with_gaps, ENTRY, 1),
-    Mutation(the_store_knows_no_fence, ONE, 37),
+    Mutation(the_store_knows_no_fence, ONE, 53),
     Mutation(the_platform_knows_no_fence, GROWS, 6),
     Mutation(the_lease_is_given_to_anybody, ONE, 6),
     Mutation(pauses_never_end, REST, 1),

@@ -16,7 +16,7 @@ from davy.sim.world import World
 
 WORLDS = 300
 BLOCK = 25
-DURING_AN_ANALYSIS = 231
+DURING_AN_ANALYSIS = 250
 """A place in the steady world 0 at which an engine dies that waits for an answer."""
 NEVER_IN_A_WORLD = {"object_deleted"}
 

@@ -12,6 +12,7 @@ from davy.control.runs import RunRecord, Runs
 from davy.ledger.entry import Draft
 from davy.ledger.store import Record, Store
 from davy.model.key import Key
+from davy.rollout.decision import Verdict
 
 
 class Answers:
@@ -27,13 +28,15 @@ class Answers:
         return {run.owner for run in map(self._runs.get, self._unwritten) if run is not None}
 
     def take_in(self) -> list[RunRecord]:
-        """Let runs know the answers that have come, and return those runs."""
-        taken = []
+        """Let runs know the answers that have come, and return those runs that mean something else now."""
+        telling = []
         for run, drafts in self._runs.collect():
+            before = self._meaning(run)
             self._runs.keep(run)
             self._unwritten.setdefault(run.key, []).extend(drafts)
-            taken.append(run)
-        return taken
+            if self._meaning(run) != before:
+                telling.append(run)
+        return telling
 
     def write_down(
         self, *, after: Iterable[tuple[Mapping[Record, bytes | None], Sequence[Draft]]] = ()
@@ -57,6 +60,11 @@ class Answers:
         changes |= {("run", str(run.key)): msgspec.json.encode(run) for run in runs}
         self._store.commit(changes, [*entries, *(one for drafts in self._unwritten.values() for one in drafts)])
         self._unwritten = {}
+
+    def _meaning(self, run: RunRecord) -> tuple[Verdict, bool]:
+        """Return what a rollout goes by of a run that is kept."""
+        seen = self._runs.views(run.owner)[run.name]
+        return seen.verdict, seen.passing
 
     def drop(self, runs: Iterable[RunRecord]) -> list[Draft]:
         """Leave it to somebody else to write down what has not been yet of some runs."""

@@ -117,8 +117,7 @@ class Loop:
         What an abort could not write down of the same rollouts comes before it.
         """
         for run in self._answers.take_in():
-            if run.state.completed:
-                self._agenda.kick(run.owner)
+            self._agenda.kick(run.owner)
         rollouts = self._holdings.rollouts
         concerned = [rollouts[owner] for owner in self._answers.owners & rollouts.keys()]
         late = [held for held in concerned if held.is_late]

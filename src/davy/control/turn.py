@@ -79,9 +79,10 @@ def take_turn(held: Held, world: World, now: float) -> float | None:
         alarm=_alarm(watched),
     )
     decision = decide(held.manifest, held.state, look, now, port=held.port)
+    moved = bool(decision.events) or decision.state.progress != held.state.progress
     _write_down(held, world, decision, watched, now)
     _act(held, world, decision, seen)
-    return now if decision.events else decision.wake_at
+    return now if moved else decision.wake_at
 
 
 def watch(held: Held, seen: Seen, at: float, counters: Mapping[str, Tally]) -> Watch | None:

@@ -146,7 +146,8 @@ def abort(rollout: Rollout, state: RolloutState, now: float) -> Outcome:
             hint=f"davy undo {_name(rollout)} goes back to the version before it",
         )
     back = move.abort(rollout, state, "", now)
-    return msgspec.structs.replace(state, progress=back.progress, sides=()), back.events
+    state = msgspec.structs.replace(state, progress=back.progress, sides=())
+    return state.changing(state.current, promoted_at=None), back.events
 
 
 def retry(rollout: Rollout, state: RolloutState, now: float) -> Outcome:
@@ -162,7 +163,7 @@ def _begin(rollout: Rollout, state: RolloutState, now: float, *, attempt: int, q
     if plan.blue_green(rollout) is not None:
         progress = Previewing(since=now, approved=quick)
     elif quick:
-        progress = Promoting(reason=quick, since=now)
+        progress = Promoting(reason=quick, since=now, quick=True)
     unseen = state.newest.sends_users and state.newest.exposed_at is None
     state = msgspec.structs.replace(
         state,
@@ -236,15 +237,18 @@ def _doing(rollout: Rollout, progress: Stepping | Previewing | Verifying) -> str
         case Stepping(index=index):
             steps = plan.steps(rollout)
             if index >= len(steps):
-                return "its steps are done and the last replicas are becoming available"
+                return "its steps are done, and its background analysis has measured nothing good yet"
             return f"step {index + 1}/{len(steps)} ({plan.describe(steps[index])}) is under way"
         case _:
             assert_never(progress)
 
 
 def _steps_hash(rollout: Rollout) -> str:
-    """Name the steps, so that an edit of them is noticed, and so that another strategy is."""
-    return fingerprint(plan.steps(rollout) if plan.blue_green(rollout) is None else "blueGreen")
+    """Name the steps and the whole that their weights are of, to notice an edit or another strategy."""
+    if plan.blue_green(rollout) is not None:
+        return fingerprint("blueGreen")
+    whole = plan.full_weight(rollout)
+    return fingerprint(plan.steps(rollout), *([] if whole == 100 else [str(whole)]))
 
 
 def _name(rollout: Rollout) -> str:

@@ -10,8 +10,8 @@ from typing import assert_never
 from davy.model.rollout import Rollout
 from davy.rollout import blue_green, canary, experiment
 from davy.rollout.decision import Look, Verdict
-from davy.rollout.move import Move, abort, settle
-from davy.rollout.readiness import carries_everything, fully_available, timed_out, timed_out_message
+from davy.rollout.move import Move, abort, take_everything
+from davy.rollout.readiness import timed_out, timed_out_message
 from davy.rollout.state import (
     UNDERWAY,
     Aborted,
@@ -35,11 +35,11 @@ def advance(rollout: Rollout, state: RolloutState, look: Look, now: float) -> Mo
         return Move(progress)
     match progress:
         case Initial():
-            return _take_everything(rollout, state, look, "Initial deploy", now)
+            return take_everything(rollout, state, look.seen, "Initial deploy", now)
         case Stepping():
             return canary.step(rollout, state, progress, look, now)
-        case Promoting(reason=reason):
-            return _take_everything(rollout, state, look, reason, now)
+        case Promoting():
+            return canary.promote(rollout, state, progress, look, now)
         case Previewing():
             return blue_green.preview(rollout, state, progress, look, now)
         case Verifying():
@@ -85,10 +85,3 @@ def _watched(state: RolloutState) -> list[tuple[str, str]]:
         case _:
             pass
     return [(name, what) for name, what in watched if name]
-
-
-def _take_everything(rollout: Rollout, state: RolloutState, look: Look, reason: str, now: float) -> Move:
-    """Become stable, once all of the version is available and the data plane sends it all the traffic."""
-    if fully_available(rollout, state, look.seen) and carries_everything(rollout, state, look.seen):
-        return settle(state, reason, now)
-    return Move(state.progress)

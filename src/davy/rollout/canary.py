@@ -7,8 +7,8 @@ from davy.model.side_route import SideRoute
 from davy.model.steps import RolloutPause
 from davy.rollout import experiment, plan
 from davy.rollout.decision import Event, Look, RunKind, RunRequest, RunView, Verdict
-from davy.rollout.move import Move, complete, hold, naming, pause_is_over, run_name
-from davy.rollout.readiness import at_desired, serves
+from davy.rollout.move import Move, complete, hold, naming, pause_is_over, run_name, take_everything
+from davy.rollout.readiness import at_desired, meets_users, serves
 from davy.rollout.routes import routes
 from davy.rollout.state import Pause, PauseReason, Promoting, RolloutState, Stepping
 
@@ -22,7 +22,7 @@ def step(rollout: Rollout, state: RolloutState, progress: Stepping, look: Look, 
     if background and background.verdict is Verdict.UNKNOWN:
         return hold(state, progress, background, now)
     if progress.index >= len(steps):
-        return Move(Promoting(reason=f"Completed all {len(steps)} canary steps", since=now))
+        return _end(rollout, state, progress, look, now)
     wanted = steps[progress.index]
     if wanted.pause is not None:
         return _pause(rollout, state, progress, wanted.pause, now)
@@ -32,6 +32,47 @@ def step(rollout: Rollout, state: RolloutState, progress: Stepping, look: Look, 
         return _experiment(rollout, state, progress, look, now)
     reached = _is_reached(rollout, state, wanted, look)
     return complete(rollout, state, progress, now) if reached else Move(progress)
+
+
+def promote(rollout: Rollout, state: RolloutState, progress: Promoting, look: Look, now: float) -> Move:
+    """Become stable with all the traffic, and with something good measured of it where that is asked for."""
+    if progress.quick:
+        return take_everything(rollout, state, look.seen, progress.reason, now)
+    known = _background(rollout, state, progress, look, now)
+    if known.verdict is Verdict.UNKNOWN:
+        waiting = Stepping(index=len(plan.steps(rollout)), since=progress.since)
+        return hold(state, waiting, known, now)
+    if known.verdict is Verdict.PASSED or rollout.spec.desired_replicas == 0:
+        return take_everything(rollout, state, look.seen, progress.reason, now)
+    return Move(progress)
+
+
+def _end(rollout: Rollout, state: RolloutState, progress: Stepping, look: Look, now: float) -> Move:
+    """Leave the steps; where users have met the new version, not before something good was measured of that."""
+    known = _background(rollout, state, progress, look, now)
+    unmet = not state.background and not meets_users(state, look.seen)
+    if known.verdict is Verdict.PASSED or unmet:
+        return Move(Promoting(reason=f"Completed all {len(plan.steps(rollout))} canary steps", since=now))
+    return hold(state, progress, known, now) if known.verdict is Verdict.UNKNOWN else Move(progress)
+
+
+def _background(
+    rollout: Rollout, state: RolloutState, progress: Stepping | Promoting, look: Look, now: float
+) -> RunView:
+    """Say what the background analysis, which need not have an end, makes of a version whose steps are done.
+
+    It passes with something good measured of everything that counts, and is unknown when that takes too long.
+    """
+    run = look.runs.get(state.background, RunView(Verdict.RUNNING))
+    if run.verdict is not Verdict.RUNNING:
+        return run
+    if run.passing or plan.background(rollout) is None:
+        return RunView(Verdict.PASSED)
+    limit = rollout.spec.progress_deadline_s
+    if state.background and now >= progress.since + limit:
+        why = f"the background analysis has measured nothing good within {limit:g}s"
+        return RunView(Verdict.UNKNOWN, why)
+    return run
 
 
 def _is_reached(rollout: Rollout, state: RolloutState, wanted: CanaryStep, look: Look) -> bool:

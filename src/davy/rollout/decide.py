@@ -15,7 +15,7 @@ from davy.rollout.readiness import meets_users
 from davy.rollout.restart import evictions, is_restarted, restart_at
 from davy.rollout.routes import routes
 from davy.rollout.scale import scale
-from davy.rollout.split import ramps_until, split
+from davy.rollout.split import ramps_until, rescaled, split
 from davy.rollout.state import (
     UNDERWAY,
     Aborted,
@@ -40,12 +40,15 @@ def decide(
     nothing more. `now` is the clock's time in seconds; `port` is where users want to reach the rollout.
     """
     before = state.weights
+    state = rescaled(rollout, state)
     state, exposure = _expose(state, look, now)
     move = advance(rollout, state, look, now)
     sides = state.sides if move.sides is None else move.sides
     state = msgspec.structs.replace(state, progress=move.progress, sides=sides)
     if isinstance(move.progress, Settled):
         state = _make_stable(state, move.progress)
+    if isinstance(move.progress, Aborted):
+        state = state.changing(state.current, promoted_at=None)
     state = scale(rollout, state, look.seen, now)
     weights = {hash_: weight for hash_, weight in split(rollout, state, look.seen, now).items() if weight}
     state = msgspec.structs.replace(state, weights=weights)
@@ -131,10 +134,15 @@ def _background(
     rollout: Rollout, state: RolloutState, seen: Seen
 ) -> tuple[RolloutState, tuple[RunRequest, ...]]:
     """Start the background analysis once users meet the new version: before that it has nothing to judge."""
-    if state.background or not isinstance(state.progress, Stepping):
-        return state, ()
-    analysis = plan.canary(rollout).analysis
-    if analysis is None or state.progress.index < (analysis.starting_step or 0):
+    match state.progress:
+        case Stepping(index=index):
+            pass
+        case Promoting(quick=False):
+            index = len(plan.steps(rollout))
+        case _:
+            return state, ()
+    analysis = plan.background(rollout)
+    if state.background or analysis is None or index < (analysis.starting_step or 0):
         return state, ()
     if not meets_users(state, seen):
         return state, ()
@@ -230,6 +238,8 @@ def _wake_at(rollout: Rollout, state: RolloutState, now: float) -> float | None:
         times.append(None if waits_s is None else pause.since + waits_s)
     elif isinstance(progress, (Initial, *UNDERWAY)):
         times.append(state.progressed_at + deadline_s)
+    if isinstance(progress, Stepping | Promoting) and state.background:
+        times.append(progress.since + deadline_s)
     if isinstance(progress, Stepping) and progress.experiment is not None:
         times += [experiment.ends_at(rollout, progress), progress.experiment.since + deadline_s]
     return min((time for time in times if time is not None and time > now), default=None)

@@ -11,6 +11,8 @@ import msgspec
 from davy.model.rollout import Rollout
 from davy.rollout import plan
 from davy.rollout.decision import Event, RunRequest, RunView
+from davy.rollout.platform import Seen
+from davy.rollout.readiness import carries_everything, fully_available
 from davy.rollout.state import (
     Aborted,
     Pause,
@@ -46,6 +48,13 @@ def complete(rollout: Rollout, state: RolloutState, progress: Stepping, now: flo
         "seconds": round(now - progress.since, 3),
     }
     return Move(Stepping(index=progress.index + 1, since=now), events=(Event("step_completed", detail),))
+
+
+def take_everything(rollout: Rollout, state: RolloutState, seen: Seen, reason: str, now: float) -> Move:
+    """Become stable, once all of the version is available and the data plane sends it all the traffic."""
+    if fully_available(rollout, state, seen) and carries_everything(rollout, state, seen):
+        return settle(state, reason, now)
+    return Move(state.progress)
 
 
 def settle(state: RolloutState, reason: str, now: float) -> Move:

@@ -6,7 +6,7 @@ Sources: `utils/replicaset/canary.go` of argoproj/argo-rollouts (Apache-2.0) for
 from collections.abc import Mapping
 
 from davy.model.rollout import BlueGreenStrategy, CanaryStep, CanaryStrategy, Rollout, SetCanaryScale
-from davy.model.steps import SetHeaderRoute, SetMirrorRoute
+from davy.model.steps import RolloutAnalysisBackground, SetHeaderRoute, SetMirrorRoute
 
 ARGO_SCALE_DOWN_DELAY_S = 30
 """How long what an experiment ran stays up where it does not say."""
@@ -34,6 +34,13 @@ def full_weight(rollout: Rollout) -> int:
     """Return the weight that means all of the traffic."""
     strategy = rollout.spec.strategy.canary
     return 100 if strategy is None else strategy.full_weight
+
+
+def background(rollout: Rollout) -> RolloutAnalysisBackground | None:
+    """Return the analysis beside the steps, None without one or where it would begin after the last."""
+    strategy = rollout.spec.strategy.canary
+    analysis = None if strategy is None else strategy.analysis
+    return None if analysis is None or (analysis.starting_step or 0) > len(steps(rollout)) else analysis
 
 
 def is_routed(rollout: Rollout) -> bool:

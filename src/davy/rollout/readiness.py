@@ -55,14 +55,29 @@ def serves(rollout: Rollout, state: RolloutState, seen: Seen, weight: int) -> bo
     """Say whether the data plane serves the weight of a step; without a router, the split of the pods."""
     weights = {hash_: share for hash_, share in (seen.weights or {}).items() if share}
     if not plan.is_routed(rollout):
-        return weights == ratio_split(state, seen)
+        return weights == ratio_split(rollout, state, seen)
     return weights.get(state.current, 0) == weight and sum(weights.values()) == plan.full_weight(rollout)
 
 
-def ratio_split(state: RolloutState, seen: Seen) -> dict[str, int]:
-    """Split by what is available on either side; with nothing available, leave things as they are."""
-    shares = {hash_: seen.count(hash_).available for hash_ in (state.current, state.stable)}
-    return {hash_: share for hash_, share in shares.items() if share} or state.weights
+def ratio_split(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
+    """Split by what is available of each version; with nothing available, leave things as they are.
+
+    Replicas that are to go count no more, and on a step the new version counts for no more than that is worth.
+    A version in the middle that was replaced keeps users only for as long as its replicas are needed, and one
+    that lost them with an abort gets none.
+    """
+    meant = {state.current, state.stable, *state.weights}
+    shares = {
+        each.hash: min(seen.count(each.hash).available, each.replicas)
+        for each in state.revisions
+        if each.hash in meant
+    }
+    if isinstance(state.progress, Stepping):
+        shares[state.current] = min(shares[state.current], _counts_by_ratio(rollout, state).canary)
+    found = {hash_: share for hash_, share in shares.items() if share}
+    staffed = {each.hash for each in state.revisions if each.replicas}
+    kept = {hash_: weight for hash_, weight in state.weights.items() if hash_ in staffed}
+    return found or kept or {state.stable: plan.full_weight(rollout)}
 
 
 def meets_users(state: RolloutState, seen: Seen) -> bool:
@@ -118,7 +133,9 @@ def timed_out(rollout: Rollout, state: RolloutState, now: float) -> bool:
         return False
     if isinstance(progress, Previewing | Verifying) and progress.run:
         return False
-    if isinstance(progress, Stepping) and progress.index < len(plan.steps(rollout)):
+    if isinstance(progress, Stepping):
+        if progress.index >= len(plan.steps(rollout)):
+            return False
         step = plan.steps(rollout)[progress.index]
         if step.set_weight is None and step.set_canary_scale is None:
             return False

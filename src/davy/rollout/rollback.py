@@ -1,7 +1,7 @@
 """Going back quickly: to a version that was stable before, without steps and analyses.
 
-Argo Rollouts takes any older revision within the window; here it has to have been promoted once, so that no
-version that was aborted comes back past its gates.
+Argo Rollouts takes any older revision within the window; here it has to have been promoted once and not aborted
+since, so that no version that was aborted comes back past its gates.
 """
 
 from davy.model.rollout import Rollout

@@ -5,18 +5,19 @@ from davy.model.side_route import HeaderRoute, MirrorRoute, SideRoute
 from davy.model.steps import SetHeaderRoute
 from davy.rollout import plan
 from davy.rollout.platform import Seen
-from davy.rollout.state import Promoting, RolloutState, Stepping
+from davy.rollout.state import Promoting, RolloutState, Stepping, lacks_evidence
 
 
 def routes(rollout: Rollout, state: RolloutState, seen: Seen) -> tuple[SideRoute, ...]:
     """Return the routes that the steps up to now have set, while the new version can answer at all.
 
-    An abort and the end of an update take them away with the weight, as Argo does.
+    The quick way back passes over the steps, and so sets none. An abort and the end of an update take them away
+    with the weight, as Argo does. While evidence is missing, none comes into force.
     """
     match state.progress:
         case Stepping(index=index):
             pass
-        case Promoting():
+        case Promoting(quick=False):
             index = len(plan.steps(rollout))
         case _:
             return ()
@@ -29,4 +30,6 @@ def routes(rollout: Rollout, state: RolloutState, seen: Seen) -> tuple[SideRoute
         else:
             share = 100 if route.percentage is None else route.percentage
             found.append(MirrorRoute(route.name, route.match, share, state.current))
+    if lacks_evidence(state.progress):
+        return tuple(route for route in found if route in seen.routes)
     return tuple(found)

@@ -22,15 +22,19 @@ from davy.rollout.state import (
     Settled,
     Stepping,
     Verifying,
+    lacks_evidence,
 )
 
 
 def scale(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> RolloutState:
     """Give every revision the replicas that it should have now.
 
-    A rollout that is paused by its manifest keeps what it has, except that an abort is never kept waiting.
+    A rollout that is paused by its manifest keeps what it has, except that an abort is never kept waiting. So
+    does one that waits for evidence, as in Argo.
     """
     if rollout.spec.paused and not isinstance(state.progress, Aborted):
+        return state
+    if lacks_evidence(state.progress):
         return state
     state = _scale_sides(state, now)
     match state.progress:
@@ -147,8 +151,11 @@ def _follows_traffic(rollout: Rollout) -> bool:
 def _scale_by_ratio(rollout: Rollout, state: RolloutState, seen: Seen) -> RolloutState:
     """Take one step of a canary whose traffic follows the ratio of its pods; older revisions go first."""
     strategy, n, progress = plan.canary(rollout), rollout.spec.desired_replicas, state.progress
+    if isinstance(progress, Stepping) and progress.index >= len(strategy.steps):
+        return state  # more replicas were more traffic, which has to wait for the end of the steps
     older = [other for other in state.revisions if other.hash not in (state.current, state.stable)]
-    state = _drop_others(state)
+    bounds = replicas.resolve_bounds(strategy.max_surge, strategy.max_unavailable, n)
+    state = _drain(state, older, seen, least=n - bounds.unavailable)
     weight = 0 if isinstance(progress, Aborted) else strategy.full_weight
     if isinstance(progress, Stepping):
         weight = plan.set_weight(rollout, progress.index)
@@ -156,13 +163,24 @@ def _scale_by_ratio(rollout: Rollout, state: RolloutState, seen: Seen) -> Rollou
     counts = replicas.step_towards(
         n,
         weight,
-        replicas.resolve_bounds(strategy.max_surge, strategy.max_unavailable, n),
+        bounds,
         replicas.Scale(new.replicas, seen.count(new.hash).available),
         replicas.Scale(stable.replicas, seen.count(stable.hash).available),
         older=sum(seen.count(other.hash).created for other in older),
         whole=strategy.full_weight,
     )
     return _resize(_resize(state, new.hash, counts.canary), stable.hash, counts.stable)
+
+
+def _drain(state: RolloutState, older: list[Revision], seen: Seen, *, least: int) -> RolloutState:
+    """Let the replicas of older revisions go, of those that are available as many as are not needed."""
+    serving = {each.hash: min(seen.count(each.hash).available, each.replicas) for each in state.revisions}
+    spare = max(0, sum(serving.values()) - least)
+    for other in older:
+        gone = min(serving[other.hash], spare)
+        spare -= gone
+        state = _resize(state, other.hash, serving[other.hash] - gone)
+    return state
 
 
 def _drop_others(state: RolloutState) -> RolloutState:

@@ -7,6 +7,8 @@ is available, and moves more of it only when the side that receives it can carry
 from collections.abc import Mapping
 from typing import assert_never
 
+import msgspec
+
 from davy.model.rollout import Rollout
 from davy.rollout import plan
 from davy.rollout.platform import Seen
@@ -21,6 +23,7 @@ from davy.rollout.state import (
     Side,
     Stepping,
     Verifying,
+    lacks_evidence,
 )
 
 RAMP_S = 30.0
@@ -43,10 +46,24 @@ def split(rollout: Rollout, state: RolloutState, seen: Seen, now: float) -> dict
             return {state.current: whole}
         case Stepping() | Promoting():
             if not plan.is_routed(rollout):
-                return ratio_split(state, seen)
+                return _by_ratio(rollout, state, seen)
             return _routed(rollout, state, seen)
         case _:
             assert_never(state.progress)
+
+
+def rescaled(rollout: Rollout, state: RolloutState) -> RolloutState:
+    """Return the state with the split that was last decided in the weights of the manifest as it is now.
+
+    An edit may have given `maxTrafficWeight` another value, or put a router where pods made the split.
+    """
+    whole, total = plan.full_weight(rollout), sum(state.weights.values())
+    if not plan.is_routed(rollout) or total in (0, whole):
+        return state
+    weights = {hash_: weight * whole // total for hash_, weight in state.weights.items()}
+    rest = state.stable or state.current
+    weights[rest] = weights.get(rest, 0) + whole - sum(weights.values())
+    return msgspec.structs.replace(state, weights=weights)
 
 
 def ramps_until(rollout: Rollout, state: RolloutState) -> float | None:
@@ -56,21 +73,31 @@ def ramps_until(rollout: Rollout, state: RolloutState) -> float | None:
     return None
 
 
+def _by_ratio(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
+    """Split by the pods; while evidence is missing, pods that come up late change nothing."""
+    if lacks_evidence(state.progress) and seen.count(state.current).available:
+        return state.weights
+    return ratio_split(rollout, state, seen)
+
+
 def _routed(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
     """Split by the weight of the step, once the replicas for it are there."""
     whole, n, progress = plan.full_weight(rollout), rollout.spec.desired_replicas, state.progress
     if seen.count(state.current).available == 0:
         return _with_sides(state, seen, {state.stable: whole, state.current: 0})
-    if isinstance(progress, Stepping):
+    held = state.weights.get(state.current, 0)
+    if isinstance(progress, Stepping) and progress.index < len(plan.steps(rollout)):
         index = progress.index if at_desired(rollout, state, seen) else progress.index - 1
         weight = plan.set_weight(rollout, index)
-    elif fully_available(rollout, state, seen):
+        if lacks_evidence(progress):
+            weight = min(weight, held)
+    elif isinstance(progress, Promoting) and fully_available(rollout, state, seen):
         return {state.current: whole}
     else:
-        weight = state.weights.get(state.current, 0)
+        weight = held
     stable, wanted = seen.count(state.stable).available, state.revision(state.stable).replicas
     if stable < (whole - weight) * n // whole and not threshold_met(rollout, wanted, stable):
-        return state.weights
+        weight = held
     return _with_sides(state, seen, {state.stable: whole - weight, state.current: weight})
 
 
@@ -105,7 +132,8 @@ def _give_back(
         return {to: whole}
     [(other, held)] = others.items()
     lacking = max(0, n - seen.count(to).available)
-    left = min(held, -(-whole * lacking // max(1, n))) if seen.count(other).available else 0
+    stays = any(each.hash == other and each.replicas for each in state.revisions)
+    left = min(held, -(-whole * lacking // max(1, n))) if stays and seen.count(other).available else 0
     return {to: whole - left, other: left} if left else {to: whole}
 
 

@@ -73,10 +73,14 @@ class Stepping(msgspec.Struct, frozen=True, tag=True):
 
 
 class Promoting(msgspec.Struct, frozen=True, tag=True):
-    """All steps are done; the new version takes all the traffic once all of it is available."""
+    """All steps are done; the new version takes all the traffic once all of it is available.
+
+    `quick` says that steps and analyses were passed over, since the version was stable before.
+    """
 
     reason: str
     since: float
+    quick: bool = False
 
 
 class Previewing(msgspec.Struct, frozen=True, tag=True):
@@ -134,13 +138,20 @@ def pause_of(progress: Progress) -> Pause | None:
     return progress.pause if isinstance(progress, Stepping | Previewing | Verifying) else None
 
 
+def lacks_evidence(progress: Progress) -> bool:
+    """Say whether an update waits since nobody knows how the new version is; nothing of it grows then."""
+    pause = pause_of(progress)
+    return pause is not None and pause.reason.lacks_evidence
+
+
 class Revision(msgspec.Struct, frozen=True):
     """One pod template, numbered in the order of arrival; Argo's ReplicaSet.
 
     `replicas` is how many there should be, `scale_down_at` when those that still run are to go, `exposed_at`
     when the first request of a user was seen on it; `requests_before` is how many it had answered until this
     update began to send it traffic, and `sends_users` whether it has begun to. `promoted_at` is when it last
-    became the stable version, None if it never was: only what was promoted once can be gone back to quickly.
+    became the stable version, None if it never was, or was aborted since: only a version that was promoted, and
+    of which nothing worse is known, can be gone back to quickly.
     """
 
     number: int
