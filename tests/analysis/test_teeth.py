@@ -92,7 +92,7 @@ def test_other_documents_have_nothing_to_show() -> None:
         f"successCondition: not isNaN(result[0]) && result[0] < 5\n{VECTOR}",
         "successCondition: result < 0.5\nprovider: {prometheus: {query: 'time() - 5 * -pi()'}}",
         "successCondition: result[0] > 3\nprovider: {prometheus: {query: '1', rangeQuery: {step: 1m}}}",
-        "successCondition: result[0] > 3\nprovider: {prometheus: {query: this is no query}}",
+        "successCondition: result[0] > 3\nprovider: {prometheus: {query: 'sum(a{{args.selector}})'}}",
         f"successCondition: result.verdict == 'go'\nfailureCondition: result.verdict == 'abort'\n{WEB}",
         f"successCondition: result[0] <= 0.02\nfailureCondition: 'false'\n{VECTOR}",
         f"successCondition: result[0] <= 0.02\ninterval: 1s\ncount: 5\nfailureLimit: 4\n{VECTOR}",
@@ -281,11 +281,34 @@ spec: {templates: [{templateName: other}], dryRun: [{metricName: x}]}
     assert inspect(found) == ()
 
 
+@pytest.mark.parametrize(
+    ("query", "says", "under"),
+    [
+        ("sum(rtae(a[1m]))", "unknown function with name 'rtae'", "r"),
+        ("rate(a[1m]) / rate(b)", "expected type matrix in call to function 'rate', got vector", None),
+        ("histogram_avg(a)", "histogram_avg() reads native histograms, which are not supported", None),
+        ("rate(a[{{args.window}}]) >/ 1", "trimming native histograms is not supported", None),
+    ],
+)
+def test_a_query_that_has_no_answer_is_told_before_it_is_asked(
+    query: str, says: str, under: str | None
+) -> None:
+    metric = f"{TEETH}\nprovider: {{prometheus: {{query: '{query}'}}}}"
+    [finding] = inspect(document(metric, rest="args: [{name: window, value: 1m}]"))
+    assert (finding.code, finding.severity, finding.label) == ("PD054", "warning", says)
+    assert underlined(finding) == (under or f"query: '{query}'")
+
+
 def test_every_rule_can_fire() -> None:
     """PD053 is in test_blind.py."""
     fired = {
         finding.code
-        for metric in (VECTOR, f"failureCondition: result[0] > 1\n{VECTOR}", f"successCondition: x\n{VECTOR}")
+        for metric in (
+            VECTOR,
+            f"failureCondition: result[0] > 1\n{VECTOR}",
+            f"successCondition: x\n{VECTOR}",
+            "provider: {prometheus: {query: this is no query}}",
+        )
         for finding in inspect(document(metric))
     }
     assert fired | {"PD053"} == RULES.keys()

@@ -41,7 +41,10 @@ def asked(engine: Scripted) -> requests.AnyRequest:
     return request
 
 
-def test_directories_are_applied_with_all_below_them(run: Any, engine: Scripted, tree_of_files: Path) -> None:
+def test_directories_are_applied_with_all_below_them(
+    run: Any, engine: Scripted, shelf: Any, tree_of_files: Path
+) -> None:
+    shelf.applied = views.ApplyView(accepted=True, applied=(created("payments"),), findings=())
     assert run("apply", "-f", "deploy", "-f", "deploy/b.yaml", "-f", "-", stdin="# piped\n").exit_code == 0
     request = asked(engine)
     assert request == requests.Apply(
@@ -128,7 +131,15 @@ def test_what_cannot_be_read_is_named(
     assert says in ran.stderr
 
 
-def test_a_pipe_can_be_applied(run: Any, engine: Scripted) -> None:
+def test_nothing_at_all_is_not_applied_in_silence(run: Any, engine: Scripted, tree_of_files: Path) -> None:
+    for command in ("apply", "check"):
+        ran = run(command, "-f", "deploy/b.yaml", "-f", "deploy/a.yml")
+        assert (ran.exit_code, ran.stdout) == (2, "")
+        assert ran.stderr.startswith("error[usage]: there is no manifest in deploy/b.yaml, deploy/a.yml\n")
+
+
+def test_a_pipe_can_be_applied(run: Any, engine: Scripted, shelf: Any) -> None:
+    shelf.applied = views.ApplyView(accepted=True, applied=(created("payments"),), findings=())
     reader, writer = os.pipe()
     os.write(writer, b"# from a process substitution\n")
     os.close(writer)

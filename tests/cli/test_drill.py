@@ -33,6 +33,7 @@ def test_faults_can_be_left_out(run: Any) -> None:
 def test_a_report_is_data(run: Any) -> None:
     report = json.loads(run("drill", "--seed", "3", "-o", "json").stdout)
     assert (report["kind"], report["seed"], report["broken"]) == ("DrillReport", 3, None)
+    assert report["apiVersion"] == "davy.dev/v1alpha1"
     assert report["endings"]
     assert report["story"][0]["tone"] == "entry"
 
@@ -43,6 +44,7 @@ def test_many_worlds_are_counted(run: Any) -> None:
     assert played.stdout.startswith("3 worlds from seed 7: ")
     assert played.stdout.endswith("broken: none\n")
     counted = json.loads(run("drill", "--worlds", "2", "-o", "json").stdout)
+    assert (counted["kind"], counted["apiVersion"]) == ("DrillCampaign", "davy.dev/v1alpha1")
     assert (counted["worlds"], counted["broken"]) == (2, [])
 
 

@@ -219,6 +219,9 @@ def test_the_record_is_read_page_by_page(run: Any, engine: Scripted, shelf: Any)
 def test_an_empty_record_is_said_to_the_person(run: Any, engine: Scripted) -> None:
     ran = run("record")
     assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "", "there are no entries\n")
+    assert run("record", "paymants", "--after", "7").stderr == (
+        'there are no entries about rollout "paymants" in namespace "default" after #7\n'
+    )
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

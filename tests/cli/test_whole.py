@@ -146,7 +146,7 @@ def test_a_release_from_the_first_manifest_to_the_record(run: Any, world: Quiet)
     drawn = run("get", "rollout", "payments").stdout
     assert "  Step:          2/3\n" in drawn
     assert "payments:2 (canary)" in drawn
-    assert "errors  [0.0]  limit: " in drawn
+    assert "[0.0]  n=" in drawn
     assert run("get", "rollouts", "-o", "name").stdout == "rollout/payments\n"
     assert "on step 3/3 (pause) and waits" in run("why", "payments").stdout
     assert run("get", "ro", "payments", "-o", "manifest").stdout.startswith(

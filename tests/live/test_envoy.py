@@ -168,6 +168,7 @@ def test_a_port_that_was_taken_while_envoy_was_down_is_said_and_mended(
 ) -> None:
     port = serve(envoy, upstream)
     envoy.stop()
+    assert not (tmp_path / "gateway" / "admin.sock").exists()
     other = Envoy(tmp_path / "gateway", Fence.take(tmp_path / "terms"))
     try:
         with socket.create_server(("127.0.0.1", port)):

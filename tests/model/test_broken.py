@@ -49,3 +49,20 @@ def test_every_finding_points_into_its_text(path: Path) -> None:
 @pytest.mark.parametrize("path", COMPLETE, ids=lambda path: path.stem)
 def test_there_is_nothing_to_say_of_a_complete_manifest(path: Path) -> None:
     assert [summary(finding) for finding in everything_about(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("case", "title", "fix"),
+    [
+        ("rollout-spec", "Multiple Strategies can not be listed", "keep one of `canary` and `blueGreen`"),
+        ("rollout-spec", "`davy.dev/port` is 'http', which is no port", "write a number from 1 to 65535"),
+        ("canary", "MaxSurge and MaxUnavailable both can not be zero", "let one of them be at least 1"),
+        ("steps", "Step must have one of the following set", "make each of them a step of its own"),
+        ("steps", "Steps define a route that does not exist", "add `- name: "),
+        ("metrics", "no provider specified", "name one, such as prometheus, web or job"),
+        ("pod", "no port of this container is called", "its ports: "),
+    ],
+)
+def test_where_there_is_a_way_out_the_finding_names_it(case: str, title: str, fix: str) -> None:
+    found = [f.fix for f in everything_about(CASES / "broken" / f"{case}.yaml") if f.title.startswith(title)]
+    assert any(each.startswith(fix) for each in found), found

@@ -115,6 +115,7 @@ class EnvoyProcess:
         bell.close()
         pid.reap(self._process)
         self._fence.remove(self._record)
+        self._fence.remove(self._directory / SOCKET)
 
     def _find(self) -> Process | None:
         """Find the one that an earlier Davy started, be it that it died before it could write that down."""

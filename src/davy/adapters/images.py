@@ -95,7 +95,7 @@ class Images:
             raise ImageNotMapped(
                 f"nothing says what image {container.image or '(none)'} runs on this machine",
                 hint=f'add to an ImageMap: "{name}:*": '
-                '{source: {dir: ./releases/{tag}}, command: [./program, --port, "$(PORT)"]}',
+                '{source: {dir: "./releases/{tag}"}, command: [./program, --port, "$(PORT)"]}',
             )
         return Launch(argv=argv, directory=str(self._base))
 

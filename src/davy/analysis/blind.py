@@ -64,7 +64,7 @@ def blind_spots(rollout: Rollout, templates: Sequence[Document]) -> tuple[Findin
 
 
 def _uses(rollout: Rollout) -> Iterator[Use]:
-    """Go through the analyses that come go before the new version has all traffic, background first."""
+    """Go through the analyses that come before the new version has all traffic, background first."""
     canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
     if blue_green and blue_green.pre_promotion_analysis:
         yield Use(blue_green.pre_promotion_analysis, 0)

@@ -36,6 +36,11 @@ RULES: dict[str, Rule] = {
         "warning",
         "stable answers most requests and hides the canary in the sum, the more the smaller its share is",
     ),
+    "PD054": Rule(
+        "this query has no answer",
+        "warning",
+        "every measurement is an Error, and errors abort; only a Prometheus at the address may know more",
+    ),
 }
 
 

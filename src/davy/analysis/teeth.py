@@ -18,9 +18,10 @@ from davy.analysis.mend import edits, metric_paths
 from davy.analysis.metric import Measurement, MetricState, effective_count, take
 from davy.analysis.phase import Phase
 from davy.analysis.probe import Outcome, decides_itself, gives_numbers, looks_at_result, on_data, on_nothing
+from davy.analysis.promql.scope import QueryError, parse
 from davy.analysis.rules import finding
 from davy.analysis.splice import align
-from davy.analysis.trial import Trial, defaults, trial
+from davy.analysis.trial import Trial, defaults, filled, is_open, trial
 from davy.model.analysis import AnalysisTemplate, AnalysisTemplateSpec, ClusterAnalysisTemplate, Metric
 from davy.model.document import Document
 from davy.model.finding import Finding
@@ -66,6 +67,11 @@ def inspect(document: Document) -> tuple[Finding, ...]:
         _finding(document, path, weakness, mendable=path in mendable)
         for path, metric in zip(metric_paths(spec), spec.metrics, strict=True)
         for weakness in weaknesses(metric, defaults(spec))
+    ]
+    findings += [
+        _finding(document, path, weakness, mendable=False)
+        for path, metric in zip(metric_paths(spec), spec.metrics, strict=True)
+        for weakness in _unreadable(metric, defaults(spec))
     ]
     if _all_dry(spec):
         label = "every metric is in dry run, and none of them decides anything"
@@ -200,6 +206,19 @@ def _trusting(tried: Trial) -> Iterator[Weakness]:
     if unclear and tried.limits_known and not _bites(metric, Phase.INCONCLUSIVE):
         label = f"{_and(unclear)} is Inconclusive, and so many of those are tolerated that the metric passes"
         yield Weakness("PD051", "inconclusiveLimit", label, "an inconclusiveLimit below count")
+
+
+def _unreadable(metric: Metric, values: Mapping[str, str]) -> Iterator[Weakness]:
+    """Find a query that is no PromQL, or that is not evaluated; one that lacks an argument may be anything."""
+    query = metric.provider.prometheus.query if metric.provider.prometheus else ""
+    if not query or is_open(query, values):
+        return
+    try:
+        parse(filled(query, values))
+    except QueryError as error:
+        label = error.message.removesuffix(f" (at character {error.position})")
+        offset = error.position if filled(query, values) == query else None
+        yield Weakness("PD054", "provider.prometheus.query", label, error.hint, query, offset)
 
 
 def _all_dry(spec: AnalysisTemplateSpec) -> bool:

@@ -53,7 +53,7 @@ def trial(metric: Metric, values: Mapping[str, str]) -> Trial:
         changes["provider"] = msgspec.structs.replace(metric.provider, prometheus=prometheus)
     return Trial(
         metric=msgspec.structs.replace(metric, **changes),
-        open=frozenset(name for name, text in written.items() if _is_open(text, values)),
+        open=frozenset(name for name, text in written.items() if is_open(text, values)),
     )
 
 
@@ -62,7 +62,8 @@ def filled(text: str, values: Mapping[str, str]) -> str:
     return _TAG.sub(lambda found: values.get(_name(found[1]), _SOME), text)
 
 
-def _is_open(text: str, values: Mapping[str, str]) -> bool:
+def is_open(text: str, values: Mapping[str, str]) -> bool:
+    """Say whether a placeholder of a text has no value."""
     return any(_name(found[1]) not in values for found in _TAG.finditer(text))
 
 

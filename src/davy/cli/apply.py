@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from davy.cli.findings import outcome, refuse, tell
+from davy.cli.findings import outcome, refuse, refuse_nothing, tell
 from davy.cli.manifests import as_text, read_manifests
 from davy.cli.options import common, output, reason, refuse_namespace
 from davy.cli.output import show_view
@@ -41,9 +41,10 @@ def apply(setting: Setting, request: Apply, form: str) -> None:
     """Have the engine accept manifests, and say what came of it.
 
     Raises:
-        UsageError, Refused: there are errors among the findings.
+        UsageError, Refused: there is no manifest, or there are errors among the findings.
     """
     view = setting.ask(request, ApplyView, timeout_s=BUILD_S)
+    refuse_nothing(view, [name for name, _ in request.texts])
     if form != "text":
         show_view(view, form)
     else:

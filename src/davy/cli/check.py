@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from davy.cli.findings import refuse, summary, tell
+from davy.cli.findings import refuse, refuse_nothing, summary, tell
 from davy.cli.manifests import read_manifests
 from davy.cli.options import common, output, refuse_namespace
 from davy.cli.output import show_view
@@ -36,6 +36,7 @@ def command(setting: Setting, paths: tuple[str, ...], sources: tuple[str, ...], 
     refuse_namespace(setting)
     texts = read_manifests((*sources, *paths))
     view = admission.answer(admission.admit(texts, str(Path.cwd()), Catalog()), Catalog())
+    refuse_nothing(view, [name for name, _ in texts])
     if form != "text":
         show_view(view, form)
     else:

@@ -11,6 +11,7 @@ from davy.cli.output import show_lines
 from davy.cli.paint import Line as Painted
 from davy.cli.paint import cell, span
 from davy.cli.setting import talk
+from davy.control.views import API_VERSION
 from davy.errors import Refused, UsageError
 from davy.ledger.entry import Entry
 from davy.sim.drill import Report, drill
@@ -76,7 +77,7 @@ def _kinds(faults: str | None) -> frozenset[str]:
         return frozenset(FAULTS)
     wanted = frozenset(kind for kind in faults.split(",") if kind and kind != "none")
     if unknown := sorted(wanted - FAULTS.keys()):
-        raise UsageError(f"there is no fault {unknown[0]!r}", hint=f"there are none, {', '.join(FAULTS)}")
+        raise UsageError(f"there is no fault {unknown[0]!r}", hint=f"known: none, {', '.join(FAULTS)}")
     return wanted
 
 
@@ -92,8 +93,9 @@ def _play_many(seeds: range, faults: frozenset[str], form: str) -> None:
     if form == "json":
         import json
 
+        named = {"kind": "DrillCampaign", "apiVersion": API_VERSION}
         counted = {"first": seeds[0], "worlds": len(seeds), "events": events, "seconds": round(seconds)}
-        click.echo(json.dumps({"kind": "DrillCampaign", **counted, "broken": broken}, indent=2))
+        click.echo(json.dumps({**named, **counted, "broken": broken}, indent=2))
     else:
         click.echo(f"{len(seeds)} worlds from seed {seeds[0]}: {events} events in {_duration(seconds)}")
         click.echo(f"broken: {', '.join(map(str, broken)) or 'none'}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 
 from davy.cli.setting import Setting, talk
-from davy.control.views import Applied, FindingView
+from davy.control.views import Applied, ApplyView, FindingView
 from davy.errors import Refused, UsageError
 
 _LOOKS = {"error": "red", "warning": "yellow", "note": "cyan"}
@@ -42,6 +42,19 @@ def refuse(findings: Sequence[FindingView], done: str) -> None:
     if any(finding.code.startswith("DV") for finding in errors):
         raise Unreadable(count)
     raise Refused(count)
+
+
+def refuse_nothing(view: ApplyView, names: Sequence[str]) -> None:
+    """Refuse texts in which nothing stands: whoever made them out of a template wants to know.
+
+    Raises:
+        UsageError: there is no manifest, and nothing to say of one.
+    """
+    if not (view.applied or view.findings):
+        raise UsageError(
+            f"there is no manifest in {', '.join(names)}",
+            hint="a manifest is a mapping with `kind` and `metadata`",
+        )
 
 
 def summary(findings: Sequence[FindingView]) -> str:

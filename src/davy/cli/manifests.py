@@ -64,9 +64,7 @@ def _walk(source: Path) -> list[Path]:
     try:
         mode = source.stat().st_mode
     except FileNotFoundError as error:
-        raise NotFound(
-            f"there is no {source}", hint="-f takes a file, a directory, or - for standard input"
-        ) from error
+        raise NotFound(f"there is no {source}", hint="name a file or a directory that is there") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{source} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if not stat.S_ISDIR(mode):

@@ -42,7 +42,13 @@ def command(setting: Setting, name: str | None, form: str, follow: bool, after: 
     elif found:
         _show(iter(found), form)
     else:
-        talk("there are no entries")
+        talk(f"there are no entries{_where(setting, name, after)}")
+
+
+def _where(setting: Setting, name: str | None, after: int) -> str:
+    """Say where nothing was found; a name may be mistyped, and one that was deleted has entries."""
+    about = f' about rollout "{name}" in namespace "{setting.namespace}"' if name else ""
+    return about + (f" after #{after}" if after else "")
 
 
 class _Reader:

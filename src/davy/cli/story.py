@@ -245,7 +245,7 @@ def _query(stage: Stage) -> float:
 
 def _line(view: views.RolloutView) -> str:
     """Say in one line where an update is."""
-    step = f"step {(view.step or 0) + 1}/{len(view.steps)}"
+    step = f"step {min((view.step or 0) + 1, len(view.steps))}/{len(view.steps)}"
     guard = f"   {view.guard.sentence}" if view.guard else ""
     return f"   {view.actual_weight or 0:>3} %  {step}  {view.message}{guard}"
 

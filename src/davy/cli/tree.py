@@ -195,15 +195,15 @@ def _run(run: RunView, symbols: Symbols) -> Node:
 
 
 def _metric(metric: MeasurementView, symbols: Symbols) -> tuple[Line, ...]:
-    """Say what was measured: name, value, limit, number of measurements, verdict, and what went wrong."""
+    """Say what was measured; what a narrow terminal cuts off comes last."""
     taken = metric.successful + metric.failed + metric.inconclusive + metric.errors
     status, look = symbols.status(metric.phase)
     return (
         cell(metric.metric),
-        cell(metric.value or "no value", "" if metric.value else "wait"),
-        cell(f"limit: {metric.limit}", "faint"),
-        cell(f"n={taken}" if metric.count is None else f"n={taken}/{metric.count}"),
         cell(status, look),
+        cell(metric.value or "no value", "" if metric.value else "wait"),
+        cell(f"n={taken}" if metric.count is None else f"n={taken}/{metric.count}"),
+        cell(f"limit: {metric.limit}", "faint"),
         cell(metric.message, "wait"),
     )
 

@@ -17,7 +17,7 @@ CODES: dict[str, str] = {
     "DV005": "most tools drop a misspelt field in silence, and with it the safety that it was to bring",
     "DV006": "a value of the wrong type is refused by the cluster, or read as something else",
     "DV007": "without this field there is nothing to run or to check",
-    "DV008": "the cluster or Argo Rollouts refuses such a value, and nothing moves until it is mended",
+    "DV008": "the cluster, Argo Rollouts or Davy refuses such a value, and nothing moves until it is mended",
     "DV009": "Davy does not know this kind, and leaves nothing out in silence",
     "DV010": "what a manifest refers to has to exist before the first pod starts, or a rollout stalls half-way",
     "DV011": "the embedded engine cannot do this yet, and a step that is left out is a gate that is left open",

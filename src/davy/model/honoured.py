@@ -332,7 +332,7 @@ IGNORED: dict[str, dict[str, str]] = {
 
 REFUSED: dict[str, dict[str, str]] = {
     "Rollout": {
-        f"{_CANARY}.steps[].plugin": "a step that is left out is a gate that is left open",
+        f"{_CANARY}.steps[].plugin": "use an analysis with the provider job, which runs any program",
         f"{_POD}.initContainers": "let the build of its ImageMap or its command do what they do",
         f"{_CONTAINER}.envFrom": "one machine has no ConfigMaps or Secrets; write the variables into env",
         **{
@@ -345,7 +345,7 @@ REFUSED: dict[str, dict[str, str]] = {
 
 _MEASURES = (
     {
-        f"{_PROVIDER}.{name}": "no provider of that name is installed; what is not measured is a gate left open"
+        f"{_PROVIDER}.{name}": "none of that name is installed; install one, or use prometheus, web or job"
         for name in (
             "cloudWatch",
             "graphite",

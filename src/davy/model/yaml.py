@@ -150,6 +150,8 @@ def _not_yaml(source: Source, error: MarkedYAMLError) -> Finding:
         fix = "write `key: value`; if this line goes on with a text from above, indent it deeper than its key"
     elif "mapping values are not allowed" in label:
         fix = "quote a text with `: ` in it, and begin a mapping on a line of its own"
+    elif "expected ',' or '}', but got '{'" in label:
+        fix = "quote a text with braces in it"
     return source.finding(
         "DV001", Span(offset, offset + 1), "this is neither YAML nor JSON", label=label, fix=fix
     )

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from davy.control.views import API_VERSION
 from davy.sim.faults import FAULTS
 from davy.sim.ground import Parts
 from davy.sim.invariants import Broken
@@ -27,9 +28,10 @@ class BrokenView(msgspec.Struct, frozen=True, rename="camel"):
     why: str
 
 
-class Report(msgspec.Struct, frozen=True, rename="camel", tag="DrillReport", tag_field="kind"):
+class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag="DrillReport", tag_field="kind"):
     """One world: what it was, what happened in it, and whether every invariant held."""
 
+    api_version: str = API_VERSION
     seed: int
     rollouts: tuple[str, ...]
     faults: tuple[str, ...]

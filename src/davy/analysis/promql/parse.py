@@ -75,11 +75,14 @@ def parse(query: str) -> Expression:
 
 
 def _position(message: str, tokens: Sequence[Token]) -> int | None:
-    """Find where the parser's complaint belongs: it quotes names, and the tokens know where these stand."""
+    """Find where the parser's complaint belongs: it quotes names, and the tokens know where these stand.
+
+    A name that stands in several places says nothing about which of them is meant.
+    """
     for quoted in re.findall(r"'([^']+)'", message):
-        for token in tokens:
-            if token.text == quoted and token.kind is TokenKind.WORD:
-                return token.start
+        found = [token.start for token in tokens if token.text == quoted and token.kind is TokenKind.WORD]
+        if found:
+            return found[0] if len(found) == 1 else None
     return None
 
 

@@ -93,7 +93,7 @@ def _validate_metric(path: str, metric: Metric, complaints: Complaints) -> None:
     for name, title in _broken_times(metric):
         complaints.add(f"{path}.{name}", title, fix="write a number with a unit: ms, s, m or h")
     for title in _broken_provider(metric.provider):
-        complaints.add(f"{path}.provider", title, part="key")
+        complaints.add(f"{path}.provider", title, part="key", fix="name one, such as prometheus, web or job")
     validate_provider(f"{path}.provider", metric.provider, complaints)
 
 

@@ -55,7 +55,8 @@ def _validate_bounds(canary: CanaryStrategy, complaints: Complaints) -> None:
     complaints.check_bound(f"{_PATH}.maxSurge", canary.max_surge)
     complaints.check_bound(f"{_PATH}.maxUnavailable", canary.max_unavailable)
     if _is_zero(canary.max_surge) and _is_zero(canary.max_unavailable):
-        complaints.add(f"{_PATH}.maxSurge", "MaxSurge and MaxUnavailable both can not be zero")
+        fix = "let one of them be at least 1"
+        complaints.add(f"{_PATH}.maxSurge", "MaxSurge and MaxUnavailable both can not be zero", fix=fix)
     for field, value in (
         ("scaleDownDelaySeconds", canary.scale_down_delay_seconds),
         ("scaleDownDelayRevisionLimit", canary.scale_down_delay_revision_limit),

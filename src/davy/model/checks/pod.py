@@ -89,7 +89,9 @@ def _validate_probe(path: str, probe: Probe, container: Container, complaints: C
             complaints.check_port(f"{path}.{field}.port", action.port)
         elif action.port not in [port.name for port in container.ports]:
             title = f"no port of this container is called {action.port!r}"
-            complaints.add(f"{path}.{field}.port", title, code="DV010", part="value")
+            named = ", ".join(port.name for port in container.ports if port.name)
+            fix = f"its ports: {named}" if named else "give the port a `name`, or write its number"
+            complaints.add(f"{path}.{field}.port", title, code="DV010", part="value", fix=fix)
     if probe.http_get is not None:
         complaints.check_one_of(f"{path}.httpGet.scheme", probe.http_get.scheme.upper(), ("HTTP", "HTTPS"))
     if probe.exec is not None and not probe.exec.command:

@@ -8,7 +8,9 @@ from davy.model.checks.pod import validate_pod_template
 from davy.model.checks.rollout_analysis import validate_rollout_analysis
 from davy.model.checks.workload import validate_reference
 from davy.model.rollout import BlueGreenStrategy, Rollout, RolloutSpec
+from davy.model.source import join
 
+_PORT = "davy.dev/port"
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -17,6 +19,7 @@ _TIME = re.compile(
 def validate_rollout(rollout: Rollout, complaints: Complaints) -> None:
     """Hold a Rollout against `ValidateRolloutSpec` of Argo Rollouts."""
     spec = rollout.spec
+    _validate_port(rollout, complaints)
     complaints.check_least("spec.replicas", spec.replicas)
     _validate_template(rollout, complaints)
     complaints.check_least("spec.minReadySeconds", spec.min_ready_seconds)
@@ -32,6 +35,16 @@ def validate_rollout(rollout: Rollout, complaints: Complaints) -> None:
         title = f"`spec.restartAt` is {spec.restart_at!r}, which is no time"
         complaints.add("spec.restartAt", title, part="value", fix="write it like 2026-01-31T12:00:00Z")
     _validate_strategy(rollout, complaints)
+
+
+def _validate_port(rollout: Rollout, complaints: Complaints) -> None:
+    """Refuse a port that nobody can listen on; Argo Rollouts does not know the annotation."""
+    wanted = rollout.metadata.annotations.get(_PORT)
+    if wanted is not None and not (re.fullmatch(r"[0-9]{1,5}", wanted) and 1 <= int(wanted) <= 65535):
+        path = join("metadata.annotations", _PORT)
+        title = f"`{_PORT}` is {wanted!r}, which is no port"
+        fix = "write a number from 1 to 65535, or leave it out for one that is free"
+        complaints.add(path, title, part="value", fix=fix)
 
 
 def _validate_template(rollout: Rollout, complaints: Complaints) -> None:
@@ -68,7 +81,8 @@ def _validate_selector(spec: RolloutSpec, complaints: Complaints) -> None:
 def _validate_strategy(rollout: Rollout, complaints: Complaints) -> None:
     strategy = rollout.spec.strategy
     if strategy.canary is not None and strategy.blue_green is not None:
-        complaints.add("spec.strategy", "Multiple Strategies can not be listed", part="key")
+        fix = "keep one of `canary` and `blueGreen`"
+        complaints.add("spec.strategy", "Multiple Strategies can not be listed", part="key", fix=fix)
     elif strategy.canary is not None:
         validate_canary(strategy.canary, complaints)
     elif strategy.blue_green is not None:

@@ -28,7 +28,7 @@ def validate_step(path: str, step: CanaryStep, canary: CanaryStrategy, complaint
     kinds = [name for name in step.__struct_fields__ if getattr(step, name) is not None]
     if len(kinds) != 1:
         label = "this is nothing: write `pause: {}` to wait for somebody" if not kinds else "these are several"
-        complaints.add(path, _KINDS, label=label)
+        complaints.add(path, _KINDS, label=label, fix="make each of them a step of its own" if kinds else "")
     routing = canary.traffic_routing
     if step.set_weight is not None and not 0 <= step.set_weight <= canary.full_weight:
         title = f"SetWeight needs to be between 0 and {canary.full_weight}"
@@ -126,4 +126,4 @@ def _validate_managed(path: str, name: str, routing: RolloutTrafficRouting, comp
         complaints.add(f"{_ROUTING}.managedRoutes", title, code="DV007", part="key")
     elif name not in [managed.name for managed in routing.managed_routes]:
         title = f"Steps define a route that does not exist in {_ROUTING}.managedRoutes"
-        complaints.add(f"{path}.name", title)
+        complaints.add(f"{path}.name", title, fix=f"add `- name: {name}` there")
