@@ -1,12 +1,15 @@
-"""Whose metrics are read, and under which names."""
+"""What an engine is put together of: where its state is, whose metrics are read and under which names."""
+
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from davy.adapters.memory_platform import MemoryPlatform
 from davy.adapters.targets import Target
-from davy.cli.running import targets
+from davy.cli.running import start, targets
 from davy.control.catalog import Catalog
+from davy.errors import UsageError
 from davy.model.key import Key
 from davy.model.loader import load
 from davy.model.rollout import Rollout
@@ -82,3 +85,12 @@ def test_replicas_that_are_going_are_not_read() -> None:
     platform.steer(KEY, Desired((msgspec.structs.replace(sets[0], replicas=1),), {"old": 100}))
     assert len(platform.look(KEY).pods) == 2
     assert len(list(targets(Catalog([manifest]), platform))) == 1
+
+
+def test_a_state_directory_that_is_a_file_is_a_mistake_of_the_call(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.write_text("not a directory")
+    with pytest.raises(UsageError, match="home is not a directory"):
+        start(home)
+    with pytest.raises(UsageError, match="below is not a directory"):
+        start(home / "below")

@@ -461,6 +461,15 @@ def test_without_a_router_traffic_follows_the_pods(make_world: Make, version: Ve
     assert world.pods == {world.state.current: 4}
 
 
+def test_without_a_router_the_weight_of_an_abort_is_a_percentage(make_world: Make, version: Version) -> None:
+    world = make_world([{"setWeight": 50}, {"pause": {}}], routed=False)
+    world.apply(version(world, 2))
+    world.until(lambda w: w.weight == 2)
+    world.do(actions.abort(world.rollout, world.state, world.now))
+    assert world.state.progress.weight == 50
+    assert world.events[-1].detail["weight"] == 50
+
+
 def test_without_a_router_an_abort_gives_the_traffic_back_before_the_pods_are(
     make_world: Make, version: Version
 ) -> None:

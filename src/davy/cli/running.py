@@ -31,7 +31,7 @@ from davy.control.engine import Engine, Setting
 from davy.control.runs import Runs
 from davy.control.tenure import Tenure
 from davy.control.turn import World
-from davy.errors import Bug, Undecided
+from davy.errors import Bug, Undecided, UsageError
 from davy.ledger.store import Store
 from davy.model.providers import MetricProvider
 from davy.model.rollout import Rollout
@@ -209,10 +209,13 @@ def usable(home: Path) -> Iterator[None]:
     """Say which directory it is that cannot be used.
 
     Raises:
+        UsageError: it is no directory.
         Undecided: the disk is full, or it is not ours to write to.
     """
     try:
         yield
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(f"{home} is not a directory", hint="name another with --home") from error
     except OSError as error:
         hint = "make room, or name another directory with --home"
         raise Undecided(f"cannot keep state in {home}: {error.strerror}", hint=hint) from error

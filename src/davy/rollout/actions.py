@@ -100,8 +100,16 @@ def promote(rollout: Rollout, state: RolloutState, now: float) -> Outcome:
             raise Refused(
                 f"{_name(rollout)} was aborted", hint=f"davy retry {_name(rollout)} starts again at step 0"
             )
-        case _:
+        case Promoting():
+            raise Refused(
+                f"{_name(rollout)} is not waiting for anybody: its steps are done, and it is promoted "
+                "once all of it is available and its background analysis has measured something good",
+                hint="nothing skips a gate; wait for it, or abort",
+            )
+        case Initial() | Settled():
             raise Refused(f"{_name(rollout)} has nothing to promote: no update is waiting")
+        case _:
+            assert_never(progress)
 
 
 def _judge_again(state: RolloutState, progress: Stepping | Previewing | Verifying, now: float) -> Outcome:

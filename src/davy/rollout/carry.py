@@ -17,9 +17,10 @@ def uncarried(rollout: Rollout) -> tuple[tuple[int, str], ...]:
         return ()
     found = []
     for index, step in enumerate(plan.steps):
-        if step.set_weight and plan.traffic_routing is None:
+        weight = step.set_weight or 0
+        if weight > 0 and plan.traffic_routing is None:
             surge = resolve_bounds(plan.max_surge, plan.max_unavailable, n).surge
-            if approximate(n, step.set_weight, plan.full_weight, surge).canary == 0:
-                reason = f"{step.set_weight} % of {n} replicas with maxSurge {surge} is no replica at all"
+            if approximate(n, weight, plan.full_weight, surge).canary == 0:
+                reason = f"{weight} % of {n} replicas with maxSurge {surge} is no replica at all"
                 found.append((index, f"{describe(step)}: {reason}"))
     return tuple(found)

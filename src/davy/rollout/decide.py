@@ -176,7 +176,7 @@ def _expose(state: RolloutState, look: Look, now: float) -> tuple[RolloutState, 
 def _exposed(state: RolloutState, revision: Revision) -> tuple[Event, ...]:
     """Tell that users met a version."""
     naming = {"revision": revision.number, "hash": revision.hash}
-    met = Event("change_exposed", {**naming, "weight": state.weights.get(revision.hash, 0)})
+    met = Event("change_exposed", {**naming, "weight": state.percent(revision.hash)})
     if not isinstance(state.progress, Aborted) or revision.hash != state.current:
         return (met,)
     late = {"cause": state.progress.cause, "weight": state.progress.weight, "step": state.progress.step}

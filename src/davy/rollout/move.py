@@ -65,7 +65,7 @@ def settle(state: RolloutState, reason: str, now: float) -> Move:
 
 def abort(rollout: Rollout, state: RolloutState, cause: str, now: float) -> Move:
     """Give the traffic back to stable, for a cause or (with an empty one) since a person said so."""
-    weight = state.weights.get(state.current, 0)
+    weight = state.percent(state.current)
     step = state.progress.index if isinstance(state.progress, Stepping) else len(plan.steps(rollout))
     exposed = state.newest.exposed_at is not None
     kind = "change_rolled_back" if exposed else "change_aborted_unexposed"

@@ -108,4 +108,6 @@ def describe(step: CanaryStep) -> str:
 def _scale(scale: SetCanaryScale) -> str:
     if scale.match_traffic_weight:
         return "matchTrafficWeight"
-    return f"{scale.weight} %" if scale.weight is not None else f"{scale.replicas} replicas"
+    if scale.weight is not None:
+        return f"{scale.weight} %"
+    return f"{scale.replicas} replica{'' if scale.replicas == 1 else 's'}"

@@ -113,7 +113,7 @@ class Verifying(msgspec.Struct, frozen=True, tag=True):
 
 
 class Aborted(msgspec.Struct, frozen=True, tag=True):
-    """Traffic went back to stable. `cause` is empty when a person asked for it."""
+    """Traffic went back to stable from `weight` percent. `cause` is empty when a person asked for it."""
 
     at: float
     cause: str
@@ -219,6 +219,11 @@ class RolloutState(msgspec.Struct, frozen=True):
     conditions: tuple[Condition, ...] = ()
     sides: tuple[Side, ...] = ()
     restarted_at: float | None = None
+
+    def percent(self, hash_: str) -> int:
+        """Say how many percent of the traffic a version has by the split that was last decided."""
+        total = sum(self.weights.values())
+        return round(100 * self.weights.get(hash_, 0) / total) if total else 0
 
     def revision(self, hash_: str) -> Revision:
         """Find a revision by its hash; it has to be there."""

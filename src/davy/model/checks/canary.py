@@ -5,7 +5,7 @@ from davy.model.checks.experiment import validate_experiment
 from davy.model.checks.rollout_analysis import validate_rollout_analysis
 from davy.model.checks.step import validate_step
 from davy.model.part import IntOrString, int_value
-from davy.model.rollout import AntiAffinity, CanaryStrategy
+from davy.model.rollout import AntiAffinity, CanaryStrategy, RolloutAnalysisBackground
 from davy.model.routing import RolloutTrafficRouting
 
 _PATH = "spec.strategy.canary"
@@ -34,8 +34,19 @@ def validate_canary(canary: CanaryStrategy, complaints: Complaints) -> None:
             validate_experiment(path, step.experiment, canary, weight, complaints)
     if canary.analysis is not None:
         validate_rollout_analysis(f"{_PATH}.analysis", canary.analysis, complaints)
-        complaints.check_least(f"{_PATH}.analysis.startingStep", canary.analysis.starting_step)
+        _validate_start(canary, canary.analysis, complaints)
     validate_anti_affinity(f"{_PATH}.antiAffinity", canary.anti_affinity, complaints)
+
+
+def _validate_start(
+    canary: CanaryStrategy, analysis: RolloutAnalysisBackground, complaints: Complaints
+) -> None:
+    """Refuse a background analysis that begins after everything else has ended."""
+    path, start, count = f"{_PATH}.analysis.startingStep", analysis.starting_step, len(canary.steps)
+    complaints.check_least(path, start)
+    if start is not None and start > count:
+        title = f"`startingStep` is {start} of {count} steps: this analysis would never run"
+        complaints.add(path, title, part="value", fix=f"write a step from 0 to {count}")
 
 
 def validate_anti_affinity(path: str, affinity: AntiAffinity | None, complaints: Complaints) -> None:

@@ -45,7 +45,7 @@ def _validate_templates(
     for index, template in enumerate(experiment.templates):
         below = f"{path}.templates[{index}]"
         complaints.check_one_of(f"{below}.specRef", template.spec_ref, ("stable", "canary"))
-        complaints.check_least(f"{below}.replicas", template.replicas)
+        complaints.check_least(f"{below}.replicas", template.replicas, 1)
         complaints.check_least(f"{below}.weight", template.weight)
         if template.weight is None:
             continue

@@ -112,6 +112,13 @@ def _validate_blue_green(rollout: Rollout, strategy: BlueGreenStrategy, complain
         ("abortScaleDownDelaySeconds", strategy.abort_scale_down_delay_seconds),
     ):
         complaints.check_least(f"{path}.{field}", value)
+    if (
+        strategy.preview_replica_count == 0
+        and strategy.pre_promotion_analysis
+        and rollout.spec.desired_replicas
+    ):
+        title = "`previewReplicaCount` is 0: the pre-promotion analysis would judge a version that does not run"
+        complaints.add(f"{path}.previewReplicaCount", title, part="value", fix="write 1 or more")
     complaints.check_bound(f"{path}.maxUnavailable", strategy.max_unavailable)
     validate_anti_affinity(f"{path}.antiAffinity", strategy.anti_affinity, complaints)
     for field, analysis in (
