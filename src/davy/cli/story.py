@@ -1,4 +1,4 @@
-"""The story that the demo tells: two releases of payments, one of them bad.
+"""The story that the demo tells: two releases of payments, one of them bad, and a switch of the catalog.
 
 Every number in it comes from the run itself: from the answers that users got, and from the engine's record. A
 chapter that does not come true says so, and the demo fails: the demo is a test.

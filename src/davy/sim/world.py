@@ -229,7 +229,7 @@ class World:
         if track is None or track.state is None or not self.terrain.split(key):
             return
         hash_ = track.state.stable if window.kind == "stable" else track.state.current
-        if hash_:
+        if hash_ in self.terrain.images:  # an engine may have died before it asked for any replica of it
             self.terrain.hurt(key, hash_, crash=window.kind == "pods")
             if self._qualities[key][self.terrain.images[hash_]].ready:
                 self.timeline.after(window.lasts_s, lambda: self.terrain.heal(key, hash_))
