@@ -6,11 +6,11 @@ a path that is no more. Asking whether one may and doing it are one system call,
 old holder was stopped: it can be asleep between any two lines for as long as it likes.
 """
 
-import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from davy.adapters import files
 from davy.ledger.lease import Fenced
 
 
@@ -73,23 +73,14 @@ class Fence:
             raise self._fenced()
 
     def replace(self, path: Path, content: bytes, *, durable: bool = True) -> None:
-        """Put a whole new file in the place of an old one; who reads sees all of one or all of the other.
-
-        A durable file is on the disk on return; one that is not costs a tenth of the time and may be empty
-        after a power failure, but never after a crash of ours.
+        """Put a whole new file in the place of an old one, as `davy.adapters.files.replace` does.
 
         Raises:
             Fenced: somebody has taken over; nothing was changed.
             OSError: it cannot be written.
         """
-        beside = self._beside(path)
         try:
-            with beside.open("wb") as file:
-                file.write(content)
-                if durable:
-                    file.flush()
-                    os.fsync(file.fileno())
-            beside.rename(path)
+            files.replace(path, content, durable=durable, beside=self._beside(path))
         except FileNotFoundError:
             self.check()
             raise

@@ -4,19 +4,20 @@ import os
 from pathlib import Path
 
 
-def replace(path: Path, content: bytes, *, durable: bool = True) -> None:
+def replace(path: Path, content: bytes, *, durable: bool = True, beside: Path | None = None) -> None:
     """Put a whole new file in the place of an old one.
 
     Who reads sees all of one or all of the other. A durable file is on the disk on return; one that is not
-    costs a tenth of the time and may be empty after a power failure, but never after a crash of ours.
+    costs a tenth of the time and may be empty after a power failure, but never after a crash of ours. It is
+    written `beside`, in the same directory unless another of the same file system is named.
     """
-    beside = path.with_name(f".{path.name}.new")
+    beside = beside or path.with_name(f".{path.name}.new")
     with beside.open("wb") as file:
         file.write(content)
         if durable:
             file.flush()
             os.fsync(file.fileno())
-    beside.replace(path)
+    beside.rename(path)
 
 
 def make_room(log: Path, *, limit_bytes: int) -> None:

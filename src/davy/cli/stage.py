@@ -1,5 +1,6 @@
 """Where the demo's story is played, and how a chapter holds itself to the truth."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +55,31 @@ def apply(stage: Stage, directory: Path) -> views.ApplyView:
     view = stage.ask(requests.Apply(texts, str(directory), reason="demo"))
     assert isinstance(view, views.ApplyView)
     return view
+
+
+def until(
+    stage: Stage,
+    key: Key,
+    wanted: Callable[[views.RolloutView], bool],
+    line: Callable[[views.RolloutView], str],
+) -> views.RolloutView:
+    """Look at a rollout until it is as wanted, and show a line about it meanwhile.
+
+    Raises:
+        NotTrue: it never was, or waits for evidence that does not come.
+    """
+    deadline = time.monotonic() + LIMIT_S
+    while not wanted(view := stage.rollout(key)):
+        if time.monotonic() > deadline or view.message == "InconclusiveAnalysisRun":
+            raise NotTrue(f"{view.status}: {view.message} {view.trouble}")
+        stage.progress(line(view))
+        time.sleep(LOOK_EVERY_S)
+    return view
+
+
+def port_of(view: views.RolloutView) -> int:
+    """Return the port that users of a rollout call."""
+    return int(view.url.rstrip("/").rsplit(":", 1)[1])
 
 
 def hold(truth: bool, otherwise: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from davy.adapters.load import Exchange, Load
 from davy.analysis.fix import fix
 from davy.cli.demo_report import DemoReport, DemoRollout, DemoStep
-from davy.cli.stage import LIMIT_S, LOOK_EVERY_S, PAYMENTS, NotTrue, Stage, apply, hold
+from davy.cli.stage import LIMIT_S, LOOK_EVERY_S, PAYMENTS, NotTrue, Stage, apply, hold, port_of, until
 from davy.cli.story_catalog import switch_and_back
 from davy.control import requests, views
 from davy.errors import DavyError
@@ -95,10 +95,9 @@ def refuse_the_seed(stage: Stage) -> dict[str, object]:
 def go_live(stage: Stage) -> dict[str, object]:
     """Wait until the first version is up, and let users in."""
     began = time.monotonic()
-    view = _until(stage, lambda view: view.status == "Healthy")
-    port = int(view.url.rstrip("/").rsplit(":", 1)[1])
-    stage.load = Load(port, rate_hz=RATE_HZ).start()
-    _until(stage, lambda view: view.revisions[0].requests >= RATE_HZ)
+    view = until(stage, PAYMENTS, lambda view: view.status == "Healthy", _line)
+    stage.load = Load(port_of(view), rate_hz=RATE_HZ).start()
+    until(stage, PAYMENTS, lambda view: view.revisions[0].requests >= RATE_HZ, _line)
     took = time.monotonic() - began
     stage.say(
         f"   ✔ {view.replicas.available} x payments 1.4.1   ✔ envoy   ✔ {RATE_HZ:.0f} requests/s   {took:.1f} s"
@@ -248,17 +247,6 @@ def _line(view: views.RolloutView) -> str:
     step = f"step {min((view.step or 0) + 1, len(view.steps))}/{len(view.steps)}"
     guard = f"   {view.guard.sentence}" if view.guard else ""
     return f"   {view.actual_weight or 0:>3} %  {step}  {view.message}{guard}"
-
-
-def _until(stage: Stage, wanted: Callable[[views.RolloutView], bool]) -> views.RolloutView:
-    """Look at payments until it is as wanted."""
-    deadline = time.monotonic() + LIMIT_S
-    while not wanted(view := stage.rollout()):
-        if time.monotonic() > deadline:
-            raise NotTrue(f"{view.status}: {view.message} {view.trouble}")
-        stage.progress(_line(view))
-        time.sleep(LOOK_EVERY_S)
-    return view
 
 
 def _diff(before: str, after: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from davy.adapters.load import Load
 from davy.cli.demo_report import DemoRollout
-from davy.cli.stage import LIMIT_S, LOOK_EVERY_S, NotTrue, Stage, apply, hold
+from davy.cli.stage import LIMIT_S, LOOK_EVERY_S, NotTrue, Stage, apply, hold, port_of, until
 from davy.control import requests, views
 from davy.model.key import Key
 
@@ -26,7 +26,7 @@ def switch_and_back(stage: Stage) -> dict[str, object]:
     shutil.copy(stage.examples / "payments" / "server.py", stage.workspace / "payments" / "server.py")
     accepted = apply(stage, stage.workspace / "catalog")
     hold(accepted.accepted, f"the catalog is refused: {accepted.findings}")
-    users = Load(_port(_until(stage, _is_healthy).url), rate_hz=RATE_HZ).start()
+    users = Load(port_of(_until(stage, _is_healthy)), rate_hz=RATE_HZ).start()
     callers: Load | None = None
     try:
         image = f"catalog=ghcr.io/acme/catalog:{NEW}"
@@ -99,18 +99,7 @@ def _is_healthy(view: views.RolloutView) -> bool:
 
 
 def _until(stage: Stage, wanted: Callable[[views.RolloutView], bool]) -> views.RolloutView:
-    """Look at the catalog until it is as wanted."""
-    deadline = time.monotonic() + LIMIT_S
-    while not wanted(view := stage.rollout(KEY)):
-        if time.monotonic() > deadline or view.message == "InconclusiveAnalysisRun":
-            raise NotTrue(f"{view.status}: {view.message} {view.trouble}")
-        stage.progress(f"   {view.message}")
-        time.sleep(LOOK_EVERY_S)
-    return view
-
-
-def _port(url: str) -> int:
-    return int(url.rstrip("/").rsplit(":", 1)[1])
+    return until(stage, KEY, wanted, lambda view: f"   {view.message}")
 
 
 def _name() -> tuple[str, str]:

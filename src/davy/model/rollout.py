@@ -139,8 +139,11 @@ class CanaryStrategy(Part, frozen=True):
 
     @property
     def scale_down_delay_s(self) -> int:
-        """Seconds that the old version stays up after promotion; without a router it goes at once."""
-        if self.traffic_routing is None:
+        """Seconds that the old version stays up after promotion.
+
+        Without a router it goes at once, and so it does where it was scaled down as the new one grew.
+        """
+        if self.traffic_routing is None or self.dynamic_stable_scale:
             return 0
         return SCALE_DOWN_DELAY_S if self.scale_down_delay_seconds is None else self.scale_down_delay_seconds
 
@@ -176,6 +179,18 @@ class BlueGreenStrategy(Part, frozen=True, kw_only=True):
     def promotes_itself(self) -> bool:
         """Whether the switch needs nobody: true unless written otherwise."""
         return self.auto_promotion_enabled is not False
+
+    @property
+    def scale_down_delay_s(self) -> int:
+        """Seconds that the old version stays up after promotion."""
+        return SCALE_DOWN_DELAY_S if self.scale_down_delay_seconds is None else self.scale_down_delay_seconds
+
+    @property
+    def abort_scale_down_delay_s(self) -> int | None:
+        """Seconds that an aborted preview stays up; None is for ever, which is written as 0."""
+        if self.abort_scale_down_delay_seconds is None:
+            return SCALE_DOWN_DELAY_S
+        return self.abort_scale_down_delay_seconds or None
 
 
 class RolloutStrategy(Part, frozen=True):

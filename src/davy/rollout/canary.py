@@ -10,13 +10,13 @@ from davy.rollout.decision import Event, Look, RunKind, RunRequest, RunView, Ver
 from davy.rollout.move import Move, complete, hold, naming, pause_is_over, run_name, take_everything
 from davy.rollout.readiness import at_desired, meets_users, serves
 from davy.rollout.routes import routes
-from davy.rollout.state import Pause, PauseReason, Promoting, RolloutState, Stepping
+from davy.rollout.state import Pause, PauseReason, Promoting, RolloutState, Stepping, lacks_evidence
 
 
 def step(rollout: Rollout, state: RolloutState, progress: Stepping, look: Look, now: float) -> Move:
     """Go on with the step that the update is on; failures were heard before, as aborts."""
     steps = plan.steps(rollout)
-    if progress.pause and progress.pause.reason.lacks_evidence:
+    if lacks_evidence(progress):
         return Move(progress)
     background = look.runs.get(state.background)
     if background and background.verdict is Verdict.UNKNOWN:

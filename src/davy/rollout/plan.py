@@ -24,6 +24,11 @@ def blue_green(rollout: Rollout) -> BlueGreenStrategy | None:
     return rollout.spec.strategy.blue_green
 
 
+def strategy(rollout: Rollout) -> CanaryStrategy | BlueGreenStrategy:
+    """Return the strategy, whichever it is, for what both have."""
+    return blue_green(rollout) or canary(rollout)
+
+
 def steps(rollout: Rollout) -> tuple[CanaryStep, ...]:
     """Return the steps; a plain rolling update and blue/green have none."""
     strategy = rollout.spec.strategy.canary

@@ -51,7 +51,7 @@ def _older(rollout: Rollout, seen: Seen) -> list[Pod]:
 
 
 def _at_a_time(rollout: Rollout) -> int:
-    strategy = plan.blue_green(rollout) or plan.canary(rollout)
+    strategy = plan.strategy(rollout)
     return max(
         1, replicas.resolve_bounds(0, strategy.max_unavailable, rollout.spec.desired_replicas).unavailable
     )

@@ -8,7 +8,7 @@ from typing import assert_never
 
 import msgspec
 
-from davy.model.rollout import SCALE_DOWN_DELAY_S, Rollout
+from davy.model.rollout import Rollout
 from davy.rollout import blue_green, plan, replicas
 from davy.rollout.platform import Seen
 from davy.rollout.readiness import routed_counts
@@ -73,7 +73,7 @@ def _scale_settled(rollout: Rollout, state: RolloutState, now: float) -> Rollout
         if state.weights.get(revision.hash, 0):
             continue
         if revision.scale_down_at is None:
-            state = state.changing(revision.hash, scale_down_at=now + _old_stays_s(rollout))
+            state = state.changing(revision.hash, scale_down_at=now + plan.strategy(rollout).scale_down_delay_s)
     for revision in old:
         due = state.revision(revision.hash).scale_down_at
         if due is not None and (now >= due or revision.hash in _beyond_limit(rollout, old)):
@@ -83,31 +83,11 @@ def _scale_settled(rollout: Rollout, state: RolloutState, now: float) -> Rollout
 
 def _beyond_limit(rollout: Rollout, old: list[Revision]) -> set[str]:
     """Name the old revisions that may not wait, since `scaleDownDelayRevisionLimit` newer ones do."""
-    strategy = plan.blue_green(rollout) or plan.canary(rollout)
-    limit = strategy.scale_down_delay_revision_limit
+    limit = plan.strategy(rollout).scale_down_delay_revision_limit
     if limit is None:
         return set()
     newest_first = sorted(old, key=lambda revision: -revision.number)
     return {revision.hash for revision in newest_first[limit:]}
-
-
-def _old_stays_s(rollout: Rollout) -> int:
-    """Say how long the old version stays up after its successor was promoted."""
-    strategy = plan.blue_green(rollout)
-    if strategy is None:
-        return 0 if plan.canary(rollout).dynamic_stable_scale else plan.canary(rollout).scale_down_delay_s
-    return (
-        SCALE_DOWN_DELAY_S if strategy.scale_down_delay_seconds is None else strategy.scale_down_delay_seconds
-    )
-
-
-def _aborted_stays_s(rollout: Rollout) -> int | None:
-    """Say how long an aborted version stays up, None for ever."""
-    strategy = plan.blue_green(rollout)
-    if strategy is None:
-        return plan.canary(rollout).abort_scale_down_delay_s
-    delay = strategy.abort_scale_down_delay_seconds
-    return SCALE_DOWN_DELAY_S if delay is None else delay or None
 
 
 def _scale_blue_green(rollout: Rollout, state: RolloutState, now: float) -> RolloutState:
@@ -130,7 +110,7 @@ def _scale_aborted(rollout: Rollout, state: RolloutState, seen: Seen, now: float
     """Keep an aborted version for a while, counted from the moment stable can carry everything."""
     n = rollout.spec.desired_replicas
     state = _resize(_drop_others(state, now), state.stable, n)
-    delay = _aborted_stays_s(rollout)
+    delay = plan.strategy(rollout).abort_scale_down_delay_s
     if _follows_traffic(rollout):
         whole, weight = plan.full_weight(rollout), state.weights.get(state.current, 0)
         return _resize(state, state.current, replicas.routed(n, 0, whole=whole, canary_weight=weight).canary)
