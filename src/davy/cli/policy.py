@@ -1,0 +1,33 @@
+"""`davy policy …`: run, test, compare and export policies. Each command is imported when it is called."""
+
+from importlib import import_module
+
+import click
+
+COMMANDS: dict[str, tuple[str, str]] = {}
+"""Every command: where it lives and what it is for."""
+
+
+class Policies(click.Group):
+    """The group; help needs none of its commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group("policy", cls=Policies)
+def command() -> None:
+    """Run, test, compare and export policies."""
