@@ -31,7 +31,7 @@ STATUS_PATCHES = {
     "promote --full": '{"status":{"promoteFull":true}}',
     "promote, paused": '{"status":{"pauseConditions":null}}',
     "promote, skipping a step": '{"status":{"currentStepIndex":2}}',
-    "promote, paused and on": '{"status":{"pauseConditions":null,"controllerPause":false,"currentStepIndex":2}}',
+    "promote, both": '{"status":{"pauseConditions":null,"controllerPause":false,"currentStepIndex":2}}',
     "retry": '{"status":{"abort":false}}',
     "abort and more": '{"status":{"abort":true,"currentStepIndex":2}}',
     "abort as text": '{"status":{"abort":"true"}}',
