@@ -44,8 +44,8 @@ RULES: dict[str, Rule] = {
 }
 
 
-def finding(code: str, document: Document, span: Span, label: str, fix: str) -> Finding:
-    """Make a finding about a piece of a document's text; only its first line is shown and underlined."""
+def finding(code: str, document: Document, path: str, span: Span, label: str, fix: str) -> Finding:
+    """Make a finding about a piece of the text of a field; only its first line is shown and underlined."""
     rule = RULES[code]
     place = document.source.place(span.start)
     shown = document.source.line(place.line)
@@ -59,4 +59,5 @@ def finding(code: str, document: Document, span: Span, label: str, fix: str) -> 
         fix=fix,
         source_line=shown,
         length=max(1, min(span.end - span.start, len(shown) - place.column + 1)),
+        path=path,
     )

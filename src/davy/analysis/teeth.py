@@ -76,7 +76,9 @@ def inspect(document: Document) -> tuple[Finding, ...]:
     if _all_dry(spec):
         label = "every metric is in dry run, and none of them decides anything"
         span = document.position("spec.dryRun[0]").value
-        findings.append(finding("PD050", document, span, label, "let at least one metric decide"))
+        findings.append(
+            finding("PD050", document, "spec.dryRun[0]", span, label, "let at least one metric decide")
+        )
     return tuple(findings)
 
 
@@ -246,7 +248,7 @@ def _finding(document: Document, metric: str, weakness: Weakness, *, mendable: b
         fix = f"davy fix {document.source.file}   (moves the threshold out of the query into conditions)"
     elif weakness.code == "PD052" and _COMMENT.match(document.source.text, value.end):
         fix = "put the condition in quotes: after a blank, # begins a comment"
-    return finding(weakness.code, document, span, weakness.label, fix)
+    return finding(weakness.code, document, path, span, weakness.label, fix)
 
 
 def _and(words: list[str]) -> str:

@@ -50,7 +50,7 @@ class Finding:
 
     `title` says what is wrong in a few words; `label` says it at the place itself, under the first `length`
     characters from there. `source_line` is the line of the text, empty where it is not at hand. `why`, `fix`
-    and `waive` are left out when empty.
+    and `waive` are left out when empty. `path` is the field of the document that it is about, where known.
     """
 
     code: str
@@ -63,6 +63,7 @@ class Finding:
     waive: str = ""
     source_line: str = ""
     length: int = 1
+    path: str = ""
 
 
 class BadManifest(UsageError):

