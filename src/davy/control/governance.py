@@ -103,7 +103,7 @@ def governed(
     point: Point,
     now: float,
 ) -> tuple[Governance, tuple[Problem, ...]]:
-    """Make what governs a place of Davy's gates and of policies as manifests, and say what is wrong with these."""
+    """Make what governs a place of Davy's gates and of policies as manifests, and say what is wrong there."""
     bare = Governance(
         policies=[AnalysisGates()],
         inventory=inventory or Inventory(),

@@ -18,7 +18,7 @@ from davy.policy.problem import Problem
 from davy.policy.review import Kind, Object, Review, review_of
 
 Result = Literal["pass", "fail", "waived", "not-applicable", "error"]
-"""What became of an object: no policy is about one that is `not-applicable`, and an `error` cannot be judged."""
+"""What became of an object: no policy is about one that is `not-applicable`; an `error` cannot be judged."""
 
 Fix = Callable[[str], str]
 """How to mend what breaks a rule, in a few words; empty where nobody knows."""
