@@ -69,7 +69,7 @@ def test_what_is_waived_stays_visible_with_the_time_that_is_left() -> None:
     assert response["status"] == {"code": 299}
     assert response["warnings"][0].startswith("[first-step] 60 % at once")
     assert "w-7f3a21" in response["warnings"][0]
-    assert "3.0 days" in response["warnings"][0]
+    assert "3 days" in response["warnings"][0]
     assert response["warnings"][1] == "w-1 ends soon"
     assert response["auditAnnotations"]["waivers"] == "w-7f3a21"
 

@@ -15,10 +15,7 @@ from davy.policy.truthful_waivers import TruthfulWaivers
 
 ASKED: dict[str, Any] = {
     "rule": "PD022",
-    "kind": "Rollout",
-    "namespace": "prod",
-    "name": "payments",
-    "digest": "sha256:0",
+    "object": {"kind": "Rollout", "namespace": "prod", "name": "payments", "digest": "sha256:0"},
     "reason": "a fix",
     "ticket": "OPS-1",
     "requester": "alice",
@@ -28,7 +25,13 @@ ASKED: dict[str, Any] = {
 APPROVAL = {"approver": "bob", "approvedAt": "2026-03-01T13:00:00Z", "approval": "sha256:1"}
 REVOCATION = {"revokedBy": "carol", "revokedAt": "2026-03-01T14:00:00Z"}
 REVIEW = {"reviewedBy": "bob", "reviewedAt": "2026-03-01T14:00:00Z"}
-GLASS = {**ASKED, "breakGlass": True, "approver": "alice", "approvedAt": "2026-03-01T12:00:00Z"}
+GLASS = {
+    **ASKED,
+    "breakGlass": True,
+    "approver": "alice",
+    "approvedAt": "2026-03-01T12:00:00Z",
+    "expiresAt": "2026-03-01T13:00:00Z",
+}
 
 
 def waiver(spec: Any) -> dict[str, Any]:
@@ -57,7 +60,7 @@ def said(new: Any, old: Any = None, *, by: str) -> tuple[str, str]:
     [
         (ASKED, None, "alice"),
         (GLASS, None, "alice"),
-        ({**ASKED, "breakGlass": True}, None, "alice"),
+        ({**GLASS, "approver": ""}, None, "alice"),
         ({**ASKED, **APPROVAL}, ASKED, "bob"),
         ({**ASKED, **REVOCATION}, ASKED, "carol"),
         ({**ASKED, **APPROVAL, "revokedBy": "alice"}, {**ASKED, **APPROVAL}, "alice"),
@@ -102,11 +105,11 @@ def test_what_is_true_can_be_written(new: Any, old: Any, by: str) -> None:
             "expiresAt of a",
         ),
         (
-            {**ASKED, "digest": "sha256:2"},
+            {**ASKED, "ticket": "OPS-2"},
             ASKED,
             "alice",
-            "digest",
-            "digest of a waiver never changes: ask for",
+            "ticket",
+            "ticket of a waiver never changes: ask for",
         ),
         ({**ASKED, "uses": True}, {**ASKED, "uses": 1}, "alice", "uses", "uses of a waiver never changes"),
         ({**ASKED, "used": 0}, {**ASKED, "used": 1}, "alice", "used", "used of a waiver never changes"),
@@ -130,7 +133,16 @@ def test_what_is_true_can_be_written(new: Any, old: Any, by: str) -> None:
             "glass is",
         ),
         (None, {**ASKED, **APPROVAL}, "bob", "", "a waiver that was approved stays on record: set revokedBy"),
-        ("spec", ASKED, "bob", "digest", "digest of a waiver never changes"),
+        ("spec", ASKED, "bob", "expiresAt", "expiresAt of a waiver never changes"),
+        ({**ASKED, "object": None}, None, "alice", "", "this is no waiver: Expected `object`, got `null`"),
+        ({**ASKED, "requestedAt": "2026-03-01"}, None, "alice", "", "this is no waiver: a day has no instant"),
+        (
+            {**ASKED, "expiresAt": "2027-03-01T12:00:00Z"},
+            None,
+            "alice",
+            "",
+            "this waiver would never count: it is",
+        ),
     ],
 )
 def test_what_is_untrue_is_denied(new: Any, old: Any, by: str, field: str, message: str) -> None:

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from davy.policy.admission_request import API_VERSION
-from davy.policy.decision import Decision, Excused
+from davy.policy.decision import Decision
 
 LONGEST_MESSAGE = 16 * 1024
 """Characters of a refusal; what is above it is counted."""
-
-_DAY_S, _HOUR_S = 86400.0, 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ def answer(uid: str, decision: Decision, edition: Edition) -> dict[str, Any]:
     """Say what was decided: every denial in the message, everything else as warnings."""
     denials = [each for each in decision.violations if each.action == "deny"]
     warnings = [each.sentence for each in decision.violations if each.action == "warn"]
-    warnings += [waived(each) for each in decision.excused] + list(decision.warnings)
+    warnings += [each.sentence for each in decision.excused] + list(decision.warnings)
     audit = {"generation": str(edition.generation), "digest": edition.digest}
     if decision.excused:
         audit["waivers"] = ",".join(sorted({each.waiver.id for each in decision.excused}))
@@ -48,13 +46,6 @@ def passed(uid: str, reason: str, edition: Edition) -> dict[str, Any]:
 def refused(uid: str, sentence: str) -> dict[str, Any]:
     """Deny what could not be judged."""
     return _answer(uid, _refusal(_bounded([f"[davy] {sentence}"])), [], {})
-
-
-def waived(excused: Excused) -> str:
-    """Say that something is wrong and excused, and for how long still."""
-    left = max(0.0, excused.seconds_left)
-    time = f"{left / _DAY_S:.1f} days" if left >= _DAY_S else f"{left / _HOUR_S:.1f} hours"
-    return f"{excused.violation.sentence} (waived by {excused.waiver.id}, {time} left)"
 
 
 def encoded(review: dict[str, Any]) -> bytes:

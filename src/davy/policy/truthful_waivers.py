@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from davy.policy.engine import Point, Violation
 from davy.policy.inventory import Inventory
-from davy.policy.review import Json, Review
+from davy.policy.review import Json, Object, Review
+from davy.policy.waiver_file import read
+from davy.policy.waivers import problem
 
 RULE = "PD070"
 
@@ -51,7 +53,7 @@ def _wrong(review: Review, user: str) -> tuple[str, str] | None:
     """Return the field that is wrong and what is wrong with it."""
     old = _spec(review.old_object)
     if review.operation == "CREATE":
-        return _wrong_request(_spec(review.object), user)
+        return _wrong_request(_spec(review.object), user) or _unsound(review.subject)
     if review.operation == "DELETE":
         if old.get("approver"):
             return "", "a waiver that was approved stays on record: set revokedBy to end it"
@@ -74,6 +76,16 @@ def _wrong_request(spec: Mapping[str, Json], user: str) -> tuple[str, str] | Non
         if spec.get(field) not in (None, "", 0):
             return field, f"a waiver begins as a request: it cannot have {field} yet"
     return None
+
+
+def _unsound(found: Object) -> tuple[str, str] | None:
+    """Say what would keep a waiver from ever counting, while whoever asks for it is there to hear it."""
+    try:
+        waiver = read(found)
+    except ValueError as error:
+        return "", str(error)
+    wrong = problem(waiver)
+    return ("", f"this waiver would never count: {wrong}") if wrong else None
 
 
 def _wrong_change(old: Mapping[str, Json], new: Mapping[str, Json], user: str) -> tuple[str, str] | None:
