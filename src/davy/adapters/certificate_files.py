@@ -113,18 +113,12 @@ class ServerTls:
     """
 
     def __init__(self, directory: Path, *, callers: Path | None = None) -> None:
-        self._directory = directory
-        self.context = _context()
+        self._directory, self._callers = directory, callers
+        self.context = self._made()
         self.context.sni_callback = self._choose
         self.ends_s = 0.0
         self._current: ssl.SSLContext | None = None
         self._seen = b""
-        if callers is not None:
-            try:
-                self.context.load_verify_locations(callers)
-            except (OSError, ssl.SSLError) as error:
-                raise BadCertificates(f"no authority can be read from {callers}: {error}") from error
-            self.context.verify_mode = ssl.CERT_OPTIONAL
 
     def load(self) -> bool:
         """Look at the files again; say whether there is another certificate now.
@@ -137,7 +131,7 @@ class ServerTls:
             pem = certificate.read_bytes()
             if pem == self._seen:
                 return False
-            context = _context()
+            context = self._made()
             context.load_cert_chain(certificate, key)
             ends_s = x509.load_pem_x509_certificates(pem)[0].not_valid_after_utc.timestamp()
         except (OSError, ssl.SSLError, ValueError) as error:
@@ -152,9 +146,15 @@ class ServerTls:
         connection.context = self._current
         return None
 
-
-def _context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+    def _made(self) -> ssl.SSLContext:
+        """Make a context; callers are verified by the one that was chosen, so each of them knows how."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        if self._callers is not None:
+            try:
+                context.load_verify_locations(self._callers)
+            except (OSError, ssl.SSLError) as error:
+                raise BadCertificates(f"no authority can be read from {self._callers}: {error}") from error
+            context.verify_mode = ssl.CERT_OPTIONAL
+        return context
