@@ -228,5 +228,6 @@ def program(context: click.Context, home: Path | None, namespace: str, color: st
     """
     setting: Setting = context.obj
     directory = (home or default_home(setting.environment)).absolute()
-    context.obj = setting._replace(home=directory, namespace=namespace, color=color)
+    given = context.get_parameter_source("namespace") is not click.core.ParameterSource.DEFAULT
+    context.obj = setting._replace(home=directory, namespace=namespace, color=color, namespace_given=given)
     context.color = context.obj.colored

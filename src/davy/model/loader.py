@@ -149,8 +149,7 @@ class _Read:
         try:
             for each in self.found:
                 assert self.report is not None
-                if document := read_raw(each.node, self.report, quiet=each.told):
-                    yield document
+                yield read_raw(each.node, self.report, quiet=each.told)
         except Unreadable as error:
             self.last = self.last or error.finding
 
