@@ -47,6 +47,18 @@ class Ruleset:
             found.append(Violation(error.expansion, kind, str(error), broken=True, source=kind))
         return collapsed(found)
 
+    def matches(self, review: Review, inventory: Inventory, point: Point) -> bool:
+        """Say whether any policy looks at an object or what it will make; one that cannot tell does."""
+        try:
+            made = [child.review for child in children(review, inventory, self.expansions)]
+        except Unexpandable:
+            return True
+        return any(
+            not isinstance(policy, Constraint) or policy.matches(each, inventory, point)
+            for each in (review, *made)
+            for policy in self.policies
+        )
+
     def _of_one(self, review: Review, inventory: Inventory, point: Point) -> list[Violation]:
         asked = case(review, inventory)
         found: list[Violation] = []

@@ -24,7 +24,7 @@ DENIED: Enforced = dict.fromkeys(Point, "deny")
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A policy: where `matches` says so, its template judges.
+    """A policy: where `about` says so, its template judges.
 
     Args:
         refusal: why it cannot judge; then it refuses whatever it matches.
@@ -33,7 +33,7 @@ class Constraint:
     name: str
     kind: str
     template: Template
-    matches: Matches = anything
+    about: Matches = anything
     enforced: Enforced = field(default_factory=lambda: DENIED)
     parameters: Json = field(default_factory=dict)
     refusal: str = ""
@@ -42,13 +42,24 @@ class Constraint:
         """Say what is wrong with the object under review."""
         return self.judge_case(case(review, inventory), point)
 
+    def matches(self, review: Review, inventory: Inventory, point: Point) -> bool:
+        """Say whether it looks at an object at all; where that cannot be told, it does."""
+        return self.matches_case(case(review, inventory), point)
+
+    def matches_case(self, asked: Case, point: Point) -> bool:
+        """Say whether it looks at an object that was read for many constraints at once."""
+        try:
+            return self._asks(asked.review, point) and _matches(self.about, asked.candidates)
+        except Unmatchable:
+            return True
+
     def judge_case(self, asked: Case, point: Point) -> Sequence[Violation]:
         """Say what is wrong with an object that was read for many constraints at once."""
-        action = self.enforced.get(point)
-        if action is None or not self._asks(asked.review, point):
+        if not self._asks(asked.review, point):
             return ()
+        action = self.enforced[point]
         try:
-            if not _matches(self.matches, asked.candidates):
+            if not _matches(self.about, asked.candidates):
                 return ()
         except Unmatchable as error:
             return (self._broken(f"unable to match constraints: {error}", action),)
@@ -61,7 +72,9 @@ class Constraint:
         return [self._violation(result, action) for result in found]
 
     def _asks(self, review: Review, point: Point) -> bool:
-        """Say whether the template judges such an operation; that counts at admission only."""
+        """Say whether it is enforced there, and on such an operation; which one counts at admission only."""
+        if point not in self.enforced:
+            return False
         operations = self.template.operations
         return point is not Point.ADMISSION or not operations or review.operation in operations
 

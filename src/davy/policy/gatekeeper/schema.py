@@ -65,10 +65,11 @@ def verify(schema: Json, path: str, depth: int = 0) -> None:
         listed(known.get(name), f"{path}.{name}")
     for name, below in mapping(known.get("properties"), f"{path}.properties").items():
         verify(below, f"{path}.properties.{name}", depth + 1)
-    for name in ("items", "not"):
-        verify(known.get(name), f"{path}.{name}", depth + 1)
-    if not isinstance(known.get("additionalProperties"), bool):
-        verify(known.get("additionalProperties"), f"{path}.additionalProperties", depth + 1)
+    for name in ("items", "not", "additionalProperties"):
+        if known.get(name) is not None and not (
+            name == "additionalProperties" and isinstance(known[name], bool)
+        ):
+            verify(known[name], f"{path}.{name}", depth + 1)
     for name in ("allOf", "anyOf", "oneOf"):
         for at, below in enumerate(listed(known.get(name), f"{path}.{name}")):
             verify(below, f"{path}.{name}[{at}]", depth + 1)
