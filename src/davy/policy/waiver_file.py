@@ -34,7 +34,9 @@ def waiver_of(manifest: Manifest) -> Waiver:
         BadInstant: it was not: one of its instants is none.
     """
     spec, whom = manifest.spec, manifest.spec.object
-    times: dict[str, Any] = {field: parse_instant(text) if (text := getattr(spec, field)) else 0.0 for field in INSTANTS}
+    times: dict[str, Any] = {
+        field: parse_instant(text) if (text := getattr(spec, field)) else 0.0 for field in INSTANTS
+    }
     return Waiver(
         id=manifest.metadata.name,
         kind=whom.kind,
