@@ -71,12 +71,12 @@ def test_an_api_server_hears_what_a_file_would_hear() -> None:
 
 
 def test_a_query_is_blind_in_a_rollout_whichever_of_both_comes_first() -> None:
-    blind = ("PD053", "warn", "spec.metrics[0].provider.prometheus.query")
+    blind = ("PD055", "warn", "spec.metrics[0].provider.prometheus.query")
     assert judged(template(**ASKS), rollout("errors")) == [blind]
     assert (
         judged(template(**ASKS), rollout("errors", "other")) == judged(template(**ASKS), rollout("else")) == []
     )
-    assert judged(rollout("errors"), template(**ASKS)) == [("PD053", "warn", "")]
+    assert judged(rollout("errors"), template(**ASKS)) == [("PD055", "warn", "")]
     assert judged(rollout("errors"), template(namespace="other", **ASKS)) == []
 
 

@@ -117,7 +117,7 @@ def _blind(document: Document, use: Use, rollout: Rollout) -> Iterator[tuple[int
         label = _label(use.share, query, _limit(metric, query, values))
         path = f"spec.metrics[{number}].provider.prometheus.query"
         key, value = document.position(path)
-        yield number, finding("PD053", document, path, key or value, label, _FIX)
+        yield number, finding("PD055", document, path, key or value, label, _FIX)
 
 
 def _given(analysis: RolloutAnalysis) -> dict[str, str]:

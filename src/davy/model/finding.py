@@ -26,6 +26,8 @@ CODES: dict[str, str] = {
     "DV014": "of two objects with the same kind and name one replaces the other, depending on their order",
     "DV015": "without a router a weight is pods; Argo takes such a step with none, and then measures nothing",
     "DV016": "a manifest is read, copied and kept by many; a secret in it is known to all of them for good",
+    "DV017": "a policy that is not enforced as it is written guards less than its author believes",
+    "DV018": "a waiver is an exception with an end: somebody renews it in time, or lets it go",
 }
 
 _WIDTH = 100
