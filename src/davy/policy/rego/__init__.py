@@ -1,0 +1,1 @@
+"""Rego, as Open Policy Agent understands it: values, arithmetic, builtins and the compiler."""
