@@ -154,7 +154,7 @@ def test_without_rules_nothing_is_allowed_but_an_abort(tmp_path: Path) -> None:
         assert server.post(status_review(ABORT, person()))[1]["allowed"]
         server.admission.reviewing.rules = rules(STRICT)
         assert server.get("/readyz") == (200, "ok\n")
-        server.admission.reviewing.rules = replace(rules(STRICT), problem="templates.yaml cannot be read")
+        server.admission.reviewing.rules = replace(rules(STRICT), stale="templates.yaml cannot be read")
         assert server.get("/readyz") == (503, "templates.yaml cannot be read\n")
         assert server.post(asked(rollout()))[1]["allowed"]
 

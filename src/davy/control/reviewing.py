@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from davy.control.governance import Governance
+from davy.control.rules_in_force import Rules
 from davy.policy import admission_response
 from davy.policy.admission_request import Request
 from davy.policy.admission_response import Edition
@@ -21,15 +22,6 @@ from davy.policy.review import Kind, Review
 from davy.policy.waivers import Waiver
 
 _NAMESPACE = Kind("", "v1", "Namespace")
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What judges, and which edition of it that is. `problem` says why a newer one is not in force."""
-
-    governance: Governance
-    edition: Edition
-    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
