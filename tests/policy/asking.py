@@ -33,8 +33,8 @@ def _spelling() -> client.ApiClient:
 
 def as_json(found: Any) -> dict[str, Any]:
     """Spell an object as the official client sends it."""
-    spelt: dict[str, Any] = json.loads(json.dumps(_spelling().sanitize_for_serialization(found)))
-    return spelt
+    spelt = _spelling().sanitize_for_serialization(found)  # type: ignore[no-untyped-call]
+    return dict(json.loads(json.dumps(spelt)))
 
 
 def deployment(name: str = "payments", namespace: str = "prod") -> dict[str, Any]:

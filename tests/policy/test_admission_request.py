@@ -141,7 +141,7 @@ def test_text_that_can_be_read_in_two_ways_or_in_none_is_refused(raw: Callable[[
 
 
 def test_what_is_within_the_limits_is_read() -> None:
-    assert read(nested(DEEPEST - 3))
+    assert read(nested(DEEPEST - 3)).uid == UID
     assert read(with_text('"\\ud83d\\ude00"')()).review.name == "😀"
 
 

@@ -130,7 +130,11 @@ def test_more_replicas_pass_and_fewer_are_judged(before: int, after: int) -> Non
 
 def test_replicas_with_something_else_are_judged() -> None:
     old = rollout()
-    for also in ({"spec": {"strategy": {"canary": {"steps": []}}}}, {"spec": {"template": None}}):
+    others: list[dict[str, Any]] = [
+        {"spec": {"strategy": {"canary": {"steps": []}}}},
+        {"spec": {"template": None}},
+    ]
+    for also in others:
         assert why(asked(patched(patched(old, {"spec": {"replicas": 9}}), also), old=old)) == ""
 
 

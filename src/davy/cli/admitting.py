@@ -44,7 +44,7 @@ class Files:
     """Objects from files, with those of Davy's own pack."""
 
     sources: tuple[str, ...]
-    profile: str
+    profile: "pack.Profile | None"
     objects: tuple[Object, ...] = ()
     problem: str = ""
     _digest: bytes = b""
@@ -65,7 +65,7 @@ class Files:
         return True
 
     def _pack(self) -> tuple[Object, ...]:
-        return () if self.profile == "none" else pack.objects(self.profile)
+        return () if self.profile is None else pack.objects(self.profile)
 
 
 @dataclass(slots=True)

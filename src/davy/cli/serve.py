@@ -3,6 +3,7 @@
 import os
 import threading
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -99,7 +100,7 @@ def command(
     names: tuple[str, ...],
     client_ca: Path | None,
     policies: tuple[str, ...],
-    profile: str,
+    profile: Literal["starter", "standard", "strict", "none"],
     waivers: tuple[str, ...],
     inventory: tuple[str, ...],
     in_cluster: bool,
@@ -134,7 +135,7 @@ def command(
     trusted = Trusted(frozenset(controllers or [CONTROLLER]), itself)
     reviewing = Reviewing(trusted, setting.wall)
     secured = Secured(ServerTls(directory, callers=client_ca), directory, names or NAMES, setting.wall, publish)
-    files = Files((*policies, *waivers, *inventory), profile)
+    files = Files((*policies, *waivers, *inventory), None if profile == "none" else profile)
     admitting = Admitting(reviewing, files, secured, cluster)
     admitting.begin()
     served = Admission(
