@@ -8,18 +8,28 @@ from davy.policy.rego import runtime
 from davy.policy.rego.builtin import Builtin, BuiltinError
 from davy.policy.rego.checks import check_module, check_recursion, globals_of
 from davy.policy.rego.emit_documents import DocumentWriter
-from davy.policy.rego.errors import NOWHERE, BadRego, Place
+from davy.policy.rego.answer import Answer
+from davy.policy.rego.errors import NOWHERE, BadRego
 from davy.policy.rego.lower import Lowering
 from davy.policy.rego.lowered import Block, Definition
 from davy.policy.rego.overriding import overridden
 from davy.policy.rego.parser import parse_module
-from davy.policy.rego.terms import Body, Module
+from davy.policy.rego.terms import Term
 from davy.policy.rego.tree import Document, Entry, Node, Path, entry, grow
 from davy.policy.rego.values import UNDEFINED, RegoSet, Value, equal, key_of
 
 MOST_MODULES = 2000
 
-OPERATORS = {"internal.member_2": 2, "internal.member_3": 3, "equal": 2, "neq": 2, "lt": 2, "lte": 2, "gt": 2, "gte": 2}
+OPERATORS = {
+    "internal.member_2": 2,
+    "internal.member_3": 3,
+    "equal": 2,
+    "neq": 2,
+    "lt": 2,
+    "lte": 2,
+    "gt": 2,
+    "gte": 2,
+}
 
 
 @dataclass(slots=True)
@@ -46,7 +56,9 @@ class Compiler:
         for module in self.modules:
             check_module(module)
         self.tree, self.documents = grow(entries, [module.package for module in self.modules])
-        self.lowerings = [Lowering(globals_of(module, entries), self.is_function, self.arity) for module in self.modules]
+        self.lowerings = [
+            Lowering(globals_of(module, entries), self.is_function, self.arity) for module in self.modules
+        ]
 
     def is_function(self, path: tuple[str, ...]) -> bool:
         """Whether a path is the path of a function."""
@@ -78,21 +90,28 @@ class Compiler:
         Raises:
             BadRego: something in them makes no sense.
         """
-        lowered = {document.number: self.lowered(document) for document in self.documents}
+        self.all_lowered = {document.number: self.lowered(document) for document in self.documents}
         blocks = [
             alternative.body
-            for definitions, default in lowered.values()
+            for definitions, default in self.all_lowered.values()
             for definition in (*definitions, *((default,) if default else ()))
             for alternative in definition.alternatives
         ]
         self.mocked, self.plain_input = overridden(blocks)
-        writer = self.writer()
+        self.scope = self.written(self.mocked, plain_input=self.plain_input)
+        return Program(self.tree, self.documents, self.functions(self.scope), self)
+
+    def functions(self, scope: Mapping[str, Any]) -> dict[int, Callable[..., Value]]:
+        """Pick the functions of documents out of what was executed."""
+        return {document.number: scope[f"r{document.number}"] for document in self.documents}
+
+    def written(self, mocked: frozenset[str], *, plain_input: bool) -> dict[str, Any]:
+        """Write and execute all documents."""
+        writer = self.writer(mocked, plain_input=plain_input)
         for document in self.documents:
-            writer.define(document, *lowered[document.number])
+            writer.define(document, *self.all_lowered[document.number])
         check_recursion(self.documents, writer.edges)
-        self.scope = self.executed(writer, {})
-        functions = {document.number: self.scope[f"r{document.number}"] for document in self.documents}
-        return Program(self.tree, self.documents, functions, self)
+        return self.executed(writer, {})
 
     def lowered(self, document: Document) -> tuple[list[Definition], Definition | None]:
         """Lower the rules of a document."""
@@ -100,17 +119,36 @@ class Compiler:
         default = document.default
         return definitions, None if default is None else self.lowerings[default.module].rule(default.rule)
 
-    def writer(self) -> DocumentWriter:
+    def question(
+        self, block: Block, values: list[Term], names: Mapping[str, str]
+    ) -> tuple[Callable[..., None], Mapping[int, Callable[..., Value]]]:
+        """Compile a query: a function that adds its answers to a list, and the documents it has to see.
+
+        A query that mocks what no rule mocks needs the documents compiled anew.
+        """
+        mocked, plain_input = overridden([block])
+        mocked, plain_input = mocked | self.mocked, plain_input and self.plain_input
+        scope = self.scope
+        if (mocked, plain_input) != (self.mocked, self.plain_input):
+            scope = self.written(mocked, plain_input=plain_input)
+        writer = self.writer(mocked, plain_input=plain_input)
+        writer.constants.update(
+            {name: value for name, value in scope.items() if name.startswith("k") and name[1:].isdigit()}
+        )
+        writer.question(block, values, names)
+        return self.executed(writer, scope)["q"], self.functions(scope)
+
+    def writer(self, mocked: frozenset[str], *, plain_input: bool) -> DocumentWriter:
         """Make what writes the Python of this policy."""
-        return DocumentWriter(self.tree, self.builtins, plain_input=self.plain_input, mocked=self.mocked)
+        return DocumentWriter(self.tree, self.builtins, plain_input=plain_input, mocked=mocked)
 
     def executed(self, writer: DocumentWriter, more: Mapping[str, Any]) -> dict[str, Any]:
         """Let Python compile what was written, and return its functions."""
-        scope: dict[str, Any] = {**SCOPE, **writer.constants, **more}
+        scope: dict[str, Any] = {**SCOPE, **more, **writer.constants}
         for name, builtin in self.builtins.items():
             plain = name.replace(".", "_")
             scope[f"b_{plain}"] = builtin.call
-        for name in self.mocked:
+        for name in writer.mocked:
             if name in self.builtins:
                 scope[f"m_{name.replace('.', '_')}"] = _mockable(self.builtins[name])
         for name in writer.used_as_mocks:
@@ -139,6 +177,7 @@ SCOPE: dict[str, Any] = {
     "LARGE_TEXT": runtime.LARGE_TEXT,
     "RegoSet": RegoSet,
     "BuiltinError": BuiltinError,
+    "Answer": Answer,
     "equal": equal,
     "key_of": key_of,
     **{

@@ -1,9 +1,12 @@
 """Documents as Python: one function each, with everything its rules say."""
 
+from collections.abc import Mapping
+
 from davy.policy.rego.emit_steps import StepWriter
 from davy.policy.rego.emit_terms import Names
-from davy.policy.rego.lowered import Alternative, Definition
-from davy.policy.rego.terms import Literal
+from davy.policy.rego.errors import NOWHERE
+from davy.policy.rego.lowered import Alternative, Block, Definition
+from davy.policy.rego.terms import Literal, Term
 from davy.policy.rego.tree import Document, Entry
 
 
@@ -35,7 +38,11 @@ class DocumentWriter(StepWriter):
         self.depth -= 1
 
     def single(
-        self, document: Document, definitions: list[Definition], default: Definition | None, parameters: list[str]
+        self,
+        document: Document,
+        definitions: list[Definition],
+        default: Definition | None,
+        parameters: list[str],
     ) -> None:
         """Write rules that have one value together."""
         self.write("o=U")
@@ -129,6 +136,17 @@ class DocumentWriter(StepWriter):
             self.write(f"put(o,{keys[0]},{self.value(alternative.value, names)},{place})")
         else:
             self.write(f"put_deep(o,{self.listed(keys)},{self.value(alternative.value, names)},{place})")
+
+    def question(self, block: Block, values: list[Term], names: Mapping[str, str]) -> None:
+        """Write a query: a function that adds every answer to a list."""
+        self.write("def q(C,found):")
+        self.depth += 1
+        self.in_order = True
+        inner = self.block(block, {}, NOWHERE)
+        expressions = self.listed(self.value(value, inner) for value in values)
+        bound = [(name, inner[unique]) for name, unique in names.items() if unique in inner]
+        bindings = ",".join(f"{name!r}:{value}" for name, value in bound)
+        self.write(f"found.append(Answer({expressions},{{{bindings}}}))")
 
 
 def alike(definitions: list[Definition]) -> bool:

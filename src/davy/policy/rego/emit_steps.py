@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import assert_never
 
 from davy.policy.rego.errors import BadRego, Place
-from davy.policy.rego.emit_terms import Names, TermWriter, unequal
+from davy.policy.rego.builtins import REFUSED
+from davy.policy.rego.emit_terms import Names, TermWriter
 from davy.policy.rego.lower import TEMPLATE
 from davy.policy.rego.lowered import Block, ForAll, Invoke, Overrides, Step, Test, Unify
 from davy.policy.rego.safety import ordered, variables
@@ -142,8 +143,12 @@ class StepWriter(TermWriter):
         while todo:
             at = next((at for at, pair in enumerate(todo) if self.solvable(*pair, names)), None)
             if at is None:
-                unknown = next(iter(name for pair in todo for name in variables(*pair) if name not in names), "")
-                raise BadRego("rego_unsafe_var_error", f"var {unknown.partition('#')[0] or '_'} is unsafe", place)
+                unknown = next(
+                    iter(name for pair in todo for name in variables(*pair) if name not in names), ""
+                )
+                raise BadRego(
+                    "rego_unsafe_var_error", f"var {unknown.partition('#')[0] or '_'} is unsafe", place
+                )
             pair = todo.pop(at)
             todo[at:at] = self.solve(*pair, names)
 
@@ -156,7 +161,9 @@ class StepWriter(TermWriter):
     def valued(self, term: Term, names: Names) -> bool:
         """Whether a term has a value: what is unknown in the brackets of a reference is gone through."""
         if isinstance(term, Ref):
-            return not isinstance(term.head, Var) or term.head.name in ("input", "data") or term.head.name in names
+            return (
+                not isinstance(term.head, Var) or term.head.name in ("input", "data") or term.head.name in names
+            )
         return all(name in names for name in variables(term))
 
     def solve(self, left: Term, right: Term, names: Names) -> list[tuple[Term, Term]]:
@@ -270,6 +277,8 @@ class StepWriter(TermWriter):
 
     def unknown(self, name: str, place: Place) -> BadRego:
         """Make the error of a function that is not there."""
+        if name in REFUSED:
+            return BadRego("rego_type_error", f"{name} is refused: {REFUSED[name]}", place)
         return BadRego("rego_type_error", f"undefined function {name}", place)
 
     def check_arity(self, step: Invoke, arity: int) -> None:

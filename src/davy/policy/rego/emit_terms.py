@@ -34,7 +34,9 @@ Names = dict[str, str]
 class TermWriter(Writer):
     """Writes terms."""
 
-    def __init__(self, tree: Node, builtins: Mapping[str, Builtin], *, plain_input: bool, mocked: frozenset[str]) -> None:
+    def __init__(
+        self, tree: Node, builtins: Mapping[str, Builtin], *, plain_input: bool, mocked: frozenset[str]
+    ) -> None:
         super().__init__()
         self.tree = tree
         self.builtins = builtins
@@ -98,7 +100,7 @@ class TermWriter(Writer):
         """Write a comprehension."""
         found, in_order = self.fresh(), self.in_order
         self.in_order = term.kind == "array"
-        self.write(f"{found}={ {'array': '[]', 'set': 'RegoSet()', 'object': '{}'}[term.kind]}")
+        self.write(f"{found}={ {'array': '[]', 'set': 'RegoSet()', 'object': '{}'}[term.kind] }")
         depth, blocks = self.depth, self.blocks
         inner = self.block(term.body, names, term.place)
         value = self.value(term.value, inner) if term.key is None else ""
@@ -187,7 +189,7 @@ class TermWriter(Writer):
         if not unknown:
             self.write(f"{found}=index({base},{self.value(operand, names)})")
             self.write(f"if {found} is U: continue")
-        elif isinstance(operand, Var) and operand.name.startswith(("$", "#")):
+        elif isinstance(operand, Var) and operand.wildcard:
             order = "values" if self.in_order else "values_unordered"
             self.into(f"for {found} in {order}({self.evaluation},{base}):", operand.place, block=True)
         else:

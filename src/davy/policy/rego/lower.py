@@ -4,7 +4,18 @@ from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from davy.policy.rego.errors import BadRego, Place
-from davy.policy.rego.lowered import Alternative, Block, Definition, ForAll, Invoke, Override, Overrides, Step, Test, Unify
+from davy.policy.rego.lowered import (
+    Alternative,
+    Block,
+    Definition,
+    ForAll,
+    Invoke,
+    Override,
+    Overrides,
+    Step,
+    Test,
+    Unify,
+)
 from davy.policy.rego.scope import Frame, Scope, check_used, declared_in, declares, names_in
 from davy.policy.rego.terms import (
     Array,
@@ -39,7 +50,12 @@ Functions = Callable[[tuple[str, ...]], bool]
 class Lowering:
     """Lowers the rules of one module."""
 
-    def __init__(self, globals_: Mapping[str, tuple[str, ...]], functions: Functions, arity: Callable[[tuple[str, ...]], int]) -> None:
+    def __init__(
+        self,
+        globals_: Mapping[str, tuple[str, ...]],
+        functions: Functions,
+        arity: Callable[[tuple[str, ...]], int],
+    ) -> None:
         self.scope = Scope(globals_)
         self.functions = functions
         self.arity = arity
@@ -77,7 +93,9 @@ class Lowering:
     def head(self, term: Term, out: list[Step]) -> Term:
         """Lower a term of a head; a reference is computed in the body."""
         lowered = self.term(term, out)
-        if isinstance(lowered, Ref | Collect) or (isinstance(lowered, Array | SetOf | Object) and _computes(lowered)):
+        if isinstance(lowered, Ref | Collect) or (
+            isinstance(lowered, Array | SetOf | Object) and _computes(lowered)
+        ):
             var = self.scope.generated(term.place)
             out.append(Unify(var, lowered, term.place, False, ()))
             return var
@@ -156,7 +174,9 @@ class Lowering:
             case Array(items, place):
                 return Array(tuple(self.pattern(item, out) for item in items), place)
             case Object(pairs, place):
-                return Object(tuple((self.term(key, out), self.pattern(value, out)) for key, value in pairs), place)
+                return Object(
+                    tuple((self.term(key, out), self.pattern(value, out)) for key, value in pairs), place
+                )
             case Literal(value, place):
                 kind = "null" if value is None else {bool: "boolean", str: "string"}.get(type(value), "number")
             case Ref():
@@ -179,9 +199,15 @@ class Lowering:
                 if name not in taken:
                     self.scope.declare(Var(name, place), "declared")
                     self.scope.frames[-1].used.add(name)
-        key = self.scope.generated(place) if statement.key is None else self.term(statement.key, out, given)
+        key = (
+            Var(self.scope.fresh("$"), place) if statement.key is None else self.term(statement.key, out, given)
+        )
         value = self.term(statement.value, out, given)
-        where = Ref(domain.head, (*domain.operands, key), place) if isinstance(domain, Ref) else Ref(domain, (key,), place)
+        where = (
+            Ref(domain.head, (*domain.operands, key), place)
+            if isinstance(domain, Ref)
+            else Ref(domain, (key,), place)
+        )
         out.append(Unify(value, where, place, False, given))
 
     def every(self, statement: Every, given: Overrides, out: list[Step]) -> None:
@@ -214,12 +240,14 @@ class Lowering:
                 return Override(target, "function", Literal(None, given.place), value, given.place)
             return Override(target, "constant", value, (), given.place)
         if target[0] not in ("input", "data"):
-            raise BadRego(
-                "rego_type_error", f"undefined function {'.'.join(target)}", given.place
-            ) if self.looks_like_function(given.target) else BadRego(
-                "rego_compile_error",
-                "with keyword target must reference existing input, data, or a function",
-                given.place,
+            raise (
+                BadRego("rego_type_error", f"undefined function {'.'.join(target)}", given.place)
+                if self.looks_like_function(given.target)
+                else BadRego(
+                    "rego_compile_error",
+                    "with keyword target must reference existing input, data, or a function",
+                    given.place,
+                )
             )
         if isinstance(value, tuple):
             raise BadRego("rego_type_error", "a function cannot stand for a document", given.place)
@@ -313,7 +341,9 @@ class Lowering:
             case SetOf(items, place):
                 return SetOf(tuple(self.term(item, out, given) for item in items), place)
             case Object(pairs, place):
-                return Object(tuple((self.term(k, out, given), self.term(v, out, given)) for k, v in pairs), place)
+                return Object(
+                    tuple((self.term(k, out, given), self.term(v, out, given)) for k, v in pairs), place
+                )
             case Comprehension():
                 return self.comprehension(term)
             case Template(parts, place):

@@ -99,7 +99,9 @@ class ModuleParser(TermParser):
             alias_place = self.token.place
             alias = self.take_name("expected a name to import as")
             if alias in ROOTS:
-                raise self.refuse(f"unexpected import alias, must not be a reserved name, got: {alias}", alias_place)
+                raise self.refuse(
+                    f"unexpected import alias, must not be a reserved name, got: {alias}", alias_place
+                )
         match path:
             case ("future", "keywords", *names) if len(names) < 2 and set(names) <= FUTURE:
                 self.keywords |= set(names) or FUTURE

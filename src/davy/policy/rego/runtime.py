@@ -7,7 +7,18 @@ from davy.policy.rego.budget import Budget
 from davy.policy.rego.builtin import BuiltinError, Context
 from davy.policy.rego.errors import EvaluationError, Place
 from davy.policy.rego.tree import Node
-from davy.policy.rego.values import UNDEFINED, Key, RegoSet, Value, compare, equal, key_of, sorted_keys, to_text, value_of
+from davy.policy.rego.values import (
+    UNDEFINED,
+    Key,
+    RegoSet,
+    Value,
+    compare,
+    equal,
+    key_of,
+    sorted_keys,
+    to_text,
+    value_of,
+)
 
 ONCE: Final = (None,)
 LOOKUP: Final = (KeyError, TypeError, IndexError)

@@ -9,7 +9,19 @@ from typing import assert_never
 
 from davy.policy.rego.errors import BadRego, Place
 from davy.policy.rego.lowered import Block, ForAll, Invoke, Step, Test, Unify
-from davy.policy.rego.terms import Array, Call, Collect, Comprehension, Literal, Object, Ref, SetOf, Template, Term, Var
+from davy.policy.rego.terms import (
+    Array,
+    Call,
+    Collect,
+    Comprehension,
+    Literal,
+    Object,
+    Ref,
+    SetOf,
+    Template,
+    Term,
+    Var,
+)
 
 ROOTS = frozenset({"input", "data"})
 
@@ -259,6 +271,8 @@ def unsafe_error(found: list[tuple[Step, list[str]]]) -> BadRego:
         told += [(written(name), step.place) for name in names if written(name)]
     if not told:
         return BadRego("rego_unsafe_var_error", "expression is unsafe", found[0][0].place)
-    errors = [BadRego("rego_unsafe_var_error", f"var {name} is unsafe", place) for name, place in sorted(set(told))]
+    errors = [
+        BadRego("rego_unsafe_var_error", f"var {name} is unsafe", place) for name, place in sorted(set(told))
+    ]
     errors[0].others = tuple(errors[1:])
     return errors[0]

@@ -25,7 +25,9 @@ from davy.policy.rego.terms import (
 
 MAX_NESTING = 100
 
-KEYWORDS = frozenset({"as", "default", "else", "false", "import", "package", "not", "null", "some", "true", "with"})
+KEYWORDS = frozenset(
+    {"as", "default", "else", "false", "import", "package", "not", "null", "some", "true", "with"}
+)
 FUTURE = frozenset({"in", "every", "contains", "if"})
 
 LEVELS: tuple[dict[str, str], ...] = (
@@ -286,7 +288,12 @@ class TermParser:
         if token.text in ("true", "false", "null"):
             self.take()
             return self.applied(Literal({"true": True, "false": False, "null": None}[token.text], token.place))
-        if token.text == "set" and self.ahead().text == "(" and self.ahead().glued and self.ahead(2).text == ")":
+        if (
+            token.text == "set"
+            and self.ahead().text == "("
+            and self.ahead().glued
+            and self.ahead(2).text == ")"
+        ):
             self.at += 3
             return self.applied(SetOf((), token.place))
         if token.text in self.keywords and not self.calls(token):

@@ -91,7 +91,9 @@ def grow(entries: Iterable[Entry], packages: Iterable[Path]) -> tuple[Node, list
             node, rest = node.children.setdefault(rest[0], Node()), rest[1:]
         if node.document is None:
             if node.children:
-                raise BadRego("rego_type_error", f"package {'.'.join(found.path)} conflicts with rule", found.rule.place)
+                raise BadRego(
+                    "rego_type_error", f"package {'.'.join(found.path)} conflicts with rule", found.rule.place
+                )
             node.document = Document(found.path, len(documents), place=found.rule.place)
             documents.append(node.document)
         _join(node.document, found)

@@ -34,7 +34,9 @@ class Writer:
         self.depth += 1
         self.blocks += block
         if self.blocks > MOST_BLOCKS or self.depth > MOST_INDENT:
-            raise BadRego("rego_compile_error", "collections are gone through within each other too deep", place)
+            raise BadRego(
+                "rego_compile_error", "collections are gone through within each other too deep", place
+            )
 
     def constant(self, value: object) -> str:
         """Give a value that is made once a name."""
