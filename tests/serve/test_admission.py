@@ -28,7 +28,7 @@ from tests.policy.asking import (
 from tests.policy.test_passage import ABORT, STATUS_PATCHES
 from tests.serve.admitting import STRICT, Judged, Serving, at_once, rules, serving
 
-from davy.control.reviewing import Reviewing
+from davy.control.api_reviews import Reviewing
 from davy.errors import UsageError
 from davy.policy.admission_request import LONGEST
 from davy.policy.digest import digest_of

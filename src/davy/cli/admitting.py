@@ -14,7 +14,7 @@ from davy.adapters.kubernetes_access import in_cluster as from_pod
 from davy.adapters.webhook_bundle import publish
 from davy.cli.manifests import read_manifests
 from davy.cli.setting import Setting, talk
-from davy.control.reviewing import Reviewing
+from davy.control.api_reviews import Reviewing
 from davy.control.rules_in_force import in_force
 from davy.errors import DavyError
 from davy.model.loader import load_raw

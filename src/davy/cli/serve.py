@@ -122,7 +122,7 @@ def command(
         raise UsageError("--in-cluster and --kubeconfig name two clusters", hint="give one of them")
     from davy.adapters.certificate_files import ServerTls
     from davy.cli.admitting import Admitting, Files, Secured, access
-    from davy.control.reviewing import Reviewing
+    from davy.control.api_reviews import Reviewing
     from davy.policy.passage import Trusted
     from davy.serve.admission import Admission
     from davy.serve.tls_server import TlsServer

@@ -19,7 +19,7 @@ from starlette.requests import Request as Call
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from davy.control.reviewing import Reply, Reviewing, refusal
+from davy.control.api_reviews import Reply, Reviewing, refusal
 from davy.policy.admission_request import LONGEST, BadReview, Request, read
 from davy.policy.admission_response import encoded
 from davy.serve.counters import Counters
