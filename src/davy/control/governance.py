@@ -59,7 +59,7 @@ class Governance:
             return self, ()
         documents = (*self.documents, *found)
         read = ruleset.read(documents)
-        return replace(self, documents=documents, rules=read.policies), read.problems
+        return replace(self, documents=documents, rules=(read,)), read.problems
 
     def decide(self, review: Review) -> Decision:
         """Say what the policies have against an object, each thing once."""
