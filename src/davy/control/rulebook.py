@@ -118,7 +118,7 @@ class Rulebook:
         if kept is not None and PROFILES.index(wanted) < PROFILES.index(kept):
             if not self.rules.reason.strip():
                 raise UsageError(
-                    f"the profile of policies would be lowered from {kept} to {wanted or 'none'}, and nobody says why",
+                    f"the profile would be lowered from {kept} to {wanted or 'none'}, and nobody says why",
                     hint=f'davy up --profile {wanted} --reason "…" puts one on record',
                 )
             self.lowered_from = kept
