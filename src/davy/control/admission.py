@@ -24,6 +24,9 @@ from davy.model.images import ImageMap, ImageSource
 from davy.model.loader import load_all
 from davy.model.references import check_references
 from davy.model.rollout import Rollout
+from davy.policy.decision import Decision
+from davy.policy.review import Object as Json
+from davy.policy.review import Review
 from davy.rollout.carry import uncarried
 
 T = TypeVar("T", bound=Object)
@@ -36,12 +39,14 @@ class Admitted:
     """What some texts hold for an engine, and everything there is to say about them.
 
     `judged` has what became of each object, of kinds that an engine leaves alone as well; it is empty where no
-    policies were asked.
+    policies were asked. So are `decisions`, what policies said of each change, and `raw`, every object as JSON.
     """
 
     objects: tuple[Object, ...]
     findings: tuple[Finding, ...]
     judged: tuple[Judged, ...] = ()
+    decisions: tuple[tuple[Review, Decision], ...] = ()
+    raw: tuple[Json, ...] = ()
 
     @property
     def accepted(self) -> bool:
@@ -108,7 +113,11 @@ def admit(
         governed,
     )
     return Admitted(
-        objects, _sorted([*still_alone(findings, judgement.judged), *judgement.findings]), judgement.judged
+        objects,
+        _sorted([*still_alone(findings, judgement.judged), *judgement.findings]),
+        judgement.judged,
+        judgement.decisions,
+        tuple(everything),
     )
 
 

@@ -13,6 +13,7 @@ from davy.model.finding import Finding, Severity
 from davy.model.kinds import is_cluster_scoped
 from davy.model.raw import RawDocument
 from davy.policy.decision import Decision, Excused
+from davy.policy.digest import digest_of
 from davy.policy.engine import Action, Violation
 from davy.policy.problem import Problem
 from davy.policy.review import Kind, Object, Review, review_of
@@ -42,10 +43,11 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What policies say of texts."""
+    """What policies say of texts; `decisions` is what they say of each change, as it was asked."""
 
     findings: tuple[Finding, ...] = ()
     judged: tuple[Judged, ...] = ()
+    decisions: tuple[tuple[Review, Decision], ...] = ()
 
     @property
     def results(self) -> Mapping[Result, int]:
@@ -142,16 +144,21 @@ class _Judge:
             inventory=self.governance.inventory.with_(objects),
         )
         judged: list[Judged] = []
+        decisions: list[tuple[Review, Decision]] = []
         base = {name_in(self.old(document)): document for document in self.texts.base or () if document.sound}
         for document, found in zip(documents, objects, strict=True):
             review = self.review(found, base.pop(name_in(found), None))
             decision = self.governance.decide(review)
+            if self.governance.settled and is_unchanged(review):
+                decision = _warned_of(decision)
+            decisions.append((review, decision))
             findings += self.findings(document, review, decision)
             judged.append(self.judged(document, review, decision))
         for document in base.values():
             review = _removal(self.old(document))
-            findings += self.findings(document, review, self.governance.decide(review))
-        return Judgement(tuple(findings), (*judged, *self.unread(judged)))
+            decisions.append((review, self.governance.decide(review)))
+            findings += self.findings(document, *decisions[-1])
+        return Judgement(tuple(findings), (*judged, *self.unread(judged)), tuple(decisions))
 
     def unread(self, judged: Sequence[Judged]) -> Iterator[Judged]:
         """Name what could not be judged, since it could not be read: objects, and texts from some line on."""
@@ -248,6 +255,25 @@ def name_in(found: Object) -> Name:
     """Name an object."""
     review = review_of(found)
     return review.kind, review.namespace, review.name
+
+
+def is_unchanged(review: Review) -> bool:
+    """Say whether nothing is to become of an object."""
+    return bool(review.object and review.old_object) and digest_of(review.subject) == digest_of(
+        review.old_object or {}
+    )
+
+
+def _warned_of(decision: Decision) -> Decision:
+    """Let an object that stays what it is stand in nobody's way: what ran out is told, and blocks its change.
+
+    What Davy's gates find stays: a rollout that changes may use a template otherwise that does not.
+    """
+    told = tuple(
+        each if each.source == GATE or each.action != "deny" else replace(each, action="warn")
+        for each in decision.violations
+    )
+    return replace(decision, violations=told)
 
 
 def _removal(found: Object) -> Review:
