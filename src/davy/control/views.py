@@ -3,6 +3,8 @@
 Every view that leaves as JSON names its kind and version; fields are added, never changed or removed.
 """
 
+from typing import Any
+
 import msgspec
 
 from davy.ledger.entry import Entry
@@ -267,6 +269,7 @@ class ApplyView(View, frozen=True, kw_only=True, tag="ApplyView"):
     """What applying did. With an error among the findings nothing was done at all (`accepted` is false).
 
     Where policies were asked, `judged` has every object and `results` how many there are of each result.
+    `waiver_generation` says which state of the waivers it was decided by.
     """
 
     accepted: bool
@@ -274,6 +277,7 @@ class ApplyView(View, frozen=True, kw_only=True, tag="ApplyView"):
     findings: tuple[FindingView, ...]
     results: dict[str, int] = {}
     judged: tuple[JudgedView, ...] = ()
+    waiver_generation: int = 0
 
 
 class ActionView(View, frozen=True, kw_only=True, tag="ActionView"):
@@ -282,6 +286,50 @@ class ActionView(View, frozen=True, kw_only=True, tag="ActionView"):
     namespace: str
     name: str
     message: str
+    waiver_generation: int = 0
+
+
+class WaiverView(msgspec.Struct, frozen=True, rename="camel"):
+    """A waiver, and how it stands: `state` is waiting, in force, expired, revoked, used up or void.
+
+    `standing` says in a sentence why it excuses nothing, and is empty while it does. `manifest` is its file.
+    """
+
+    id: str
+    state: str
+    standing: str
+    rule: str
+    object_kind: str
+    namespace: str
+    name: str
+    digest: str
+    reason: str
+    ticket: str
+    requester: str
+    approver: str
+    expires_at: str
+    seconds_left: float
+    uses: int
+    used: int
+    break_glass: bool
+    reviewed_by: str
+    review_overdue: bool
+    manifest: dict[str, Any]
+
+
+class WaiverList(View, frozen=True, kw_only=True, tag="WaiverList"):
+    """Waivers by their end, and the generation of all of them."""
+
+    items: tuple[WaiverView, ...]
+    generation: int
+
+
+class WaiverStepView(View, frozen=True, kw_only=True, tag="WaiverStep"):
+    """What became of a waiver, in a sentence, and how it is now."""
+
+    message: str
+    waiver: WaiverView
+    generation: int
 
 
 class RecordView(View, frozen=True, kw_only=True, tag="RecordView"):
@@ -331,6 +379,8 @@ AnyView = (
     | WhyView
     | ApplyView
     | ActionView
+    | WaiverList
+    | WaiverStepView
     | RecordView
     | QueryView
     | HealthView

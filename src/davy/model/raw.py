@@ -18,8 +18,8 @@ from davy.model.yaml import Mapping, Node, Scalar, Sequence
 class RawDocument:
     """One mapping of a text: `value` is what JSON makes of it, in lists and dictionaries of its own.
 
-    One that is not `sound` has something in it that readers disagree on or that JSON cannot hold, and `value` is
-    not what it says: it can be named, and not judged.
+    One that is not `sound` holds something that readers disagree on or that JSON has no word for: `value` is
+    not what it says, so that it can be named and not judged.
     """
 
     value: dict[str, Any]
