@@ -4,7 +4,9 @@ from importlib import import_module
 
 import click
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "test": ("davy.cli.policy_test", "Run the suites of tests that policies come with."),
+}
 """Every command: where it lives and what it is for."""
 
 

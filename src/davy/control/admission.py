@@ -98,9 +98,10 @@ def admit(
     if governance is None:
         findings += [finding for _, finding in gates]
         return Admitted(objects, _sorted(findings))
-    everything = [object_of(document, namespace) for document in loaded.raw]
+    sound = [document for document in loaded.raw if document.sound]
+    everything = [object_of(document, namespace) for document in sound]
     governed, problems = governance.reading(everything)
-    findings += complaints(problems, everything, loaded.raw)
+    findings += complaints(problems, everything, sound)
     judgement = judge(
         Texts(
             documents=loaded.raw,
@@ -149,7 +150,16 @@ def answer(admitted: Admitted, known: Catalog) -> views.ApplyView:
         accepted=admitted.accepted,
         applied=outcomes if admitted.accepted else (),
         findings=tuple(view(finding) for finding in admitted.findings),
+        results=_counts(admitted.results) if admitted.judged else {},
+        judged=tuple(
+            views.JudgedView(each.kind, each.namespace, each.name, each.file, each.line, each.result)
+            for each in admitted.judged
+        ),
     )
+
+
+def _counts(results: Mapping[Result, int]) -> dict[str, int]:
+    return {str(result): count for result, count in results.items()}
 
 
 def view(finding: Finding) -> views.FindingView:
@@ -162,6 +172,12 @@ def view(finding: Finding) -> views.FindingView:
         line=finding.place.line,
         column=finding.place.column,
         text=render(finding),
+        label=finding.label,
+        path=finding.path,
+        why=finding.why,
+        fix=finding.fix,
+        waive=finding.waive,
+        waived=finding.waived,
     )
 
 

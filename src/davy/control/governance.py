@@ -68,7 +68,7 @@ class Governance:
         read = ruleset.read(documents)
         if self.settled:
             return self, tuple(each for each in read.problems if any(each.subject is one for one in found))
-        return replace(self, documents=documents, rules=read.policies), read.problems
+        return replace(self, documents=documents, rules=(read,)), read.problems
 
     def decide(self, review: Review) -> Decision:
         """Say what the policies have against an object, each thing once."""

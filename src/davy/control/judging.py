@@ -121,11 +121,12 @@ class _Judge:
     gates: dict[Name, list[tuple[Violation, Finding]]] = field(default_factory=dict)
 
     def judgement(self) -> Judgement:
-        objects = [object_of(document, self.texts.namespace) for document in self.texts.documents]
+        documents = [document for document in self.texts.documents if document.sound]
+        objects = [object_of(document, self.texts.namespace) for document in documents]
         findings: list[Finding] = []
         named = {
             (document.source.file, document.node.span.start): name_in(found)
-            for document, found in zip(self.texts.documents, objects, strict=True)
+            for document, found in zip(documents, objects, strict=True)
         }
         for typed, finding in self.texts.gates:
             name = named.get((typed.source.file, typed.positions[""].value.start))
@@ -144,8 +145,8 @@ class _Judge:
         )
         judged: list[Judged] = []
         decisions: list[tuple[Review, Decision]] = []
-        base = {name_in(self.old(document)): document for document in self.texts.base or ()}
-        for document, found in zip(self.texts.documents, objects, strict=True):
+        base = {name_in(self.old(document)): document for document in self.texts.base or () if document.sound}
+        for document, found in zip(documents, objects, strict=True):
             review = self.review(found, base.pop(name_in(found), None))
             decision = self.governance.decide(review)
             if self.governance.settled and is_unchanged(review):
@@ -157,7 +158,21 @@ class _Judge:
             review = _removal(self.old(document))
             decisions.append((review, self.governance.decide(review)))
             findings += self.findings(document, *decisions[-1])
-        return Judgement(tuple(findings), tuple(judged), tuple(decisions))
+        return Judgement(tuple(findings), (*judged, *self.unread(judged)), tuple(decisions))
+
+    def unread(self, judged: Sequence[Judged]) -> Iterator[Judged]:
+        """Name what could not be judged, since it could not be read: objects, and texts from some line on."""
+        met = set()
+        for document in self.texts.documents:
+            if not document.sound:
+                met.add(document.place.file)
+                kind, namespace, name = name_in(document.value)
+                yield Judged(kind.kind, namespace, name, document.place.file, document.place.line, "error")
+        met |= {each.file for each in judged if each.result == "error"}
+        for finding in self.texts.spoilt:
+            if finding.place.file not in met:
+                met.add(finding.place.file)
+                yield Judged("", "", "", finding.place.file, finding.place.line, "error")
 
     def old(self, document: RawDocument) -> Object:
         return object_of(document, self.texts.namespace)
@@ -199,7 +214,9 @@ class _Judge:
         """Keep what a waiver covers in sight."""
         found = self.finding(document, review, excused.violation)
         covered = excused.sentence.removeprefix(excused.violation.sentence).strip(" -")
-        return replace(found, severity="note", title=f"{found.title} - {covered}", waive="")
+        return replace(
+            found, severity="note", title=f"{found.title} - {covered}", waive="", waived=excused.waiver.id
+        )
 
     def typed(self, review: Review, said: Violation) -> Finding | None:
         """Return the finding that a gate's violation was made of."""

@@ -236,6 +236,23 @@ class FindingView(msgspec.Struct, frozen=True, rename="camel"):
     line: int
     column: int
     text: str
+    label: str = ""
+    path: str = ""
+    why: str = ""
+    fix: str = ""
+    waive: str = ""
+    waived: str = ""
+
+
+class JudgedView(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of one object; `result` is pass, fail, waived, not-applicable or error."""
+
+    object_kind: str
+    namespace: str
+    name: str
+    file: str
+    line: int
+    result: str
 
 
 class Applied(msgspec.Struct, frozen=True, rename="camel"):
@@ -251,12 +268,16 @@ class Applied(msgspec.Struct, frozen=True, rename="camel"):
 class ApplyView(View, frozen=True, kw_only=True, tag="ApplyView"):
     """What applying did. With an error among the findings nothing was done at all (`accepted` is false).
 
+    Where policies were asked, `judged` has every object and `results` how many there are of each result.
+
     `waiver_generation` says which state of the waivers it was decided by.
     """
 
     accepted: bool
     applied: tuple[Applied, ...]
     findings: tuple[FindingView, ...]
+    results: dict[str, int] = {}
+    judged: tuple[JudgedView, ...] = ()
     waiver_generation: int = 0
 
 

@@ -23,7 +23,7 @@ from davy.model.source import Span
 from davy.model.workload import WORKLOADS, WorkloadName, named_by
 from davy.model.yaml import Limits, Mapping, Node, Scalar, Sequence
 
-__all__ = ["LIMITS", "Document", "Limits", "Loaded", "load", "load_all"]
+__all__ = ["LIMITS", "Document", "Limits", "Loaded", "load", "load_all", "load_raw"]
 
 #: What is read of a text unless the caller says otherwise.
 LIMITS = Limits()
@@ -105,6 +105,29 @@ def load_all(
     return Loaded(tuple(documents), tuple(findings), tuple(left_alone), tuple(everything))
 
 
+def load_raw(text: str | bytes, file: str, *, limits: Limits = LIMITS) -> tuple[RawDocument, ...]:
+    """Read one text as JSON, whatever its kinds are: for documents that are not Davy's.
+
+    Raises:
+        BadManifest: there is an error in it.
+    """
+    findings: list[Finding] = []
+    found: list[RawDocument] = []
+    try:
+        report = Report(yaml.decode(text, file, limits), limits.findings)
+        findings = report.findings
+        for node in _nodes(report, limits):
+            if not isinstance(node, Mapping):
+                report.tell("DV006", node.span, "a document has to be a mapping", label="this is none")
+            elif (document := read_raw(node, report)).sound:
+                found.append(document)
+    except Unreadable as error:
+        findings = [*findings, error.finding]
+    if any(finding.severity == "error" for finding in findings):
+        raise BadManifest(tuple(findings))
+    return tuple(found)
+
+
 @dataclass(slots=True)
 class _Found:
     """A mapping, and what was made of it; a workload waits until it is known whether a rollout wants it.
@@ -149,8 +172,7 @@ class _Read:
         try:
             for each in self.found:
                 assert self.report is not None
-                if document := read_raw(each.node, self.report, quiet=each.told):
-                    yield document
+                yield read_raw(each.node, self.report, quiet=each.told)
         except Unreadable as error:
             self.last = self.last or error.finding
 

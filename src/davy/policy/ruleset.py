@@ -6,6 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from davy.policy.engine import Point, Policy, Violation
+from davy.policy.gatekeeper import reading as gatekeeper
+from davy.policy.gatekeeper.case import case
+from davy.policy.gatekeeper.constraint import Constraint
+from davy.policy.gatekeeper.expansion import Expansion, Unexpandable, children
 from davy.policy.inventory import Inventory
 from davy.policy.problem import Problem
 from davy.policy.review import Json, Object, Review
@@ -18,11 +22,13 @@ class Ruleset:
     Args:
         policies: what judges, in the order of (kind, name).
         problems: what is wrong with the documents that it was read from.
+        expansions: what objects will make, and so is judged together with them.
         digest: SHA-256 over the canonical JSON of those documents; the order they came in does not count.
     """
 
     policies: tuple[Policy, ...] = ()
     problems: tuple[Problem, ...] = ()
+    expansions: tuple[Expansion, ...] = ()
     digest: str = ""
 
     @property
@@ -31,20 +37,51 @@ class Ruleset:
         return f"ruleset {self.digest[:12]}"
 
     def judge(self, review: Review, inventory: Inventory, point: Point) -> tuple[Violation, ...]:
-        """Say what all policies have against an object, each thing once, in an order of its own."""
-        return collapsed(
-            violation for policy in self.policies for violation in policy.judge(review, inventory, point)
+        """Say what all policies have against an object and what it will make, in an order of its own."""
+        found = self._of_one(review, inventory, point)
+        try:
+            for child in children(review, inventory, self.expansions):
+                found += map(child.implied, self._of_one(child.review, inventory, point))
+        except Unexpandable as error:
+            kind = "ExpansionTemplate"
+            found.append(Violation(error.expansion, kind, str(error), broken=True, source=kind))
+        return collapsed(found)
+
+    def matches(self, review: Review, inventory: Inventory, point: Point) -> bool:
+        """Say whether any policy looks at an object or what it will make; one that cannot tell does."""
+        try:
+            made = [child.review for child in children(review, inventory, self.expansions)]
+        except Unexpandable:
+            return True
+        return any(
+            not isinstance(policy, Constraint) or policy.matches(each, inventory, point)
+            for each in (review, *made)
+            for policy in self.policies
         )
+
+    def _of_one(self, review: Review, inventory: Inventory, point: Point) -> list[Violation]:
+        asked = case(review, inventory)
+        found: list[Violation] = []
+        for policy in self.policies:
+            if isinstance(policy, Constraint):
+                found += policy.judge_case(asked, point)
+            else:
+                found += policy.judge(review, inventory, point)
+        return found
 
 
 def read(objects: Sequence[Object], *, data: Json = None) -> Ruleset:
     """Read the policies among some documents; what is no policy is left alone.
 
+    Reading the same again is cheap: code is compiled once for each text.
+
     Args:
         objects: manifests, policies and others.
         data: recorded answers to `external_data`, by provider and key.
     """
-    return Ruleset(digest=digest_of([]))
+    theirs = [found for found in objects if gatekeeper.is_gatekeepers(found)]
+    constraints, expansions, problems = gatekeeper.read(theirs)
+    return Ruleset(tuple(constraints), tuple(problems), expansions, digest_of(theirs))
 
 
 def collapsed(violations: Iterable[Violation]) -> tuple[Violation, ...]:
