@@ -169,7 +169,7 @@ def _mockable(builtin: Builtin) -> Callable[..., Value]:
 
 
 SCOPE: dict[str, Any] = {
-    "__builtins__": {"type": type, "len": len, "list": list, "dict": dict, "str": str, "int": int},
+    "__builtins__": {"type": type, "len": len, "list": list, "dict": dict, "str": str, "int": int, "any": any},
     "U": UNDEFINED,
     "ONCE": runtime.ONCE,
     "LOOKUP": runtime.LOOKUP,
@@ -195,6 +195,7 @@ SCOPE: dict[str, Any] = {
             runtime.member_pair,
             runtime.mocked,
             runtime.put,
+            runtime.said,
             runtime.put_deep,
             runtime.put_element,
             runtime.template,

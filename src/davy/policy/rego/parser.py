@@ -62,7 +62,7 @@ class ModuleParser(TermParser):
         while self.token.kind != "end":
             if self.sees("import"):
                 imports += self.imported()
-            elif not self.eat(";"):
+            else:
                 rules += self.rules()
         return Module(package, tuple(imports), tuple(rules), self.v1, place)
 
@@ -147,7 +147,13 @@ class ModuleParser(TermParser):
             ref, element = ref[:1], ref[1]
         if not body and not assigned and element is None and arguments is None and len(ref) == 1:
             raise self.refuse("var cannot be used for rule name", place)
+        if self.sees("with"):
+            raise self.refuse("expressions using with keyword cannot be used for rule head", place)
+        if self.sees(";"):
+            raise self.unexpected()
         branches = [Branch(value, body, place)]
+        if self.sees("else") and not body:
+            raise self.unexpected("a rule without a body has no else")
         while self.sees("else"):
             branches.append(self.otherwise(ref, element))
         rules = [Rule(ref, arguments, element, tuple(branches), False, place)]

@@ -100,8 +100,8 @@ class Policy:
     ) -> Any:
         """Run something with a budget of its own; nothing is remembered from one time to the next."""
         budget = Budget(self.limits.steps, self.limits.size)
-        context = Context() if context is None else context
-        context.budget = budget
+        if context is not None:
+            context.budget = budget
         evaluation = Evaluation(input, {} if data is None else data, budget, context, self.program.functions)
         try:
             return run(evaluation)

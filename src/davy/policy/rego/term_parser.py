@@ -141,6 +141,8 @@ class TermParser:
         if negated and self.sees("some"):
             raise self.unexpected()
         if self.sees("every"):
+            if negated:
+                raise self.unexpected("illegal negation of 'every'")
             self.take()
             return self.every(place, start, negated)
         term = self.expression()
@@ -275,13 +277,22 @@ class TermParser:
                 return self.named(token)
             case "operator" if token.text in BRACKETS:
                 return BRACKETS[token.text](self)
-            case "operator" if token.text == "-" and self.ahead().kind == "number" and self.ahead().glued:
-                self.take()
-                number = self.take().value
-                assert isinstance(number, int | float)
-                return Literal(-number, token.place)
+            case "operator" if token.text == "-":
+                return self.minus()
             case _:
                 raise self.unexpected()
+
+    def minus(self) -> Term:
+        """Read what follows a sign: a number, or what is taken from nothing."""
+        place = self.take().place
+        token = self.token
+        if token.kind == "number":
+            self.take()
+            assert isinstance(token.value, int | float)
+            return Literal(-token.value, place)
+        if token.kind != "name":
+            raise self.unexpected("expected number")
+        return Call(("minus",), (Literal(0, place), self.primary()), place)
 
     def named(self, token: Token) -> Term:
         """Read what begins with a name."""
