@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import assert_never
 
-from davy.policy.rego.errors import BadRego, Place
 from davy.policy.rego.builtins import REFUSED
 from davy.policy.rego.emit_terms import Names, TermWriter
+from davy.policy.rego.errors import BadRego, Place
 from davy.policy.rego.lower import PRINT, TEMPLATE
 from davy.policy.rego.lowered import Block, ForAll, Invoke, Overrides, Step, Test, Unify
 from davy.policy.rego.safety import ordered, variables
@@ -178,7 +178,7 @@ class StepWriter(TermWriter):
                 return self.paired(pairs, others, names)
             case _:
                 pass
-        if isinstance(left, Ref | Collect) and self.valued(left, names) or not self.valued(right, names):
+        if (isinstance(left, Ref | Collect) and self.valued(left, names)) or not self.valued(right, names):
             first, second = left, right
         elif isinstance(right, Ref | Collect) or not self.valued(left, names):
             first, second = right, left
@@ -398,7 +398,9 @@ class StepWriter(TermWriter):
         for part in target[1:]:
             node = node.children.get(part) if node is not None else None
             if node is not None and node.document is not None and len(target) > 1 + len(node.document.path):
-                raise BadRego("rego_compile_error", "with keyword cannot partially replace virtual document(s)", place)
+                raise BadRego(
+                    "rego_compile_error", "with keyword cannot partially replace virtual document(s)", place
+                )
         if node is None:
             return ()
         return tuple((found.number, found.path) for found in node.documents() if found.kind != "function")

@@ -298,12 +298,10 @@ class Lowering:
     @staticmethod
     def path_of(term: Term) -> tuple[str, ...]:
         """Return the path that a term is, if it is one of names only."""
-        operands: tuple[Term, ...] = ()
-        if isinstance(term, Ref):
-            term, operands = term.head, term.operands
-        if not isinstance(term, Var):
+        head, operands = (term.head, term.operands) if isinstance(term, Ref) else (term, ())
+        if not isinstance(head, Var):
             return ()
-        names = [term.name]
+        names = [head.name]
         for operand in operands:
             if not isinstance(operand, Literal) or not isinstance(operand.value, str):
                 return ()

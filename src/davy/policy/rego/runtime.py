@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import product
-from typing import Any, Final
+from typing import Final
 
 from davy.policy.rego.budget import Budget
 from davy.policy.rego.builtin import BuiltinError, Context
