@@ -91,17 +91,19 @@ class StepWriter(TermWriter):
     def test(self, step: Test, names: Names) -> None:
         """Write a term that has to hold."""
         if not step.negated:
-            value = self.value(step.term, names)
-            if not isinstance(step.term, Literal) or step.term.value is False:
-                self.write(f"if {value} is False: continue")
+            self.holds(self.value(step.term, names))
             return
         term = self.outside(step.term, names)
 
         def inner() -> None:
-            value = self.value(term, dict(names))
-            self.write(f"if {value} is False: continue")
+            self.holds(self.value(term, dict(names)))
 
         self.unless(inner, step.place)
+
+    def holds(self, value: str) -> None:
+        """Write that a value must not be false; a literal is looked at here."""
+        if value.isidentifier():
+            self.write(f"if {value} is False: continue")
 
     def outside(self, term: Term, names: Names) -> Term:
         """Write what OPA takes out of a negation: everything but the outermost reference."""

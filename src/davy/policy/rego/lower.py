@@ -226,7 +226,6 @@ class Lowering:
         value = self.scope.declare(statement.value, "declared")
         self.scope.frames.pop()
         body: list[Step] = []
-        frame.used |= frame.names.keys()
         self.closure(statement.body, frame, body)
         check_used(frame)
         self.scope.frames.pop()

@@ -43,7 +43,7 @@ def parse_query(text: str, file: str = "", *, v1: bool = True) -> Body:
         BadRego: it is no Rego.
     """
     parser = TermParser(text, file, v1=v1)
-    if parser.ended:
+    if parser.ended():
         raise parser.refuse("the query is empty", parser.token.place)
     return parser.body("")
 
@@ -54,13 +54,13 @@ class ModuleParser(TermParser):
     def module(self) -> Module:
         """Read all of a module."""
         place = self.token.place
-        if self.ended:
+        if self.ended():
             raise self.refuse("the module is empty", place)
         self.need("package", "package expected")
         package = self.path(self.take_name("expected a package name"))
         imports: list[Import] = []
         rules: list[Rule] = []
-        while not self.ended:
+        while not self.ended():
             if self.sees("import"):
                 imports += self.imported()
             else:

@@ -70,7 +70,6 @@ class TermParser:
         """What comes next."""
         return self.all[self.at]
 
-    @property
     def ended(self) -> bool:
         """Whether nothing comes next."""
         return self.all[self.at].kind == "end"
@@ -131,7 +130,7 @@ class TermParser:
         while True:
             found.append(self.statement())
             semicolon = self.eat(";")
-            if self.eat(end) if end else self.ended:
+            if self.eat(end) if end else self.ended():
                 return tuple(found)
             if not semicolon and not self.token.fresh:
                 raise self.unexpected(f"expected a new line or ; or {end or 'the end'}")
@@ -374,10 +373,10 @@ class TermParser:
                 continue
             kept = self.all, self.at
             self.read(Lexer(self.text, self.file, start=part[0], stop=part[1]).tokens())
-            if self.ended:
+            if self.ended():
                 raise self.refuse("invalid template string expression: it is empty", token.place)
             term = self.expression()
-            if not self.ended:
+            if not self.ended():
                 raise self.refuse("expected } to end template string expression", self.token.place)
             parts.append(term)
             self.all, self.at = kept
