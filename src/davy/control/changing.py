@@ -37,7 +37,7 @@ from davy.rollout import actions
 from davy.rollout.actions import Outcome
 from davy.rollout.decision import Event
 from davy.rollout.platform import Launch
-from davy.rollout.state import RolloutState
+from davy.rollout.state import RolloutState, Stepping
 
 Revised: TypeAlias = tuple[Held, Outcome]
 """What is held of a rollout after a change, and the change."""
@@ -120,7 +120,7 @@ class Changing:
             if rollout.spec.template != found.spec.template:
                 raise Conflict(f"{name} got another template in the meantime", hint="set it again")
             fresh, (state, events) = self._revise(rollout, launch, now)
-            before, after = as_rollout(held.manifest, held.state), as_rollout(rollout, state)
+            before, after = as_rollout(held.manifest, held.state), as_rollout(rollout, held.state)
             used = self._enforcing.allow(review(before, after, actor), "set image of", actor, now)
             drafts = [Draft(now, "human_action", held.subject, detail, actor, request.reason), *used.drafts]
             written = catalog.written(rollout)
@@ -216,11 +216,15 @@ class Changing:
             case requests.Promote(full=True, waiver=waiver):
                 skips, status = waiver, {"promoteFull": True}
             case requests.Promote(skip_step=True, waiver=waiver):
-                skips, status = waiver, {}
+                assert isinstance(held.state.progress, Stepping), "only a step is passed over"
+                skips, status = waiver, {"currentStepIndex": held.state.progress.index + 1}
+            case requests.Retry():
+                status = {"abort": False}
             case _:
                 status = {}
         before = as_rollout(held.manifest, held.state)
-        after = as_rollout(deed.manifest, state, **status)
+        wanted = held.manifest if isinstance(action, requests.Promote) else deed.manifest
+        after = as_rollout(wanted, held.state, **status)
         what = str(deed.detail["action"])
         return self._enforcing.allow(review(before, after, actor), what, actor, now, skips=skips)
 

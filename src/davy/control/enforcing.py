@@ -154,9 +154,8 @@ class Enforcing:
 
     def _also(self, decision: Decision, review: Review, action: str, governance: Governance) -> Decision:
         """Hold that something is passed over against a change, whatever the policies of this engine are."""
-        if any(
-            each.rule == SKIPPING for each in (*decision.violations, *(e.violation for e in decision.excused))
-        ):
+        refused = any(each.rule == SKIPPING and each.action == "deny" for each in decision.violations)
+        if refused or any(each.violation.rule == SKIPPING for each in decision.excused):
             return decision
         own = Violation(
             policy="davy/engine",
@@ -177,7 +176,7 @@ class Enforcing:
         """Compile the policies, once for as long as they stay what they are."""
         documents = self._rulebook.documents
         if documents != self._documents:
-            self._policies, self._documents = ruleset.read(documents).policies, documents
+            self._policies, self._documents = (ruleset.read(documents),), documents
         return self._policies
 
     def _inventory(self) -> Inventory:

@@ -194,7 +194,7 @@ class _Judge:
         waive = _waive(said, review)
         if typed := self.typed(review, said):
             return replace(typed, severity=_SEVERITIES[said.action], waive=waive)
-        title = f"{said.message} ({said.note})" if said.note else said.message
+        title = said.message.removeprefix(f"{said.rule}: ") + (f" ({said.note})" if said.note else "")
         found = document.finding(
             said.rule,
             _best_path(document, said.path),
@@ -294,7 +294,7 @@ def _label(document: RawDocument, review: Review, said: Violation) -> str:
         return f"{review.kind.kind} {review.name} is taken away"
     if said.path and not document.has(said.path):
         return f"{said.path} is not here"
-    return said.path
+    return said.path if "." in said.path else ""
 
 
 def _why(said: Violation) -> str:

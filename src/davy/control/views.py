@@ -269,6 +269,7 @@ class ApplyView(View, frozen=True, kw_only=True, tag="ApplyView"):
     """What applying did. With an error among the findings nothing was done at all (`accepted` is false).
 
     Where policies were asked, `judged` has every object and `results` how many there are of each result.
+
     `waiver_generation` says which state of the waivers it was decided by.
     """
 
