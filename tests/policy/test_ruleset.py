@@ -5,12 +5,12 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.policy.gatekeeper.documents import constraint, manifest, template
 
 from davy.policy.engine import Point, Violation
 from davy.policy.inventory import Inventory
 from davy.policy.review import Review, review_of
 from davy.policy.ruleset import Ruleset, canonical, collapsed, digest_of, read
-from tests.policy.gatekeeper.documents import constraint, manifest, template
 
 VIOLATIONS = st.lists(
     st.builds(

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
+from tests.policy.gatekeeper.documents import Document, constraint, expansion, manifest, template
 
 from davy.policy.engine import Point, Violation
 from davy.policy.inventory import Inventory
 from davy.policy.review import Review, review_of
 from davy.policy.ruleset import Ruleset, read
-from tests.policy.gatekeeper.documents import Document, constraint, expansion, manifest, template
 
 PODS = {"kinds": [{"apiGroups": [""], "kinds": ["Pod"]}]}
 SHOWS = 'package shows\nviolation[{"msg": "x", "details": {"review": input.review}}] { true }\n'
