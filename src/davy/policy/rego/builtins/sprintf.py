@@ -1,4 +1,4 @@
-"""`sprintf`: Go's `fmt` over what OPA hands it: whole numbers as int64 or *big.Int, others as float64, the rest as text."""
+"""`sprintf`: Go's `fmt` over what OPA hands it: numbers as int64, *big.Int or float64, the rest as text."""
 
 from typing import TypeAlias
 
