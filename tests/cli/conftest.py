@@ -36,6 +36,7 @@ class Shelf:
         self.rollouts = {"payments": rollout()}
         self.entries: list[Entry] = []
         self.applied = views.ApplyView(accepted=True, applied=(), findings=())
+        self.waivers = views.WaiverList(items=(), generation=1)
 
     def answer(self, request: requests.AnyRequest, _actor: str) -> views.AnyView:
         match request:
@@ -52,6 +53,17 @@ class Shelf:
                 return views.HealthView(version="9.9", pid=7, speed=1.0, now=0.0, rollouts=1, troubles=())
             case requests.Query():
                 return views.QueryView(result_type="vector", samples=())
+            case requests.Waivers():
+                return self.waivers
+            case (
+                requests.AskWaiver()
+                | requests.ApproveWaiver()
+                | requests.RevokeWaiver()
+                | requests.ReviewWaiver()
+            ):
+                return views.WaiverStepView(message="a step", waiver=self.waivers.items[0], generation=2)
+            case requests.DeletePolicy():
+                return views.ActionView(namespace="", name=request.name, message="policy deleted")
         view = self.rollouts.get(request.name)
         if view is None or view.namespace != request.namespace:
             raise NotFound(
