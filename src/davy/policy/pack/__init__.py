@@ -15,6 +15,7 @@ from davy.policy.pack.rule import PROFILES, PackRule, Parameter, Profile, Sectio
 from davy.policy.review import Object
 
 __all__ = [
+    "COMMON",
     "PROFILES",
     "RULES",
     "SECTIONS",
