@@ -64,7 +64,9 @@ class Changing:
         with self._holdings.gate:
             governance = self._enforcing.for_manifests(actor, self._clock.now())
             base = self._enforcing.held_under_the_names_of(request.texts)
-        admitted = admission.admit(request.texts, request.directory, catalog, governance, base=base)
+        admitted = admission.admit(
+            request.texts, request.directory, catalog, governance, namespace="default", base=base
+        )
         if not admitted.accepted or request.dry_run:
             if not request.dry_run:
                 self._enforcing.note_refusals(admitted.decisions, actor, self._clock.now())
