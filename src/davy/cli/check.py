@@ -8,6 +8,7 @@ import click
 
 from davy import __version__
 from davy.cli.comparing import Base, base_of
+from davy.cli.excusing import read_waivers
 from davy.cli.findings import refuse, refuse_nothing, summary, tell
 from davy.cli.manifests import read_manifests
 from davy.cli.mending import mend
@@ -20,9 +21,9 @@ from davy.control.catalog import Catalog
 from davy.control.governance import Governance, governed
 from davy.control.views import ApplyView
 from davy.errors import UsageError
+from davy.policy import pack
 from davy.policy.engine import Point
 
-PROFILES = ("starter", "standard", "strict")
 FORMS = ("text", "json", "yaml", "sarif", "junit", "github", "gitlab")
 
 
@@ -38,8 +39,8 @@ FORMS = ("text", "json", "yaml", "sarif", "junit", "github", "gitlab")
 )
 @click.option(
     "--profile",
-    type=click.Choice(PROFILES),
-    default=PROFILES[0],
+    type=click.Choice(pack.PROFILES),
+    default=pack.PROFILES[0],
     show_default=True,
     help="How much the rules of Davy's own pack ask for.",
 )
@@ -58,7 +59,7 @@ def command(
     setting: Setting,
     paths: tuple[str, ...],
     sources: tuple[str, ...],
-    profile: str,
+    profile: pack.Profile,
     excuses: tuple[str, ...],
     base: str | None,
     changed_only: bool,
@@ -99,10 +100,12 @@ def command(
     refuse(view.findings, "this does not pass")
 
 
-def _governance(setting: Setting, profile: str, excuses: Sequence[str]) -> Governance:
+def _governance(setting: Setting, profile: pack.Profile, excuses: Sequence[str]) -> Governance:
     """Put together what judges here."""
-    governance, problems = governed((), point=Point.CHECK, now=setting.wall())
-    assert not problems, "the pack is whole"
+    governance, problems = governed(
+        pack.objects(profile), waivers=read_waivers(excuses), point=Point.CHECK, now=setting.wall()
+    )
+    assert not problems, f"the pack is whole: {problems}"
     return governance
 
 

@@ -5,7 +5,7 @@ Manifests are accepted together or not at all: with one error among the findings
 
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -24,9 +24,12 @@ from davy.model.images import ImageMap, ImageSource
 from davy.model.loader import load_all
 from davy.model.references import check_references
 from davy.model.rollout import Rollout
+from davy.model.waiver import Waiver as WaiverManifest
 from davy.policy.decision import Decision
 from davy.policy.review import Object as Json
 from davy.policy.review import Review
+from davy.policy.waiver_file import waiver_of
+from davy.policy.waivers import Waiver
 from davy.rollout.carry import uncarried
 
 T = TypeVar("T", bound=Object)
@@ -78,7 +81,7 @@ def admit(
         texts: file names and what stands in them.
         directory: what the file names are relative to; paths in an ImageMap are relative to its file.
         known: what was accepted before, which the new manifests may refer to.
-        governance: whose policies are asked as well, together with those among the manifests.
+        governance: whose policies are asked as well, together with policies and waivers among the manifests.
         namespace: where objects go that do not say.
         base: what the texts were before; None where that is not known. It tells policies what is changed, made
             and taken away.
@@ -101,6 +104,8 @@ def admit(
     sound = [document for document in loaded.raw if document.sound]
     everything = [object_of(document, namespace) for document in sound]
     governed, problems = governance.reading(everything)
+    if not governance.settled:
+        governed = replace(governed, waivers=(*governed.waivers, *waivers_in(documents)))
     findings += complaints(problems, everything, sound)
     judgement = judge(
         Texts(
@@ -119,6 +124,16 @@ def admit(
         judgement.decisions,
         tuple(everything),
     )
+
+
+def waivers_in(documents: Iterable[Document]) -> list[Waiver]:
+    """Return the valid waivers among documents; what is wrong with others is told where they are checked."""
+    return [
+        waiver_of(document.value)
+        for document in documents
+        if isinstance(document.value, WaiverManifest)
+        and all(finding.severity != "error" for finding in validate.validate(document))
+    ]
 
 
 def _gates(documents: Sequence[Document], objects: Iterable[Object]) -> list[tuple[Document, Finding]]:

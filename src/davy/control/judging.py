@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -15,14 +15,12 @@ from davy.model.raw import RawDocument
 from davy.policy.decision import Decision, Excused
 from davy.policy.digest import digest_of
 from davy.policy.engine import Action, Violation
+from davy.policy.pack import RULES
 from davy.policy.problem import Problem
 from davy.policy.review import Kind, Object, Review, review_of
 
 Result = Literal["pass", "fail", "waived", "not-applicable", "error"]
 """What became of an object: no policy is about one that is `not-applicable`; an `error` cannot be judged."""
-
-Fix = Callable[[str], str]
-"""How to mend what breaks a rule, in a few words; empty where nobody knows."""
 
 _SEVERITIES: dict[Action, Severity] = {"deny": "error", "warn": "warning", "dryrun": "note"}
 _ACTS_ALONE = frozenset({"ValidatingAdmissionPolicy", "ValidatingPolicy", "ClusterPolicy", "Policy"})
@@ -76,9 +74,9 @@ class Texts:
     spoilt: Sequence[Finding] = ()
 
 
-def judge(texts: Texts, governance: Governance, *, fix: Fix = lambda _: "") -> Judgement:
+def judge(texts: Texts, governance: Governance) -> Judgement:
     """Ask the policies about every object, and say it where it is written."""
-    return _Judge(texts, governance, fix).judgement()
+    return _Judge(texts, governance).judgement()
 
 
 def complaints(
@@ -117,7 +115,6 @@ def object_of(document: RawDocument, namespace: str) -> Object:
 class _Judge:
     texts: Texts
     governance: Governance
-    fix: Fix
     gates: dict[Name, list[tuple[Violation, Finding]]] = field(default_factory=dict)
 
     def judgement(self) -> Judgement:
@@ -197,7 +194,7 @@ class _Judge:
         waive = _waive(said, review)
         if typed := self.typed(review, said):
             return replace(typed, severity=_SEVERITIES[said.action], waive=waive)
-        title = f"{said.message} ({said.note})" if said.note else said.message
+        title = said.message.removeprefix(f"{said.rule}: ") + (f" ({said.note})" if said.note else "")
         found = document.finding(
             said.rule,
             _best_path(document, said.path),
@@ -205,7 +202,7 @@ class _Judge:
             severity=_SEVERITIES[said.action],
             label=_label(document, review, said),
             why=_why(said),
-            fix=self.fix(said.rule),
+            fix=RULES[said.rule].fix if said.rule in RULES else "",
             waive=waive,
         )
         return replace(found, path=said.path)
@@ -297,17 +294,19 @@ def _label(document: RawDocument, review: Review, said: Violation) -> str:
         return f"{review.kind.kind} {review.name} is taken away"
     if said.path and not document.has(said.path):
         return f"{said.path} is not here"
-    return said.path
+    return said.path if "." in said.path else ""
 
 
 def _why(said: Violation) -> str:
     """Name the policy as a cluster would."""
-    broken = "could not be evaluated, and so refuses: " if said.broken else ""
+    why = f"{RULES[said.rule].why}; " if said.rule in RULES else ""
+    if said.broken:
+        why = "could not be evaluated, and so refuses: "
     if not said.source:
-        return f"{broken}policy {said.policy}"
+        return f"{why}policy {said.policy}"
     if said.source in _ACTS_ALONE:
-        return f"{broken}{said.source} {said.policy}"
-    return f"{broken}constraint {said.policy} (template {said.source})"
+        return f"{why}{said.source} {said.policy}"
+    return f"{why}constraint {said.policy} (template {said.source})"
 
 
 def _waive(said: Violation, review: Review) -> str:

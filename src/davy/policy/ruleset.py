@@ -10,6 +10,7 @@ from davy.policy.gatekeeper import reading as gatekeeper
 from davy.policy.gatekeeper.case import case
 from davy.policy.gatekeeper.constraint import Constraint
 from davy.policy.gatekeeper.expansion import Expansion, Unexpandable, children
+from davy.policy.gatekeeper.external import Ask, nothing_recorded, recorded
 from davy.policy.inventory import Inventory
 from davy.policy.problem import Problem
 from davy.policy.review import Json, Object, Review
@@ -23,6 +24,7 @@ class Ruleset:
         policies: what judges, in the order of (kind, name).
         problems: what is wrong with the documents that it was read from.
         expansions: what objects will make, and so is judged together with them.
+        external: answers `external_data`.
         digest: SHA-256 over the canonical JSON of those documents; the order they came in does not count.
     """
 
@@ -30,6 +32,7 @@ class Ruleset:
     problems: tuple[Problem, ...] = ()
     expansions: tuple[Expansion, ...] = ()
     digest: str = ""
+    external: Ask = nothing_recorded
 
     @property
     def name(self) -> str:
@@ -60,7 +63,7 @@ class Ruleset:
         )
 
     def _of_one(self, review: Review, inventory: Inventory, point: Point) -> list[Violation]:
-        asked = case(review, inventory)
+        asked = case(review, inventory, self.external)
         found: list[Violation] = []
         for policy in self.policies:
             if isinstance(policy, Constraint):
@@ -81,7 +84,8 @@ def read(objects: Sequence[Object], *, data: Json = None) -> Ruleset:
     """
     theirs = [found for found in objects if gatekeeper.is_gatekeepers(found)]
     constraints, expansions, problems = gatekeeper.read(theirs)
-    return Ruleset(tuple(constraints), tuple(problems), expansions, digest_of(theirs))
+    digest = digest_of([*theirs, *([] if data is None else [{"data": data}])])
+    return Ruleset(tuple(constraints), tuple(problems), expansions, digest, recorded(data))
 
 
 def collapsed(violations: Iterable[Violation]) -> tuple[Violation, ...]:

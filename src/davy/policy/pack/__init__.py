@@ -1,4 +1,4 @@
-"""The rule pack: what progressive delivery with teeth asks of manifests, as templates that stock Gatekeeper runs.
+"""The rule pack: what progressive delivery asks of manifests, as templates that stock Gatekeeper runs.
 
 Its texts are data of this package, and read here and nowhere else.
 """

@@ -10,7 +10,7 @@ LABELS = {"davy.dev/pack": "progressive"}
 
 
 def template(section: Section, rego: str, library: str) -> Object:
-    """Make the ConstraintTemplate of a section; its schema names every parameter, so that a cluster keeps them."""
+    """Make the ConstraintTemplate of a section; its schema names all parameters, so that a cluster keeps them."""
     annotations = {
         "metadata.gatekeeper.sh/title": section.kind,
         "description": section.about,

@@ -1,4 +1,4 @@
-"""What a rule of the pack is, and how its section tells of it: the table behind docs, findings and constraints."""
+"""What a rule of the pack is, and how the table of its section tells of it."""
 
 import tomllib
 from collections.abc import Mapping

@@ -113,7 +113,7 @@ violation[found] {
 	metric := metrics[index]
 	limit := davy.number(davy.at(metric, ["failureLimit"], 0), 0)
 	limit >= counted(metric)
-	found := davy.violation("PD052", array.concat(at_metric(index), ["failureLimit"]), sprintf("%q may fail %v times and is measured %v times", [named(metric), limit, counted(metric)]))
+	found := davy.violation("PD052", array.concat(at_metric(index), ["failureLimit"]), sprintf("%q has a failureLimit of %v and a count of %v, so its failures never exceed the limit", [named(metric), limit, counted(metric)]))
 }
 
 violation[found] {
@@ -152,7 +152,7 @@ violation[found] {
 	not self_judging(metric)
 	limit := davy.parameter("minMeasurements", 3)
 	counted(metric) < limit
-	found := davy.violation("PD054", at_metric(index), sprintf("%q is measured %v times, and takes at least %v to tell a trend from chance", [named(metric), counted(metric), limit]))
+	found := davy.violation("PD054", at_metric(index), sprintf("%q has a count of %v, and it takes %v measurements to tell a trend from chance", [named(metric), counted(metric), limit]))
 }
 
 queries := ["prometheus", "datadog", "newRelic", "wavefront", "graphite", "influxdb", "skywalking"]
@@ -203,7 +203,7 @@ violation[found] {
 	field := ["inconclusiveLimit", "consecutiveErrorLimit"][_]
 	allowed := davy.number(davy.at(metric, [field], 0), 0)
 	beyond(allowed, limit)
-	found := davy.violation("PD058", array.concat(at_metric(index), [field]), sprintf("%q may go without an answer %v times, and at most %v are no accident", [named(metric), allowed, limit]))
+	found := davy.violation("PD058", array.concat(at_metric(index), [field]), sprintf("%q has a %s of %v, and more than %v answers that are missing are no accident", [named(metric), field, allowed, limit]))
 }
 
 beyond(allowed, limit) {

@@ -111,7 +111,7 @@ violation[found] {
 	count(davy.list(davy.subject, ["status", "pauseConditions"])) == 0
 	davy.at(davy.subject, ["status", "abort"], false) != true
 	not ends_as_meant
-	found := davy.violation("PD043", ["status"], sprintf("%s ends a pause of %s that waits for something else than a person", [who, davy.name]))
+	found := davy.violation("PD043", ["status", "pauseConditions"], sprintf("%s ends a pause of %s that waits for something else than a person", [who, davy.name]))
 }
 
 violation[found] {

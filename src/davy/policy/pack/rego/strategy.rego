@@ -160,7 +160,7 @@ violation[found] {
 	limit := davy.parameter("minStages", 2)
 	stages := {weight.percent | weight := growing[_]; weight.percent < 100}
 	count(stages) < limit
-	found := davy.violation("PD025", ["spec", "strategy", "canary", "steps"], sprintf("it has %d stages before everybody, and needs at least %d", [count(stages), limit]))
+	found := davy.violation("PD025", ["spec", "strategy", "canary", "steps"], sprintf("before everybody it has %d of the %d stages that are needed", [count(stages), limit]))
 }
 
 violation[found] {
@@ -242,7 +242,7 @@ violation[found] {
 	in_background
 	count(judging) == 0
 	starting_step >= count(steps)
-	found := davy.violation("PD029", ["spec", "strategy", "canary", "analysis", "startingStep"], sprintf("the analysis begins at step %d, and the last one is %d", [starting_step, count(steps) - 1]))
+	found := davy.violation("PD029", ["spec", "strategy", "canary", "analysis", "startingStep"], sprintf("the analysis begins at step %d, and there are %d, counted from 0", [starting_step, count(steps)]))
 }
 
 # Where there is no analysis at all PD028 says so.
@@ -378,7 +378,7 @@ violation[found] {
 	replicas > 0
 	weight := growing[_]
 	weight.percent * replicas < 100
-	found := davy.violation("PD036", array.concat(at_step(weight.step), weight.path), sprintf("%v%% of %d replicas is less than one: without trafficRouting nobody would meet it, or more than are meant", [weight.percent, replicas]))
+	found := davy.violation("PD036", array.concat(at_step(weight.step), weight.path), sprintf("a weight of %v%% is less than one pod where there are %d: without trafficRouting nobody would meet it, or more than are meant", [weight.percent, replicas]))
 }
 
 # With a router the pods may be asked for apart from the users, and be none.

@@ -77,7 +77,7 @@ violation[found] {
 	wanted > davy.number(davy.at(davy.before, ["spec", "replicas"], 0), 0)
 	not davy.controller
 	not davy.system
-	found := davy.violation("PD005", ["spec", "replicas"], sprintf("%d replicas of %s would serve users in %s, and no Rollout stands before them", [wanted, davy.name, davy.namespace]))
+	found := davy.violation("PD005", ["spec", "replicas"], sprintf("scaled to %d, %s would serve users in %s, and no Rollout stands before them", [wanted, davy.name, davy.namespace]))
 }
 
 violation[found] {

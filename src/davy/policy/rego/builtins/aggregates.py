@@ -1,11 +1,14 @@
 """Builtins over arrays, sets and what counts, adds up or sorts them."""
 
+import operator
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from functools import reduce
+from typing import Any
 
-from davy.policy.rego.arithmetic import plus, times
+from davy.policy.rego.arithmetic import bounded, exact, in_64_bits, rounded
 from davy.policy.rego.budget import check_collection
-from davy.policy.rego.builtin import Builtin, BuiltinError, refuse, whole
+from davy.policy.rego.builtin import Builtin, BuiltinError, number, place, refuse
 from davy.policy.rego.values import UNDEFINED, RegoSet, Value, equal, key_of, sort, sort_key
 
 
@@ -28,23 +31,28 @@ def count(value: Value) -> int:
     """How many elements, pairs or characters there are."""
     if type(value) in (list, dict, RegoSet, str):
         return len(value)
-    refuse(1, value, "array", "object", "set", "string")
+    return refuse(1, value, "array", "object", "set", "string")
 
 
 def total(values: Value) -> int | float:
     """Add numbers up."""
-    found: int | float = 0
-    for value in several(values, 1):
-        found = plus(found, value)
-    return found
+    return _folded(operator.add, 0, values)
 
 
 def product(values: Value) -> int | float:
     """Multiply numbers."""
-    found: int | float = 1
-    for value in several(values, 1):
-        found = times(found, value)
-    return found
+    return _folded(operator.mul, 1, values)
+
+
+def _folded(operate: Callable[[Any, Any], Any], start: int, values: Value) -> int | float:
+    found = list(several(values, 1))
+    if all(type(value) is int for value in found):
+        whole: int = reduce(operate, found, start)
+        return bounded(whole)
+    made = Fraction(start)
+    for value in found:
+        made = in_64_bits(operate(made, exact(number(value, 1))))
+    return rounded(made)
 
 
 def _extreme(choose: Callable[..., Value]) -> Callable[[Value], Value]:
@@ -76,7 +84,7 @@ def concat(first: Value, second: Value) -> list[Value]:
 
 def cut(values: Value, start: Value, stop: Value) -> list[Value]:
     """Take a part of an array; places beyond its ends are its ends."""
-    found, first, last = array(values, 1), whole(start, 2), whole(stop, 3)
+    found, first, last = array(values, 1), place(start, 2), place(stop, 3)
     return found[max(first, 0) : max(last, 0)]
 
 

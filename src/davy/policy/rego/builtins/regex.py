@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from davy.policy.rego.budget import check_collection, check_text
-from davy.policy.rego.builtin import Builtin, BuiltinError, text, whole
+from davy.policy.rego.builtin import Builtin, BuiltinError, place, text
 from davy.policy.rego.builtins.intersection import overlap
 from davy.policy.rego.builtins.patterns import compiled, escape
 from davy.policy.rego.values import Value
@@ -31,17 +31,17 @@ def is_valid(pattern: Value) -> bool:
 
 def matches(pattern: "_Regexp[str]", searched: str, count: int = -1) -> "Iterator[_Match[str]]":
     """Find matches as Go's `FindAll` does: no empty one right after another match."""
-    place, last = 0, -1
-    while place <= len(searched) and count:
-        found = pattern.search(searched, place)
+    start, last = 0, -1
+    while start <= len(searched) and count:
+        found = pattern.search(searched, start)
         if found is None:
             return
         accepted = True
-        if found.end() == place:
+        if found.end() == start:
             accepted = found.start() != last
-            place += 1
+            start += 1
         else:
-            place = found.end()
+            start = found.end()
         last = found.end()
         if accepted:
             yield found
@@ -50,13 +50,13 @@ def matches(pattern: "_Regexp[str]", searched: str, count: int = -1) -> "Iterato
 
 def find_n(pattern: Value, searched: Value, count: Value) -> list[str]:
     """Find matches, all of them where the count is negative."""
-    found = matches(compiled(text(pattern, 1)), text(searched, 2), whole(count, 3))
+    found = matches(compiled(text(pattern, 1)), text(searched, 2), place(count, 3))
     return [one.group() for one in found]
 
 
 def find_all_string_submatch_n(pattern: Value, searched: Value, count: Value) -> list[list[str]]:
     """Find matches with their groups; a group that took no part is empty."""
-    found = matches(compiled(text(pattern, 1)), text(searched, 2), whole(count, 3))
+    found = matches(compiled(text(pattern, 1)), text(searched, 2), place(count, 3))
     return [[one.group(), *(group or "" for group in one.groups())] for one in found]
 
 
@@ -121,7 +121,7 @@ def _template(replacement: str, pattern: "_Regexp[str]") -> list[str | int]:
 def template_match(template: Value, searched: Value, start: Value, end: Value) -> bool:
     """Whether a string matches a template that has patterns between delimiters: `urn:foo:{[0-9]+}`."""
     pattern, found, opening, closing = text(template, 1), text(searched, 2), text(start, 3), text(end, 4)
-    if len(opening) != 1 or len(closing) != 1:
+    if not all(len(delimiter) == 1 and delimiter.isascii() for delimiter in (opening, closing)):
         raise BuiltinError("delimiters must be one character each")
     level, place, made = 0, 0, ["^"]
     for at, letter in enumerate(pattern):
