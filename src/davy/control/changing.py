@@ -208,6 +208,7 @@ class Changing:
             Denied: they refuse.
         """
         state, skips = deed.outcome[0], None
+        status: dict[str, object] = {}
         match action:
             case requests.Abort() | requests.Pause() | requests.Resume():
                 return Change()
@@ -223,7 +224,7 @@ class Changing:
             case requests.Retry():
                 status = {"abort": False}
             case _:
-                status = {}
+                pass
         before = as_rollout(held.manifest, held.state)
         wanted = held.manifest if isinstance(action, requests.Promote) else deed.manifest
         after = as_rollout(wanted, held.state, **status)
