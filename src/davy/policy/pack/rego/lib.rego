@@ -50,6 +50,8 @@ number(value, otherwise) = value {
 	true
 }
 
+units = {"h": 3600, "m": 60, "s": 1, "ms": 0.001, "us": 0.000001, "ns": 0.000000001}
+
 # A duration in seconds, as Argo Rollouts reads one: 90, "90", "1m30s"; what cannot be read lasts 0.
 seconds(value) = value {
 	is_number(value)
@@ -59,7 +61,9 @@ seconds(value) = value {
 	found := to_number(value)
 } else = found {
 	is_string(value)
-	found := time.parse_duration_ns(value) / 1000000000
+	regex.match("^([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+$", value)
+	parts := regex.find_all_string_submatch_n("([0-9]+(?:[.][0-9]+)?)(ns|us|ms|s|m|h)", value, -1)
+	found := sum([piece | part := parts[_]; piece := to_number(part[1]) * units[part[2]]])
 } else = 0 {
 	true
 }
