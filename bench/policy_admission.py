@@ -24,7 +24,7 @@ CALLERS = 16
 
 
 def measure() -> list[Figure]:
-    """Ask a server of its own process 200 times a second, about the example's rollout and by all of the pack."""
+    """Ask a server of its own process 200 times a second, about the example's rollout and by the whole pack."""
     with (
         tempfile.TemporaryDirectory(prefix="davy-bench-") as directory,
         serving(Path(directory)) as (port, context),

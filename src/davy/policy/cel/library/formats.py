@@ -48,7 +48,7 @@ def clauses(text: str) -> int:
     """
     count, at = 0, 0
     while (place := text.find("%", at)) >= 0:
-        clause, at, _ = _clause(text, place + 1)
+        clause, at, _digits = _clause(text, place + 1)
         count += clause != "%"
     return count
 
