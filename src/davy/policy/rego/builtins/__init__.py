@@ -24,6 +24,7 @@ from davy.policy.rego.builtins import (
     strings,
     tokens,
     units,
+    yaml,
 )
 
 __all__ = ["BUILTINS", "REFUSED", "Builtin", "BuiltinError", "Context"]
@@ -49,6 +50,7 @@ _FAMILIES = (
     strings.FAMILY,
     tokens.FAMILY,
     units.FAMILY,
+    yaml.FAMILY,
 )
 
 BUILTINS: Mapping[str, Builtin] = {builtin.name: builtin for family in _FAMILIES for builtin in family}
@@ -80,9 +82,7 @@ REFUSED: Mapping[str, str] = {
     "io.jwt.verify_rs512": _TOKENS,
     "json.match_schema": "schemas are not covered yet",
     "json.verify_schema": "schemas are not covered yet",
-    "yaml.is_valid": "YAML is not covered yet",
-    "yaml.marshal": "YAML is not covered yet",
-    "yaml.unmarshal": "YAML is not covered yet",
+    "yaml.marshal": "YAML is read and not written; `json.marshal` writes JSON, which YAML takes",
     "http.send": _WORLD,
     "net.lookup_ip_addr": _WORLD,
     "opa.runtime": "it tells the configuration and the environment of an OPA server, and here is none",

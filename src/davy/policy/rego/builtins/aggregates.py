@@ -6,7 +6,7 @@ from fractions import Fraction
 from functools import reduce
 
 from davy.policy.rego.arithmetic import exact, in_64_bits, plus, rounded, times
-from davy.policy.rego.budget import check_collection
+from davy.policy.rego.budget import BudgetExceeded, check_collection
 from davy.policy.rego.builtin import Builtin, BuiltinError, number, place, refuse
 from davy.policy.rego.values import UNDEFINED, RegoSet, Value, equal, key_of, sort, sort_key
 
@@ -60,7 +60,7 @@ def _double(value: Fraction) -> float:
     try:
         return float(value)
     except OverflowError as error:
-        raise BuiltinError("the product is too large") from error
+        raise BudgetExceeded("the product is too large") from error
 
 
 def _extreme(choose: Callable[..., Value]) -> Callable[[Value], Value]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from json import JSONDecodeError, loads
 
-from davy.policy.rego.budget import check_text
+from davy.policy.rego.budget import BudgetExceeded, check_text
 from davy.policy.rego.builtin import Builtin, BuiltinError, refuse, text
 from davy.policy.rego.builtins.objects import mapping
 from davy.policy.rego.values import Value, json_text, number_of, value_of
@@ -25,7 +25,7 @@ def readable(found: bytes) -> str:
 def _number(written: str) -> int | float:
     found = number_of(written)
     if found is None:
-        raise BuiltinError(f"a number that nobody could compute with: {written[:40]}")
+        raise BudgetExceeded(f"a number that nobody could compute with: {written[:40]}")
     return found
 
 
