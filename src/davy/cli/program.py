@@ -42,6 +42,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Policy": {
         "policy": ("davy.cli.policy", "Run, test, compare and export policies."),
+        "waiver": ("davy.cli.waiver", "Ask for, approve, revoke and list waivers."),
     },
     "Engine": {
         "up": ("davy.cli.up", "Run the engine on this machine until Ctrl-C."),

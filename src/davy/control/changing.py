@@ -64,7 +64,9 @@ class Changing:
         with self._holdings.gate:
             governance = self._enforcing.for_manifests(actor, self._clock.now())
             base = self._enforcing.held_under_the_names_of(request.texts)
-        admitted = admission.admit(request.texts, request.directory, catalog, governance, base=base)
+        admitted = admission.admit(
+            request.texts, request.directory, catalog, governance, namespace="default", base=base
+        )
         if not admitted.accepted or request.dry_run:
             if not request.dry_run:
                 self._enforcing.note_refusals(admitted.decisions, actor, self._clock.now())
@@ -206,6 +208,7 @@ class Changing:
             Denied: they refuse.
         """
         state, skips = deed.outcome[0], None
+        status: dict[str, object] = {}
         match action:
             case requests.Abort() | requests.Pause() | requests.Resume():
                 return Change()
@@ -221,7 +224,7 @@ class Changing:
             case requests.Retry():
                 status = {"abort": False}
             case _:
-                status = {}
+                pass
         before = as_rollout(held.manifest, held.state)
         wanted = held.manifest if isinstance(action, requests.Promote) else deed.manifest
         after = as_rollout(wanted, held.state, **status)

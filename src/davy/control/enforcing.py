@@ -177,7 +177,7 @@ class Enforcing:
         documents = self._rulebook.documents
         if documents != self._documents:
             self._policies, self._documents = (ruleset.read(documents),), documents
-        return self._policies
+        return (*self._rulebook.rules.policies, *self._policies)
 
     def _inventory(self) -> Inventory:
         """Return what is held, as policies may look at it."""

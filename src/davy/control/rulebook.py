@@ -8,6 +8,7 @@ import msgspec
 
 from davy.errors import NotFound, UsageError
 from davy.ledger.store import Record, Store
+from davy.policy.engine import Policy
 from davy.policy.review import Kind, Object
 from davy.policy.waivers import TERMS, Terms
 
@@ -37,6 +38,7 @@ class Rules:
         reason: why the profile is lowered, where it is.
         terms: what waivers have to keep to.
         on_template_change: what becomes of a changed template that an update under way uses.
+        policies: what judges beside the pack and the policies that are applied, without being a manifest.
     """
 
     pack: Callable[[str], Sequence[Object]] = no_pack
@@ -45,6 +47,7 @@ class Rules:
     reason: str = ""
     terms: Terms = TERMS
     on_template_change: OnTemplateChange = "refuse"
+    policies: Sequence[Policy] = ()
 
 
 class Rulebook:

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.policy.gatekeeper.documents import Document, constraint, manifest, template
 
 from davy.model.loader import load_raw
 from davy.policy.engine import Point, Violation
 from davy.policy.inventory import Inventory
 from davy.policy.review import Kind, Resource, Review, review_of
 from davy.policy.ruleset import Ruleset, read
-from tests.policy.gatekeeper.documents import Document, constraint, manifest, template
 
 SEED = Path(__file__).parents[2] / "cases" / "seed"
 SHOWS = 'package shows\nviolation[{"msg": "x", "details": {"input": input}}] { true }\n'

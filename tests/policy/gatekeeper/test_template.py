@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.policy.gatekeeper.documents import ALWAYS, constraint, manifest, template
 
 from davy.model.loader import load_raw
 from davy.policy.engine import Point
@@ -11,7 +12,6 @@ from davy.policy.gatekeeper.template import template as read_template
 from davy.policy.inventory import Inventory
 from davy.policy.review import review_of
 from davy.policy.ruleset import read
-from tests.policy.gatekeeper.documents import ALWAYS, constraint, manifest, template
 
 PATH = Path(__file__).parents[2] / "cases" / "policy" / "templates.yaml"
 CASES = load_raw(PATH.read_text().replace("- {", "---\n{"), str(PATH))

@@ -96,9 +96,12 @@ def marshal_with_options(value: Value, options: Value) -> str:
     indent, prefix = text(chosen.get("indent", "\t"), 2), text(chosen.get("prefix", ""), 2)
     if not pretty:
         return json_text(value)
-    made = json_text(value, separators=(",", ": "), indent=indent)
-    check_text(len(made) + len(prefix) * (made.count("\n") + 1))
-    return prefix + made.replace("\n", f"\n{prefix}")
+    lines = json_text(value, separators=(",", ": "), indent="\t").split("\n")
+    depths = [len(line) - len(line.lstrip("\t")) for line in lines]
+    check_text(sum(map(len, lines)) + len(prefix) * len(lines) + len(indent) * sum(depths))
+    return "\n".join(
+        f"{prefix}{indent * depth}{line[depth:]}" for line, depth in zip(lines, depths, strict=True)
+    )
 
 
 def base64_encode(value: Value) -> str:
