@@ -89,8 +89,9 @@ def _rule(rule: pack.PackRule) -> str:
 
 
 def _common() -> str:
-    return "## Parameters of all templates\n\n`rules` names the rules of a constraint; without it they are all meant.\n\n" + (
-        _parameters(list(pack.COMMON))
+    return (
+        "## Parameters of all templates\n\n`rules` names the rules of a constraint; without it they are all meant.\n\n"
+        + (_parameters(list(pack.COMMON)))
     )
 
 
@@ -99,7 +100,9 @@ def _parameters(found: list[pack.Parameter]) -> str:
     for parameter in found:
         default = _value(parameter.default)
         others = "; ".join(f"{profile}: `{json.dumps(value)}`" for profile, value in parameter.profiles.items())
-        lines.append(f"| `{parameter.name}` | {parameter.about} | {default}{f' ({others})' if others else ''} |")
+        lines.append(
+            f"| `{parameter.name}` | {parameter.about} | {default}{f' ({others})' if others else ''} |"
+        )
     return "| parameter | what it says | default |\n|---|---|---|\n" + "\n".join(lines)
 
 
@@ -112,9 +115,15 @@ def _value(value: Any) -> str:
 def _missing() -> str:
     """Say in what the rules in CEL are less than those in Rego."""
     left_out = [f"| `{rule}` | left out: {why} |" for rule, why in pack.not_in_cel("strict").items()]
-    less = [f"| `{found.rule}` | {found.note} |" for name in pack.SECTIONS for found in pack.cel(name.name) if found.note]
-    return "## In CEL\n\nCEL sees one object, and so:\n\n| rule | for Kyverno and for the API server |\n|---|---|\n" + (
-        "\n".join([*left_out, *less])
+    less = [
+        f"| `{found.rule}` | {found.note} |"
+        for name in pack.SECTIONS
+        for found in pack.cel(name.name)
+        if found.note
+    ]
+    return (
+        "## In CEL\n\nCEL sees one object, and so:\n\n| rule | for Kyverno and for the API server |\n|---|---|\n"
+        + ("\n".join([*left_out, *less]))
     )
 
 
