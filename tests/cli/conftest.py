@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -132,10 +133,18 @@ def waiting() -> Waiting:
 def run(home: Path, waiting: Waiting) -> Run:
     """Run `davy` in this process with the state directory of the test."""
 
-    def invoke(*arguments: str, env: dict[str, str] | None = None, stdin: Any = None) -> Result:
+    def invoke(
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        stdin: Any = None,
+        wall: Callable[[], float] = time.time,
+    ) -> Result:
         environment = {"DAVY_HOME": str(home), "HOME": str(home), **(env or {})}
         setting = Setting(
-            home=Path(), environment=environment, pace=Pace(lambda: waiting.seconds, waiting.sleep)
+            home=Path(),
+            environment=environment,
+            pace=Pace(lambda: waiting.seconds, waiting.sleep),
+            wall=wall,
         )
         return CliRunner().invoke(program, arguments, obj=setting, env=environment, input=stdin)
 

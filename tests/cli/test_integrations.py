@@ -42,10 +42,10 @@ def test_an_auditor_of_workflows_has_nothing_against_them(tmp_path: Path) -> Non
     workflow.parent.mkdir(parents=True)
     workflow.write_text((INTEGRATIONS / "github" / "workflow.yml").read_text())
     action = INTEGRATIONS / "github" / "action.yml"
-    auditor = [PROGRAMS / "zizmor", "--offline", "--persona", "pedantic", "--no-progress"]
+    auditor = [str(PROGRAMS / "zizmor"), "--offline", "--persona", "pedantic", "--no-progress"]
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     ran = subprocess.run(
-        [*auditor, action, workflow], capture_output=True, text=True, check=False, env=environment
+        [*auditor, str(action), str(workflow)], capture_output=True, text=True, check=False, env=environment
     )
     assert ran.returncode == 0, ran.stdout
 

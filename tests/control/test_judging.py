@@ -90,7 +90,7 @@ def test_a_policy_says_its_sentence_at_the_name_with_all_that_is_needed_to_go_on
         "4 |   name: web",
         "  |   ^^^^^^^^^",
         "  = why:   constraint require-progressive-prod (template K8sRequireProgressive)",
-        '  = waive: davy waiver request K8sRequireProgressive --scope web --for 48h --reason "…"',
+        '  = waive: davy waiver request K8sRequireProgressive --scope web --kind Deployment -f a.yaml --for 48h --ticket ID --reason "…"',
     ]
 
 
@@ -279,3 +279,9 @@ def test_what_is_wrong_with_a_policy_is_told_at_its_line_and_is_no_verdict() -> 
 def test_nothing_that_can_be_written_makes_it_raise(text: str) -> None:
     checked(text, AnalysisGates())
     checked(text, AnalysisGates(), namespace="prod", base=[("a.yaml", text)])
+
+
+def test_of_two_objects_with_one_name_each_is_told_what_is_its_own() -> None:
+    sound = TEMPLATE.replace("      provider", "      failureCondition: len(result) > 0 && result[0] > 1\n      successCondition: len(result) > 0 && result[0] <= 1\n      provider")
+    admitted = checked(f"{TEMPLATE}---\n{sound}")
+    assert told(admitted) == ["error PD050 6", "error DV014 10"]

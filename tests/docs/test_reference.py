@@ -70,7 +70,8 @@ def commands() -> Iterator[tuple[str, click.Command]]:
         command = program.get_command(context, name)
         assert command is not None
         if isinstance(command, click.Group):
-            yield from ((f"{name} {below}", each) for below, each in command.commands.items())
+            below = {each: command.get_command(context, each) for each in command.list_commands(context)}
+            yield from ((f"{name} {each}", found) for each, found in below.items() if found is not None)
         else:
             yield name, command
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from davy.model.finding import render
+from davy.model.finding import BadManifest, render
 from davy.model.kinds import is_cluster_scoped
-from davy.model.loader import Limits, load_all
+from davy.model.loader import Limits, load_all, load_raw
 from davy.model.raw import RawDocument
 from davy.model.source import join, steps
 
@@ -191,3 +191,10 @@ def test_objects_that_name_no_namespace_are_where_they_are_said_to_be() -> None:
 )
 def test_some_kinds_have_no_namespace(version: str, kind: str, whole_cluster: bool) -> None:
     assert is_cluster_scoped(version, kind) is whole_cluster
+
+
+def test_a_text_of_others_is_read_whole_or_not_at_all() -> None:
+    assert [document.value["kind"] for document in load_raw(CUSTOM, "a.yaml")] == ["Widget"]
+    for text in ("- 1", "kind: [", "kind: {a: 1, a: 2}"):
+        with pytest.raises(BadManifest):
+            load_raw(text, "a.yaml")

@@ -77,12 +77,12 @@ def command(
     named = (*sources, *paths)
     if not named:
         raise click.UsageError("nothing to check: name files or directories", click.get_current_context())
-    if changed_only and not base:
+    if changed_only and base is None:
         raise UsageError("--changed-only needs --base: changed since when?", hint="--base origin/main")
     texts = read_manifests(named)
     if mending:
         texts = mend(texts)
-    before = base_of(base, named, texts) if base else None
+    before = None if base is None else base_of(base, named, texts)
     admitted = admission.admit(
         texts,
         str(Path.cwd()),

@@ -49,6 +49,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "down": ("davy.cli.down", "Stop the workloads and the proxy that an engine left running."),
         "demo": ("davy.cli.demo", "See a good and a bad release, on a real Envoy, in about a minute."),
         "drill": ("davy.cli.drill", "Play a simulated world, and hold the engine to its invariants."),
+        "serve": ("davy.cli.serve", "Answer a cluster that asks before anything is changed."),
         "doctor": ("davy.cli.doctor", "Look for what is missing on this machine."),
         "version": ("davy.cli.version", "Print the version of this command and of the engine."),
     },

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from shlex import quote
 from typing import Literal
 
 from davy.control.analysis_gates import GATE, AnalysisGates, FoundByGates, Name, violation
@@ -115,23 +116,23 @@ def object_of(document: RawDocument, namespace: str) -> Object:
 class _Judge:
     texts: Texts
     governance: Governance
-    gates: dict[Name, list[tuple[Violation, Finding]]] = field(default_factory=dict)
+    gates: dict[int, list[tuple[Violation, Finding]]] = field(default_factory=dict)
 
     def judgement(self) -> Judgement:
         documents = [document for document in self.texts.documents if document.sound]
         objects = [object_of(document, self.texts.namespace) for document in documents]
         findings: list[Finding] = []
         named = {
-            (document.source.file, document.node.span.start): name_in(found)
+            (document.source.file, document.node.span.start): id(found)
             for document, found in zip(documents, objects, strict=True)
         }
         for typed, finding in self.texts.gates:
-            name = named.get((typed.source.file, typed.positions[""].value.start))
-            if name is None:  # so much is wrong with the text that it was not read to its end
+            found_in = named.get((typed.source.file, typed.positions[""].value.start))
+            if found_in is None:  # so much is wrong with the text that it was not read to its end
                 findings.append(finding)
             else:
-                self.gates.setdefault(name, []).append((violation(finding), finding))
-        said = {name: [each for each, _ in found] for name, found in self.gates.items()}
+                self.gates.setdefault(found_in, []).append((violation(finding), finding))
+        said = {number: [each for each, _ in found] for number, found in self.gates.items()}
         self.governance = replace(
             self.governance,
             policies=tuple(
@@ -191,10 +192,10 @@ class _Judge:
 
     def finding(self, document: RawDocument, review: Review, said: Violation) -> Finding:
         """Say what a policy says; a gate of Davy's has said it already, at the very character."""
-        waive = _waive(said, review)
+        waive = _waive(said, review, document.source.file)
         if typed := self.typed(review, said):
             return replace(typed, severity=_SEVERITIES[said.action], waive=waive)
-        title = said.message.removeprefix(f"{said.rule}: ") + (f" ({said.note})" if said.note else "")
+        title = said.message.replace(f"{said.rule}: ", "", 1) + (f" ({said.note})" if said.note else "")
         found = document.finding(
             said.rule,
             _best_path(document, said.path),
@@ -219,7 +220,7 @@ class _Judge:
         """Return the finding that a gate's violation was made of."""
         if said.source != GATE:
             return None
-        found = self.gates.get(name_in(review.subject), ())
+        found = self.gates.get(id(review.object), ())
         return next((finding for each, finding in found if each == replace(said, note="")), None)
 
     def judged(self, document: RawDocument, review: Review, decision: Decision) -> Judged:
@@ -309,8 +310,10 @@ def _why(said: Violation) -> str:
     return f"{why}constraint {said.policy} (template {said.source})"
 
 
-def _waive(said: Violation, review: Review) -> str:
+def _waive(said: Violation, review: Review, file: str) -> str:
     """Say how to be excused; nothing excuses from a policy that nobody can evaluate."""
     if said.broken or said.action != "deny":
         return ""
-    return f'davy waiver request {said.rule} --scope {review.name or "NAME"} --for 48h --reason "…"'
+    kind = "" if review.kind.kind == "Rollout" else f" --kind {quote(review.kind.kind)}"
+    whom = f"--scope {quote(review.name or 'NAME')}{kind} -f {quote(file)}"
+    return f'davy waiver request {quote(said.rule)} {whom} --for 48h --ticket ID --reason "…"'

@@ -112,6 +112,6 @@ def _key(violation: Violation) -> tuple[str, ...]:
         violation.rule,
         violation.action,
         violation.path,
-        canonical(violation.details),
+        canonical(violation.details) if violation.details else "",
         str(violation.broken),
     )

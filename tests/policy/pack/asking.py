@@ -6,7 +6,7 @@ from functools import cache
 from davy.policy import pack
 from davy.policy.engine import Point, Violation
 from davy.policy.inventory import Inventory
-from davy.policy.pack.gatekeeper import template
+from davy.policy.pack.gatekeeper import match, template
 from davy.policy.review import Json, Object
 from davy.policy.ruleset import Ruleset, read
 
@@ -24,7 +24,7 @@ def constraint(section: pack.Section, parameters: Mapping[str, Json]) -> Object:
         "apiVersion": "constraints.gatekeeper.sh/v1beta1",
         "kind": section.kind,
         "metadata": {"name": section.name},
-        "spec": {"match": {"kinds": [dict(kinds) for kinds in section.match]}, "parameters": dict(parameters)},
+        "spec": {"match": match(section), "parameters": dict(parameters)},
     }
 
 

@@ -1,10 +1,10 @@
 """Every rule fires on what it is for, and on nothing that comes near."""
 
 import pytest
+from tests.policy.pack.asking import CASES, FIRING, said
 
 from davy.policy import pack
 from davy.policy.pack.example import steps
-from tests.policy.pack.asking import CASES, FIRING, said
 
 named = [f"{rule}: {example.note}" for rule, example in CASES]
 

@@ -87,6 +87,9 @@ def _location(finding: Finding) -> dict[str, Any]:
 
 def _artifact(file: str) -> dict[str, str]:
     path = Path(file)
-    if path.is_absolute():
-        return {"uri": path.as_uri()}
-    return {"uri": quote(path.as_posix(), errors="surrogateescape"), "uriBaseId": "%SRCROOT%"}
+    root = "file://" if path.is_absolute() else ""
+    try:
+        uri = quote(path.as_posix(), errors="surrogateescape")
+    except UnicodeEncodeError:  # no file system gives such a name
+        uri = quote(path.as_posix(), errors="replace")
+    return {"uri": root + uri} if root else {"uri": uri, "uriBaseId": "%SRCROOT%"}

@@ -10,23 +10,30 @@ from importlib.resources import files
 from davy.policy.pack.example import Example, Examples, read_examples
 from davy.policy.pack.gatekeeper import constraints, template
 from davy.policy.pack.mend import Edit, mend
+from davy.policy.pack.native import Engine, Native, enforced, left_out, native, policy
 from davy.policy.pack.rule import PROFILES, PackRule, Parameter, Profile, Section, parameters, section
 from davy.policy.review import Object
 
 __all__ = [
+    "COMMON",
     "PROFILES",
     "RULES",
     "SECTIONS",
     "Edit",
+    "Engine",
     "Example",
     "Examples",
+    "Native",
     "PackRule",
     "Parameter",
     "Profile",
     "Section",
+    "cel",
+    "cel_objects",
     "examples",
     "library",
     "mend",
+    "not_in_cel",
     "objects",
     "rego",
 ]
@@ -77,4 +84,33 @@ def examples() -> Mapping[str, Examples]:
         rule: found
         for name in _NAMES
         for rule, found in read_examples(_text("examples", f"{name}.yaml"), shared).items()
+    }
+
+
+@cache
+def cel(name: str) -> tuple[Native, ...]:
+    """Return the rules of a section as CEL says them."""
+    return native(_text("cel", "common.toml"), _text("cel", f"{name}.toml"))
+
+
+def cel_objects(profile: Profile, engine: Engine) -> tuple[Object, ...]:
+    """Return the pack in a profile for an engine that reads CEL; `not_in_cel` says what is missing."""
+    return tuple(
+        made
+        for found in SECTIONS
+        for each in cel(found.name)
+        if (action := RULES[each.rule].severity[profile]) != "off"
+        for made in enforced(
+            policy(each, RULES[each.rule], found.parameters, found.settings(profile), engine), action
+        )
+    )
+
+
+def not_in_cel(profile: Profile) -> Mapping[str, str]:
+    """Name the rules of a profile that `cel_objects` leaves out, and why."""
+    return {
+        rule: why
+        for name in _NAMES
+        for rule, why in left_out(_text("cel", f"{name}.toml")).items()
+        if RULES[rule].severity[profile] != "off"
     }

@@ -10,7 +10,7 @@ LABELS = {"davy.dev/pack": "progressive"}
 
 
 def template(section: Section, rego: str, library: str) -> Object:
-    """Make the ConstraintTemplate of a section; its schema names all parameters, so that a cluster keeps them."""
+    """Make the ConstraintTemplate of a section; a cluster keeps what its schema names."""
     annotations = {
         "metadata.gatekeeper.sh/title": section.kind,
         "description": section.about,
@@ -42,13 +42,18 @@ def constraints(section: Section, profile: Profile) -> tuple[Object, ...]:
             "metadata": {"name": f"davy-{section.name}-{action}", "labels": LABELS},
             "spec": {
                 "enforcementAction": action,
-                "match": {"kinds": [dict(kinds) for kinds in section.match]},
+                "match": match(section),
                 "parameters": {"rules": list(rules), **section.settings(profile)},
             },
         }
         for action in ("deny", "warn")
         if (rules := section.chosen(profile, action))
     )
+
+
+def match(section: Section) -> Json:
+    """Say what the constraints of a section look at: what somebody wrote, not what will be made of it."""
+    return {"kinds": [dict(kinds) for kinds in section.match], "source": "Original"}
 
 
 def _schema(section: Section) -> Json:

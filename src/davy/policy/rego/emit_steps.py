@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import assert_never
 
-from davy.policy.rego.errors import BadRego, Place
 from davy.policy.rego.builtins import REFUSED
 from davy.policy.rego.emit_terms import Names, TermWriter
-from davy.policy.rego.lower import TEMPLATE
+from davy.policy.rego.errors import BadRego, Place
+from davy.policy.rego.lower import PRINT, TEMPLATE
 from davy.policy.rego.lowered import Block, ForAll, Invoke, Overrides, Step, Test, Unify
 from davy.policy.rego.safety import ordered, variables
 from davy.policy.rego.terms import Array, Collect, Literal, Object, Ref, SetOf, Term, Var
@@ -178,7 +178,7 @@ class StepWriter(TermWriter):
                 return self.paired(pairs, others, names)
             case _:
                 pass
-        if isinstance(left, Ref | Collect) and self.valued(left, names) or not self.valued(right, names):
+        if (isinstance(left, Ref | Collect) and self.valued(left, names)) or not self.valued(right, names):
             first, second = left, right
         elif isinstance(right, Ref | Collect) or not self.valued(left, names):
             first, second = right, left
@@ -218,6 +218,8 @@ class StepWriter(TermWriter):
             self.check_arity(step, document.arity)
             call = self.user_call(document, arguments)
             self.use(step, call, names, maybe=True)
+        elif step.function == PRINT:
+            self.write(f"said({self.evaluation},{arguments[0]})")
         elif name in INLINE and name not in self.mocked:
             self.check_arity(step, ARITIES.get(name, 2))
             self.use(step, INLINE[name].format(*arguments), names, maybe=False, sure=name in ANSWERS)
@@ -263,7 +265,12 @@ class StepWriter(TermWriter):
         else:
             call = f"{function}({given})"
         value = self.fresh()
-        if found is not None and found.relation and not step.negated and name not in self.mocked:
+        if found is not None and found.relation and step.negated and name not in self.mocked:
+            output = "None" if step.output is None else self.value(step.output, names)
+            test = "True" if step.output is None else f"equal({value},{output})"
+            self.write(f"if any([{test} for {value} in turns({self.evaluation},{call})]): continue")
+            return
+        if found is not None and found.relation and name not in self.mocked:
             self.into(f"for {value} in turns({self.evaluation},{call}):", step.place, block=True)
             self.accept(step, value, names, maybe=False)
             return
@@ -361,7 +368,7 @@ class StepWriter(TermWriter):
                 match given.kind:
                     case "value":
                         value = self.value(given.value, names)
-                        values.append(f"({given.target!r},{value},{self.pinned(given.target)!r})")
+                        values.append(f"({given.target!r},{value},{self.pinned(given.target, given.place)!r})")
                     case "function":
                         mocks.append(f"{_named(given.target)!r}:{self.replacing(given.function, given.place)}")
                     case "constant":
@@ -383,13 +390,17 @@ class StepWriter(TermWriter):
         self.used_as_mocks.add(".".join(function))
         return f"m_{'_'.join(function)}"
 
-    def pinned(self, target: tuple[str, ...]) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    def pinned(self, target: tuple[str, ...], place: Place) -> tuple[tuple[int, tuple[str, ...]], ...]:
         """List the documents that are replaced with a path."""
         if target[0] != "data":
             return ()
         node: Node | None = self.tree
         for part in target[1:]:
             node = node.children.get(part) if node is not None else None
+            if node is not None and node.document is not None and len(target) > 1 + len(node.document.path):
+                raise BadRego(
+                    "rego_compile_error", "with keyword cannot partially replace virtual document(s)", place
+                )
         if node is None:
             return ()
         return tuple((found.number, found.path) for found in node.documents() if found.kind != "function")

@@ -216,7 +216,8 @@ class TermWriter(Writer):
         if node.document is None:
             return self.package(node, operands, at, names, place)
         if node.document.kind == "function":
-            return self.base(operands, names)
+            sentence = f"function {node.document.name} used as reference, not called"
+            raise BadRego("rego_type_error", sentence, place)
         found = self.rule(node.document, place)
         return self.path(found, operands[at:], names)
 

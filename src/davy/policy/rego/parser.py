@@ -9,6 +9,7 @@ from davy.policy.rego.terms import (
     Body,
     Branch,
     Call,
+    Collect,
     Comprehension,
     Expression,
     Import,
@@ -42,7 +43,7 @@ def parse_query(text: str, file: str = "", *, v1: bool = True) -> Body:
         BadRego: it is no Rego.
     """
     parser = TermParser(text, file, v1=v1)
-    if parser.token.kind == "end":
+    if parser.ended:
         raise parser.refuse("the query is empty", parser.token.place)
     return parser.body("")
 
@@ -53,16 +54,16 @@ class ModuleParser(TermParser):
     def module(self) -> Module:
         """Read all of a module."""
         place = self.token.place
-        if self.token.kind == "end":
+        if self.ended:
             raise self.refuse("the module is empty", place)
         self.need("package", "package expected")
         package = self.path(self.take_name("expected a package name"))
         imports: list[Import] = []
         rules: list[Rule] = []
-        while self.token.kind != "end":
+        while not self.ended:
             if self.sees("import"):
                 imports += self.imported()
-            elif not self.eat(";"):
+            else:
                 rules += self.rules()
         return Module(package, tuple(imports), tuple(rules), self.v1, place)
 
@@ -144,10 +145,16 @@ class ModuleParser(TermParser):
         if element is None and arguments is None and len(ref) == 2 and not iffy and not assigned:
             if self.v1:
                 raise self.refuse("`contains` keyword is required for partial set rules", place)
-            ref, element = ref[:1], ref[1]
+            ref, element = (name,), ref[-1]
         if not body and not assigned and element is None and arguments is None and len(ref) == 1:
             raise self.refuse("var cannot be used for rule name", place)
+        if self.sees("with"):
+            raise self.refuse("expressions using with keyword cannot be used for rule head", place)
+        if self.sees(";"):
+            raise self.unexpected()
         branches = [Branch(value, body, place)]
+        if self.sees("else") and not body:
+            raise self.unexpected("a rule without a body has no else")
         while self.sees("else"):
             branches.append(self.otherwise(ref, element))
         rules = [Rule(ref, arguments, element, tuple(branches), False, place)]
@@ -257,5 +264,5 @@ def _changing(term: Term) -> str:
             return next(filter(None, map(_changing, items)), "")
         case Object(pairs):
             return next(filter(None, (_changing(part) for pair in pairs for part in pair)), "")
-        case Literal() | Comprehension():
+        case Literal() | Comprehension() | Collect():
             return ""

@@ -10,7 +10,7 @@ from davy.policy.rego.budget import Budget, BudgetExceeded
 from davy.policy.rego.builtin import Builtin, Context
 from davy.policy.rego.builtins import BUILTINS
 from davy.policy.rego.compiler import Compiler, Program
-from davy.policy.rego.errors import NOWHERE, BadRego, EvaluationError, OverBudget
+from davy.policy.rego.errors import NOWHERE, BadRego, OverBudget
 from davy.policy.rego.query import Query
 from davy.policy.rego.runtime import Evaluation
 from davy.policy.rego.values import UNDEFINED, Value, to_json
@@ -81,7 +81,8 @@ class Policy:
             EvaluationError: it cannot be answered.
         """
         query = self.prepared(text)
-        return self.guarded(query.run, input, data, context)
+        found: Sequence[Answer] = self.guarded(query.run, input, data, context)
+        return found
 
     def prepared(self, text: str) -> Query:
         """Compile a query, or find it among those compiled of late."""
@@ -100,8 +101,8 @@ class Policy:
     ) -> Any:
         """Run something with a budget of its own; nothing is remembered from one time to the next."""
         budget = Budget(self.limits.steps, self.limits.size)
-        context = Context() if context is None else context
-        context.budget = budget
+        if context is not None:
+            context.budget = budget
         evaluation = Evaluation(input, {} if data is None else data, budget, context, self.program.functions)
         try:
             return run(evaluation)

@@ -70,6 +70,11 @@ class TermParser:
         """What comes next."""
         return self.all[self.at]
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing comes next."""
+        return self.all[self.at].kind == "end"
+
     def ahead(self, by: int = 1) -> Token:
         """What comes after what comes next."""
         return self.all[min(self.at + by, len(self.all) - 1)]
@@ -126,7 +131,7 @@ class TermParser:
         while True:
             found.append(self.statement())
             semicolon = self.eat(";")
-            if self.eat(end) if end else self.token.kind == "end":
+            if self.eat(end) if end else self.ended:
                 return tuple(found)
             if not semicolon and not self.token.fresh:
                 raise self.unexpected(f"expected a new line or ; or {end or 'the end'}")
@@ -141,6 +146,8 @@ class TermParser:
         if negated and self.sees("some"):
             raise self.unexpected()
         if self.sees("every"):
+            if negated:
+                raise self.unexpected("illegal negation of 'every'")
             self.take()
             return self.every(place, start, negated)
         term = self.expression()
@@ -275,13 +282,22 @@ class TermParser:
                 return self.named(token)
             case "operator" if token.text in BRACKETS:
                 return BRACKETS[token.text](self)
-            case "operator" if token.text == "-" and self.ahead().kind == "number" and self.ahead().glued:
-                self.take()
-                number = self.take().value
-                assert isinstance(number, int | float)
-                return Literal(-number, token.place)
+            case "operator" if token.text == "-":
+                return self.minus()
             case _:
                 raise self.unexpected()
+
+    def minus(self) -> Term:
+        """Read what follows a sign: a number, or what is taken from nothing."""
+        place = self.take().place
+        token = self.token
+        if token.kind == "number":
+            self.take()
+            assert isinstance(token.value, int | float)
+            return Literal(-token.value, place)
+        if token.kind != "name":
+            raise self.unexpected("expected number")
+        return Call(("minus",), (Literal(0, place), self.primary()), place)
 
     def named(self, token: Token) -> Term:
         """Read what begins with a name."""
@@ -358,10 +374,10 @@ class TermParser:
                 continue
             kept = self.all, self.at
             self.read(Lexer(self.text, self.file, start=part[0], stop=part[1]).tokens())
-            if self.token.kind == "end":
+            if self.ended:
                 raise self.refuse("invalid template string expression: it is empty", token.place)
             term = self.expression()
-            if self.token.kind != "end":
+            if not self.ended:
                 raise self.refuse("expected } to end template string expression", self.token.place)
             parts.append(term)
             self.all, self.at = kept

@@ -69,7 +69,7 @@ def _freeze(value: Value) -> tuple[Any, ...]:
 
 
 def key_of(value: Value) -> Key:
-    """Make what stands for `value` as a key of a `dict`; numbers do so themselves, `1` and `1.0` are one key."""
+    """Make what stands for a value as a key of a `dict`; numbers do so themselves, `1` and `1.0` alike."""
     kind = type(value)
     if kind is str or kind is int or kind is float:
         return value  # type: ignore[no-any-return]

@@ -22,6 +22,7 @@ from davy.policy.rego.builtins import (
     semver,
     sprintf,
     strings,
+    tokens,
     units,
 )
 
@@ -46,14 +47,42 @@ _FAMILIES = (
     semver.FAMILY,
     sprintf.FAMILY,
     strings.FAMILY,
+    tokens.FAMILY,
     units.FAMILY,
 )
 
 BUILTINS: Mapping[str, Builtin] = {builtin.name: builtin for family in _FAMILIES for builtin in family}
 
+_KEYS = "keys and certificates are not read yet"
+_TOKENS = "keys of tokens are not read yet"
 _WORLD = "a policy judges what it is given; it does not ask the network"
 
 REFUSED: Mapping[str, str] = {
+    "crypto.parse_private_keys": _KEYS,
+    "crypto.x509.parse_and_verify_certificates": _KEYS,
+    "crypto.x509.parse_and_verify_certificates_with_options": _KEYS,
+    "crypto.x509.parse_certificate_request": _KEYS,
+    "crypto.x509.parse_certificates": _KEYS,
+    "crypto.x509.parse_keypair": _KEYS,
+    "crypto.x509.parse_rsa_private_key": _KEYS,
+    "io.jwt.decode_verify": _TOKENS,
+    "io.jwt.encode_sign": _TOKENS,
+    "io.jwt.encode_sign_raw": _TOKENS,
+    "io.jwt.verify_eddsa": _TOKENS,
+    "io.jwt.verify_es256": _TOKENS,
+    "io.jwt.verify_es384": _TOKENS,
+    "io.jwt.verify_es512": _TOKENS,
+    "io.jwt.verify_ps256": _TOKENS,
+    "io.jwt.verify_ps384": _TOKENS,
+    "io.jwt.verify_ps512": _TOKENS,
+    "io.jwt.verify_rs256": _TOKENS,
+    "io.jwt.verify_rs384": _TOKENS,
+    "io.jwt.verify_rs512": _TOKENS,
+    "json.match_schema": "schemas are not covered yet",
+    "json.verify_schema": "schemas are not covered yet",
+    "yaml.is_valid": "YAML is not covered yet",
+    "yaml.marshal": "YAML is not covered yet",
+    "yaml.unmarshal": "YAML is not covered yet",
     "http.send": _WORLD,
     "net.lookup_ip_addr": _WORLD,
     "opa.runtime": "it tells the configuration and the environment of an OPA server, and here is none",

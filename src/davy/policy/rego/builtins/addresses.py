@@ -96,11 +96,21 @@ def parse(value: Value) -> dict[str, str]:
         "hostname": authority.host,
         "port": authority.port,
         "path": unescape(path),
-        "raw_path": path,
+        "raw_path": _raw(path),
         "raw_query": query,
         "fragment": unescape(fragment),
     }
     return {name: part for name, part in parts.items() if part}
+
+
+_PATH = re.compile(rb"[^A-Za-z0-9\-_.~$&+,/:;=@]")
+
+
+def _raw(path: str) -> str:
+    """The path as it is written, unless that is how Go would write it: then as it is meant."""
+    plain = unescape(path)
+    usual = _PATH.sub(lambda found: b"%%%02X" % found[0][0], plain.encode("utf-8", "surrogatepass"))
+    return plain if usual.decode() == path else path
 
 
 def _scheme(value: str) -> tuple[str, str]:

@@ -1,12 +1,11 @@
 """Builtins over arrays, sets and what counts, adds up or sorts them."""
 
-import operator
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
-from typing import Any
 
-from davy.policy.rego.arithmetic import bounded, exact, in_64_bits, rounded
+from davy.policy.rego.arithmetic import exact, in_64_bits, plus, rounded, times
 from davy.policy.rego.budget import check_collection
 from davy.policy.rego.builtin import Builtin, BuiltinError, number, place, refuse
 from davy.policy.rego.values import UNDEFINED, RegoSet, Value, equal, key_of, sort, sort_key
@@ -36,23 +35,32 @@ def count(value: Value) -> int:
 
 def total(values: Value) -> int | float:
     """Add numbers up."""
-    return _folded(operator.add, 0, values)
+    found = [0, *(number(value, 1) for value in several(values, 1))]
+    if all(type(value) is int for value in found):
+        return reduce(plus, found)
+    made = Fraction(0)
+    for value in found:
+        made = in_64_bits(made + exact(value))
+    return rounded(made)
 
 
 def product(values: Value) -> int | float:
     """Multiply numbers."""
-    return _folded(operator.mul, 1, values)
-
-
-def _folded(operate: Callable[[Any, Any], Any], start: int, values: Value) -> int | float:
-    found = list(several(values, 1))
+    found = [1, *(number(value, 1) for value in several(values, 1))]
     if all(type(value) is int for value in found):
-        whole: int = reduce(operate, found, start)
-        return bounded(whole)
-    made = Fraction(start)
+        return reduce(times, found)
+    made = 1.0
     for value in found:
-        made = in_64_bits(operate(made, exact(number(value, 1))))
-    return rounded(made)
+        made = _double(Fraction(made) * exact(value))
+    return int(Decimal(repr(made))) if made.is_integer() else made
+
+
+def _double(value: Fraction) -> float:
+    """Round to a double: OPA starts a product from one, and keeps its 53 bits."""
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise BuiltinError("the product is too large") from error
 
 
 def _extreme(choose: Callable[..., Value]) -> Callable[[Value], Value]:

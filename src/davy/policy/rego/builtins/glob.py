@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def match(pattern: Value, delimiters: Value, searched: Value) -> bool:
-    """Whether a whole string matches. `*` stops at delimiters: at dots where the list is empty, nowhere with null."""
+    """Whether a whole string matches; `*` stops at delimiters: at dots if there are none, with null nowhere."""
     glob = text(pattern, 1)
     if delimiters is None:
         stops = ""

@@ -121,7 +121,7 @@ def add_date(ns: Value, years: Value, months: Value, days: Value) -> int:
 
 
 def diff(left: Value, right: Value) -> list[int]:
-    """Years, months, days, hours, minutes and seconds between two times, by the calendar of the first's zone."""
+    """Years, months, days, hours, minutes and seconds between two times, in the zone of the first."""
     one, other = _instant(left), _instant(right)
     other = other._replace(zone=one.zone)
     early, late = sorted((one, other), key=lambda found: found.ns)

@@ -23,6 +23,8 @@ def overlap(left: str, right: str) -> bool:
         BuiltinError: one is no such pattern.
     """
     ours, theirs = _tokens(left), _tokens(right)
+    if not ours or not theirs:
+        return ours == theirs
     if len(ours) * len(theirs) > _LONGEST * _LONGEST:
         raise BudgetExceeded("patterns are too long to look for what they share")
     seen, pending = set(), [(0, 0)]

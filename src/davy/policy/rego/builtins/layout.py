@@ -1,8 +1,7 @@
 """Go's layouts of time: `2006-01-02T15:04:05Z07:00`, printed and read."""
 
 import re
-from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from davy.policy.rego.builtin import BuiltinError
@@ -39,7 +38,7 @@ _WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 
 _ELEMENT = re.compile(
     r"January|Jan(?![a-z])|Monday|Mon(?![a-z])|MST|2006|_2006|__2|_2|002|0[1-6]|15|[12345]|PM|pm"
-    r"|[Z-]07:00:00|[Z-]070000|[Z-]07:00|[Z-]0700|[Z-]07|[.,](?:0+|9+)(?![0-9])"
+    r"|[Z-]07:00:00|[Z-]070000|[Z-]07:00|[Z-]0700|[Z-]07|[.,](?:0++|9++)(?![0-9])"
 )
 
 
@@ -212,7 +211,9 @@ def _wanted(element: str) -> tuple[str, str]:
 
 
 def _moment(taken: dict[str, str]) -> Moment:
-    number: Callable[[str, int], int] = lambda name, default: int(taken[name]) if name in taken else default
+    def number(name: str, default: int) -> int:
+        return int(taken.get(name, default))
+
     year = number("year", 0 if "short_year" not in taken else _century(int(taken["short_year"])))
     month = number("month", 1)
     if "month_name" in taken:
@@ -225,19 +226,29 @@ def _moment(taken: dict[str, str]) -> Moment:
         hour += 12
     elif half == "am" and hour == 12:
         hour = 0
+    day = number("day", 1)
     if "day_of_year" in taken:
-        raise BuiltinError("parsing time: the day of the year is not read")
+        month, day = _of_year(year, int(taken["day_of_year"]))
     digits = taken.get("fraction", "")[1:10]
     return Moment(
         year=year,
         month=month,
-        day=number("day", 1),
+        day=day,
         hour=hour,
         minute=number("minute", 0),
         second=number("second", 0),
         nanosecond=int(digits.ljust(9, "0")) if digits else 0,
         offset=_east(taken),
     )
+
+
+def _of_year(year: int, day: int) -> tuple[int, int]:
+    if not (1 <= year < 9999 and 1 <= day <= 366):
+        raise BuiltinError("parsing time: day of year out of range")
+    there = datetime(year, 1, 1, tzinfo=UTC) + timedelta(days=day - 1)
+    if there.year != year:
+        raise BuiltinError("parsing time: day of year out of range")
+    return there.month, there.day
 
 
 def _century(short: int) -> int:

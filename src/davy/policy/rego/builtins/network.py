@@ -93,6 +93,8 @@ def merge(values: Value) -> RegoSet:
     found = [_classful(text(value, 1)) for value in values]
     fours = [network for network in found if isinstance(network, ipaddress.IPv4Network)]
     sixes = [network for network in found if isinstance(network, ipaddress.IPv6Network)]
+    if any(network.supernet_of(_MAPPED) for network in sixes):
+        fours = []
     merged = [*ipaddress.collapse_addresses(fours), *ipaddress.collapse_addresses(sixes)]
     return RegoSet(map(str, merged))
 

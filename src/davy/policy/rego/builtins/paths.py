@@ -1,4 +1,4 @@
-"""`json.patch`, `json.filter` and `json.remove`: values changed at paths. What is given is never changed itself."""
+"""`json.patch`, `json.filter`, `json.remove`: values made anew, changed at paths."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ _DEEPEST = 200
 
 
 def steps_of(path: Value, position: int) -> list[Value]:
-    """Read a path: a list of keys, or `a/b` with `~1` for `/` and `~0` for `~`; a leading slash does not matter."""
+    """Read a path: a list of keys, or `a/b` with `~1` for `/` and `~0` for `~`; a first slash is no matter."""
     if type(path) is list:
         found = path
     elif text(path, position) == "":
@@ -124,6 +124,8 @@ def _applied(value: Value, operation: dict[Key, Value]) -> Value:
             return _put(value, steps, _find(value, steps_of(_attribute(operation, "from"), 2)), _adding)
         case "move":
             source = steps_of(_attribute(operation, "from"), 2)
+            if not source and not steps:
+                return value
             if not source:
                 raise BuiltinError("the whole cannot be moved into itself")
             return _put(_changed(value, source, _removing), steps, _find(value, source), _adding)

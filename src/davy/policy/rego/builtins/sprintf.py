@@ -1,4 +1,4 @@
-"""`sprintf`: Go's `fmt` over what OPA hands it: whole numbers as int64 or *big.Int, others as float64, the rest as text."""
+"""`sprintf`: Go's `fmt` over what OPA hands it: numbers as int64, *big.Int or float64, the rest as text."""
 
 from typing import TypeAlias
 
@@ -172,7 +172,10 @@ class _Printer:
         while self.place < len(self.pattern) and self.pattern[self.place] in "0123456789":
             self.place += 1
         found = self.pattern[start : self.place]
-        return int(found) if found and len(found) <= 7 and int(found) <= _WIDEST else None
+        if len(found) > 7 or int(found or 0) > _WIDEST:
+            self.place = len(self.pattern)
+            return None
+        return int(found) if found else None
 
     def index(self) -> None:
         """Read `[n]`, which says which operand comes next."""

@@ -98,7 +98,7 @@ def replace(searched: Value, old: Value, new: Value) -> str:
 
 
 def replace_n(pairs: Value, searched: Value) -> str:
-    """Put strings in place of others, all at once; where several fit, the first in the order of the keys wins."""
+    """Put strings in place of others, all at once; where several fit, the first of the sorted keys wins."""
     if type(pairs) is not dict:
         refuse(1, pairs, "object")
     found = text(searched, 2)

@@ -3,7 +3,7 @@
 import re
 from fractions import Fraction
 
-from davy.policy.rego.arithmetic import rounded
+from davy.policy.rego.arithmetic import in_64_bits, rounded
 from davy.policy.rego.budget import LARGEST_NUMBER
 from davy.policy.rego.builtin import Builtin, BuiltinError, text
 from davy.policy.rego.values import Value
@@ -22,7 +22,8 @@ def parse(value: Value) -> int | float:
     factor = Fraction(1, 1000) if unit == "m" else _QUANTITIES.get(unit.lower())
     if factor is None:
         raise BuiltinError(f"unit {unit} not recognized")
-    return rounded(found * factor)
+    amount = in_64_bits(found * factor)
+    return amount.numerator if amount.denominator == 1 else rounded(amount)
 
 
 def parse_bytes(value: Value) -> int:
@@ -31,7 +32,7 @@ def parse_bytes(value: Value) -> int:
     factor = _BYTES.get(unit)
     if factor is None:
         raise BuiltinError(f"byte unit {unit} not recognized")
-    return int(rounded(found * factor))
+    return int(in_64_bits(found * factor))
 
 
 def _taken(value: str) -> tuple[Fraction, str]:
