@@ -49,7 +49,8 @@ def test_rules_that_contradict_each_other_are_an_error_with_a_place() -> None:
         caught.value.message
         == "m.rego:3:1: eval_conflict_error: complete rules must not produce multiple outputs"
     )
-    assert isinstance(caught.value, RegoError) and isinstance(caught.value, DavyError)
+    assert isinstance(caught.value, DavyError)
+    assert isinstance(caught.value, RegoError)
 
 
 def test_all_unsafe_variables_of_a_body_are_named() -> None:

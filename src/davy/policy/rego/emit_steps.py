@@ -36,7 +36,7 @@ class StepWriter(TermWriter):
     # Bodies
 
     def block(self, block: Block, names: Names, place: Place) -> Names:
-        """Write the steps of a body within a loop that goes round once; whoever calls goes back to where it was."""
+        """Write the steps of a body in a loop that goes round once; whoever calls goes back to where it was."""
         inner = dict(names)
         self.into("for _ in ONCE:", place, block=True)
         for step in ordered(block, inner.keys()):
@@ -261,7 +261,8 @@ class StepWriter(TermWriter):
             self.check_arity(step, found.arity)
         given = ",".join(arguments)
         if name in self.mocked:
-            call = f"mocked({self.evaluation},{name!r},m_{name.replace('.', '_')}{''.join(',' + a for a in arguments)})"
+            mock = f"m_{name.replace('.', '_')}"
+            call = f"mocked({','.join([self.evaluation, repr(name), mock, *arguments])})"
         elif found is not None and found.contextual:
             call = f"{function}({self.evaluation}.builtin{',' + given if given else ''})"
         else:
