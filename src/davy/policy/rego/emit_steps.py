@@ -8,7 +8,7 @@ from davy.policy.rego.emit_terms import Names, TermWriter
 from davy.policy.rego.errors import BadRego, Place
 from davy.policy.rego.lower import PRINT, TEMPLATE
 from davy.policy.rego.lowered import Block, ForAll, Invoke, Overrides, Step, Test, Unify
-from davy.policy.rego.safety import ordered, variables
+from davy.policy.rego.safety import bare, ordered, variables
 from davy.policy.rego.terms import Array, Collect, Literal, Object, Ref, SetOf, Term, Var
 from davy.policy.rego.tree import Document, Node
 
@@ -197,9 +197,9 @@ class StepWriter(TermWriter):
     ) -> list[tuple[Term, Term]]:
         """Pair the values of two objects by their keys, which have to be written alike."""
         found = []
-        there = {repr(_bare(key)): value for key, value in others}
+        there = {bare(key): value for key, value in others}
         for key, value in pairs:
-            other = there.pop(repr(_bare(key)), None)
+            other = there.pop(bare(key), None)
             if other is None:
                 self.write("if True: continue")
                 return []
@@ -411,16 +411,3 @@ class StepWriter(TermWriter):
 
 def _named(target: tuple[str, ...]) -> str:
     return ".".join(target)
-
-
-def _bare(term: Term) -> object:
-    """Return what a key is, without its place."""
-    match term:
-        case Literal(value):
-            return (type(value).__name__, value)
-        case Var(name):
-            return ("var", name)
-        case Array(items) | SetOf(items):
-            return (type(term).__name__, tuple(map(_bare, items)))
-        case _:
-            return ("other", id(term))
