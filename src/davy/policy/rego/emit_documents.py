@@ -59,7 +59,9 @@ class DocumentWriter(StepWriter):
             self.depth = depth
             if not alone:
                 self.write(f"if o is U: o={target}")
-                self.write(f"elif {target} is not U and not equal(o,{target}): {self.conflict(document, definition)}")
+                self.write(
+                    f"elif {target} is not U and not equal(o,{target}): {self.conflict(document, definition)}"
+                )
         if default is not None:
             depth = self.depth
             self.into("if o is U:", default.place)

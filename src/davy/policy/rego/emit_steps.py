@@ -9,7 +9,7 @@ from davy.policy.rego.errors import BadRego, Place
 from davy.policy.rego.lower import PRINT, TEMPLATE
 from davy.policy.rego.lowered import Block, ForAll, Invoke, Overrides, Step, Test, Unify
 from davy.policy.rego.safety import bare, ordered, variables
-from davy.policy.rego.terms import Array, Collect, Literal, Object, Ref, SetOf, Term, Var
+from davy.policy.rego.terms import Array, Collect, Literal, Object, Ref, Term, Var
 from davy.policy.rego.tree import Document, Node
 
 ANSWERS = frozenset({"equal", "neq", "lt", "lte", "gt", "gte", "internal.member_2", "internal.member_3"})

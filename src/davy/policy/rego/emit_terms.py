@@ -1,6 +1,6 @@
-"""Terms as Python: each becomes an expression, with lines before it that make it, or go on where it is undefined.
+"""Terms as Python: each becomes an expression, with the lines before it that make it.
 
-All of it stands in a `for`: `continue` is how a body says that it does not hold.
+All of it stands in a `for`: by `continue` a body says that it does not hold, and a term that it is undefined.
 """
 
 from collections.abc import Mapping

@@ -222,7 +222,7 @@ class ModuleParser(TermParser):
         return (), False
 
     def literal(self) -> bool:
-        """Whether a brace behind `if` begins a term and not a body: a set is never meant, and counts as a body."""
+        """Whether a brace behind `if` begins a term and not a body; what looks like a set is a body."""
         mark = self.at, self.wildcards, self.depth
         try:
             found = self.statement()

@@ -463,6 +463,6 @@ def _place(term: Term) -> Place:
     return term.place
 
 
-def _scalar(value: object) -> None | bool | int | float | str:
+def _scalar(value: object) -> bool | int | float | str | None:
     assert value is None or isinstance(value, bool | int | float | str)
     return value
