@@ -63,7 +63,7 @@ class Program:
                 lambda: self.call(names, inner),
                 lambda: self.comprehension(names, inner),
             )
-        return self.pick(*kinds)()
+        return str(self.pick(*kinds)())
 
     def call(self, names: list[str], depth: int) -> str:
         left, right = self.term(names, depth), self.term(names, depth)

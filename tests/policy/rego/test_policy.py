@@ -51,7 +51,8 @@ def test_a_template_runs_as_gatekeeper_writes_it() -> None:
     assert policy.query("count(data.k8s.guardrails.violation)", DEPLOYMENT) == 1
     assert policy.query("data.k8s.guardrails.nope", DEPLOYMENT) is UNDEFINED
     found = policy.rule("k8s.guardrails.violation")(DEPLOYMENT)
-    assert isinstance(found, RegoSet) and list(found) == want
+    assert isinstance(found, RegoSet)
+    assert list(found) == want
 
 
 def test_texts_may_come_in_a_list_or_alone() -> None:

@@ -292,7 +292,7 @@ class Lowering:
             names = self.path_of(self.attach(self.scope.resolve(term.head), term.operands, term.place))
         if names and self.functions(names):
             return names
-        return self.term(term, out)
+        return self.head(term, out)
 
     @staticmethod
     def path_of(term: Term) -> tuple[str, ...]:
