@@ -150,7 +150,7 @@ POD = {"spec": {"containers": [{"name": "c", "image": "a:1"}]}}
 def test_policies_in_cel_are_part_of_it() -> None:
     ruleset = read([template(), constraint(), BINDING, ADMISSION])
     assert ruleset.problems == ()
-    assert [policy.name for policy in ruleset.policies][0] == "it"
+    assert ruleset.policies[0].name == "it"
     found = manifest("Deployment", "apps/v1", spec={"replicas": 4})
     told = ruleset.judge(review_of(found), Inventory(), Point.CHECK)
     assert [(each.source, each.message) for each in told] == [

@@ -4,6 +4,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.policy.gatekeeper.documents import constraint, expansion, manifest, template
 
 from davy.policy.engine import Point
 from davy.policy.gatekeeper.malformed import Malformed, join, listed, mapping, named, nearest, text, texts
@@ -12,7 +13,6 @@ from davy.policy.gatekeeper.verify import verify
 from davy.policy.inventory import Inventory
 from davy.policy.review import review_of
 from davy.policy.ruleset import read
-from tests.policy.gatekeeper.documents import constraint, expansion, manifest, template
 
 SCHEMA = {
     "type": "object",
@@ -101,7 +101,8 @@ def test_no_suite_makes_running_it_fail(data: st.DataObject) -> None:
 
 def test_what_is_read_is_what_it_has_to_be() -> None:
     assert (mapping(None, "p"), listed(None, "p"), texts(["a"], "p"), text("a", "p")) == ({}, [], ["a"], "a")
-    assert [named(value) for value in (None, True, 1, 1.5, "", [], {})] == [
+    values: list[Any] = [None, True, 1, 1.5, "", [], {}]
+    assert [named(value) for value in values] == [
         "nothing",
         "a truth value",
         "a number",
