@@ -12,7 +12,8 @@ from davy.policy.rego.builtins import BUILTINS, REFUSED, BuiltinError, Context
 from davy.policy.rego.builtins.sprintf import sprintf
 from davy.policy.rego.values import UNDEFINED, RegoSet, Value, equal, key_of, to_text, type_name
 
-CASES = json.loads((Path(__file__).parents[2] / "cases" / "rego" / "builtins.json").read_text())
+FILES = Path(__file__).parents[2] / "cases" / "rego"
+CASES = [case for name in ("builtins", "tokens") for case in json.loads((FILES / f"{name}.json").read_text())]
 
 
 def value_of_case(written: Any) -> Value:
@@ -177,6 +178,12 @@ def test_operators_do_not_take_true_for_one() -> None:
         ("units.parse_bytes", ["1x"]),
         ("net.cidr_contains_matches", [1, ["1.1.1.1"]]),
         ("time.parse_ns", ["3PM", "13PM"]),
+        ("io.jwt.verify_rs256", ["a.b.AAAA", '{"kty": "RSA", "n": "AQ", "e": "AQAB"}']),
+        ("io.jwt.verify_es256", ["a.b.AAAA", '{"kty": "EC", "crv": "P-1", "x": "AQ", "y": "AQAB"}']),
+        ("io.jwt.verify_es256", ["a.b.AAAA", '{"kty": "EC", "crv": "P-256", "x": "AQ", "y": "AQAB"}']),
+        ("io.jwt.verify_es256", ["a.b.AAAA", "[1]"]),
+        ("io.jwt.verify_es256", ["a.b.AAAA", "1"]),
+        ("io.jwt.verify_es256", ["a.b.AAAA", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]),
         ("json.patch", [[1], [{"op": "remove", "path": [None]}]]),
         ("json.patch", [[1], [{"op": "remove", "path": ["x"]}]]),
         ("json.patch", [{}, [{"op": "test", "path": ["x"], "value": 1}]]),
