@@ -4,7 +4,10 @@ from importlib import import_module
 
 import click
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "eval": ("davy.cli.policy_eval", "Ask a Rego policy, as opa eval does."),
+    "diff": ("davy.cli.policy_diff", "Hold our Rego to that of an opa on this machine."),
+}
 """Every command: where it lives and what it is for."""
 
 

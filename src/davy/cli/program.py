@@ -40,6 +40,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "check": ("davy.cli.check", "Hold manifests to the gates, without an engine."),
         "fix": ("davy.cli.fix", "Mend what can be mended by machine; shows a diff first."),
     },
+    "Policy": {
+        "policy": ("davy.cli.policy", "Run, test, compare and export policies."),
+    },
     "Engine": {
         "up": ("davy.cli.up", "Run the engine on this machine until Ctrl-C."),
         "down": ("davy.cli.down", "Stop the workloads and the proxy that an engine left running."),
