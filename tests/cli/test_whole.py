@@ -209,7 +209,7 @@ def test_what_cannot_be_done_is_refused_with_the_reason(
     ("old", "new", "exit_code", "code"),
     [
         ("count: 2", "count: 3", 0, ""),
-        ("    successCondition", "    # successCondition", 1, "PD051"),
+        ("    successCondition", "    # successCondition", 1, "PD053"),
         ("replicas: 2", "replcas: 2", 2, "DV005"),
         ("kind: Rollout", "kind: [", 2, "DV001"),
         ("templateName: errors", "templateName: nope", 2, "DV010"),

@@ -4,9 +4,9 @@ Manifests are accepted together or not at all: with one error among the findings
 """
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -15,6 +15,8 @@ from davy.analysis import teeth
 from davy.analysis.blind import blind_spots
 from davy.control import views
 from davy.control.catalog import HELD, Catalog, Object
+from davy.control.governance import Governance
+from davy.control.judging import Judged, Judgement, Result, Texts, complaints, judge, object_of, still_alone
 from davy.model import honour, validate
 from davy.model.document import Document
 from davy.model.finding import Finding, render
@@ -25,46 +27,107 @@ from davy.model.rollout import Rollout
 from davy.rollout.carry import uncarried
 
 T = TypeVar("T", bound=Object)
+Text: TypeAlias = tuple[str, str | bytes]
+"""The name of a file, and what stands in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """What some texts hold for an engine, and everything there is to say about them."""
+    """What some texts hold for an engine, and everything there is to say about them.
+
+    `judged` has what became of each object, of kinds that an engine leaves alone as well; it is empty where no
+    policies were asked.
+    """
 
     objects: tuple[Object, ...]
     findings: tuple[Finding, ...]
+    judged: tuple[Judged, ...] = ()
 
     @property
     def accepted(self) -> bool:
         """Whether there is no error among the findings."""
         return all(finding.severity != "error" for finding in self.findings)
 
+    @property
+    def results(self) -> Mapping[Result, int]:
+        """How many objects there are of each result."""
+        return Judgement((), self.judged).results
+
     def of(self, kind: type[T]) -> tuple[T, ...]:
         """Return the objects of one kind."""
         return tuple(found for found in self.objects if isinstance(found, kind))
 
 
-def admit(texts: Iterable[tuple[str, str | bytes]], directory: str, known: Catalog) -> Admitted:
+def admit(
+    texts: Iterable[Text],
+    directory: str,
+    known: Catalog,
+    governance: Governance | None = None,
+    *,
+    namespace: str = "",
+    base: Iterable[Text] | None = None,
+) -> Admitted:
     """Read manifests and hold them to every rule, beside what is there already.
 
     Args:
         texts: file names and what stands in them.
         directory: what the file names are relative to; paths in an ImageMap are relative to its file.
         known: what was accepted before, which the new manifests may refer to.
+        governance: whose policies are asked as well, together with those among the manifests.
+        namespace: where objects go that do not say.
+        base: what the texts were before; None where that is not known. It tells policies what is changed, made
+            and taken away.
     """
-    loaded = load_all(texts, wanted=known.workloads)
+    loaded = load_all(
+        texts, wanted=known.workloads, raw=governance is not None, namespace=namespace or "default"
+    )
     findings = list(loaded.findings)
     documents = loaded.documents
     for document in documents:
         findings += validate.validate(document)
         findings += honour.unhonoured(document, _is_installed)
-        findings += teeth.inspect(document)
         findings += _uncarried(document)
     findings += check_references(documents, known.objects, loaded.left_alone)
     objects = tuple(found for found in (_located(document, directory) for document in documents) if found)
-    for rollout in Catalog([*known.objects, *objects]).rollouts.values():
-        findings += [finding for finding in blind_spots(rollout, documents) if finding not in findings]
-    return Admitted(objects, tuple(sorted(findings, key=lambda finding: finding.place)))
+    gates = _gates(documents, [*known.objects, *objects])
+    if governance is None:
+        findings += [finding for _, finding in gates]
+        return Admitted(objects, _sorted(findings))
+    everything = [object_of(document, namespace) for document in loaded.raw]
+    governed, problems = governance.reading(everything)
+    findings += complaints(problems, everything, loaded.raw)
+    judgement = judge(
+        Texts(
+            documents=loaded.raw,
+            gates=gates,
+            namespace=namespace,
+            base=None if base is None else load_all(base, raw=True).raw,
+            spoilt=[finding for finding in findings if finding.severity == "error"],
+        ),
+        governed,
+    )
+    return Admitted(
+        objects, _sorted([*still_alone(findings, judgement.judged), *judgement.findings]), judgement.judged
+    )
+
+
+def _gates(documents: Sequence[Document], objects: Iterable[Object]) -> list[tuple[Document, Finding]]:
+    """Hold analyses to the gates: each by itself, and in the rollouts that use it."""
+    found = [(document, finding) for document in documents for finding in teeth.inspect(document)]
+    told: set[Finding] = set()
+    for rollout in Catalog(objects).rollouts.values():
+        told.update(blind_spots(rollout, documents))
+    for finding in told:
+        home = max(
+            (document for document in documents if document.place.file == finding.place.file),
+            key=lambda document: (document.place <= finding.place, document.place),
+        )
+        found.append((home, finding))
+    return found
+
+
+def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda finding: finding.place))
 
 
 def answer(admitted: Admitted, known: Catalog) -> views.ApplyView:
