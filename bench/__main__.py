@@ -17,6 +17,7 @@ from bench.figure import Figure, Skipped
 BENCHES = {
     "startup": "how long it takes until the command says something",
     "decision": "one decision about a rollout",
+    "policy_check": "`davy check` of a thousand manifests, gates and pack",
     "scale": "what many rollouts cost in one process",
     "policy": "a library of policies, beside regorus",
     "promql": "the seed's queries in process and by a Prometheus over HTTP",

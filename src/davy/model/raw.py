@@ -16,11 +16,16 @@ from davy.model.yaml import Mapping, Node, Scalar, Sequence
 
 @dataclass(frozen=True, slots=True)
 class RawDocument:
-    """One mapping of a text: `value` is what JSON makes of it, with lists and dictionaries of its own."""
+    """One mapping of a text: `value` is what JSON makes of it, in lists and dictionaries of its own.
+
+    One that is not `sound` holds something that readers disagree on or that JSON has no word for: `value` is
+    not what it says, so that it can be named and not judged.
+    """
 
     value: dict[str, Any]
     source: Source
     node: Mapping
+    sound: bool = True
 
     @property
     def place(self) -> Place:
@@ -71,14 +76,14 @@ class RawDocument:
         return position, True
 
 
-def read_raw(node: Mapping, report: Report, *, quiet: bool = False) -> RawDocument | None:
-    """Read a document without a type; None if there is something in it that JSON cannot hold.
+def read_raw(node: Mapping, report: Report, *, quiet: bool = False) -> RawDocument:
+    """Read a document without a type.
 
     Problems are told of unless `quiet`, for documents that are told of by the checker of their type.
     """
     reader = _Reader(report, quiet=quiet)
     value = reader.mapping(node)
-    return None if reader.wrong else RawDocument(value, report.source, node)
+    return RawDocument(value, report.source, node, not reader.wrong)
 
 
 class _Reader:
@@ -102,7 +107,8 @@ class _Reader:
         value = self.checker.read(node)
         if value is WRONG:
             self.wrong = True
-        elif node.plain and not node.tag and not self.quiet:
+            return None
+        if node.plain and not node.tag and not self.quiet:
             self.checker.warn_ambiguous(node, value)
         return value
 
