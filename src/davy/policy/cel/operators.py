@@ -189,7 +189,12 @@ def optional_field(value: Value, name: str) -> Optional:
     return optional_index(value, name)
 
 
+KEYS = frozenset(("string", "int", "uint", "double", "bool"))
+
+
 def _looked_up(value: Any, key: Any) -> Optional:
+    if sort_of(type(key)) not in KEYS:
+        raise CelError(f"invalid qualifier type: {sort_of(type(key))}")
     if is_map(value):
         return Optional(value[key]) if has_key(value, key) else NONE
     if not is_list(value):

@@ -143,7 +143,7 @@ def _fixed(number: float, digits: int) -> str:
     return f"{number:.{digits}f}"
 
 
-def _scientific(value: Any, _: int) -> str:
+def _scientific(value: Any, _digits: int) -> str:
     number = _double(value, "scientific")
     if not math.isfinite(number):
         return _fixed(number, 6)

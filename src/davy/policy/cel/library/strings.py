@@ -98,12 +98,11 @@ def split(budget: Budget, text: str, separator: str, most: int = -1) -> list[str
 @STRINGS.define("substring", "string.(int) -> string", "string.(int, int) -> string")
 def substring(text: str, start: int, end: int | None = None) -> str:
     """Return the characters from a place on, up to another."""
-    _within(start, text)
-    if end is None:
-        return text[start:]
-    _within(end, text)
-    if end < start:
+    end = len(text) if end is None else end
+    if start <= len(text) and end < start:
         raise CelError(f"invalid substring range. start: {start}, end: {end}")
+    _within(start, text)
+    _within(end, text)
     return text[start:end]
 
 
