@@ -18,6 +18,7 @@ BENCHES = {
     "startup": "how long it takes until the command says something",
     "decision": "one decision about a rollout",
     "scale": "what many rollouts cost in one process",
+    "policy": "a library of policies, beside regorus",
     "promql": "the seed's queries in process and by a Prometheus over HTTP",
     "abort": "from the verdict to no more traffic on the canary, acknowledged by Envoy",
     "switch": "from the decision to switch sides until all users are on the other one",

@@ -6,6 +6,8 @@ import click
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "test": ("davy.cli.policy_test", "Run the suites of tests that policies come with."),
+    "eval": ("davy.cli.policy_eval", "Ask a Rego policy, as opa eval does."),
+    "diff": ("davy.cli.policy_diff", "Hold our Rego to that of an opa on this machine."),
 }
 """Every command: where it lives and what it is for."""
 

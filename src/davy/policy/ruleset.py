@@ -10,9 +10,16 @@ from davy.policy.gatekeeper import reading as gatekeeper
 from davy.policy.gatekeeper.case import case
 from davy.policy.gatekeeper.constraint import Constraint
 from davy.policy.gatekeeper.expansion import Expansion, Unexpandable, children
+from davy.policy.gatekeeper.external import Ask, nothing_recorded, recorded
 from davy.policy.inventory import Inventory
 from davy.policy.problem import Problem
 from davy.policy.review import Json, Object, Review
+from davy.policy.validating import reading as validating
+from davy.policy.validating.clusterpolicy import ClusterRule
+from davy.policy.validating.kyverno import KyvernoPolicy
+
+EXPANDING = (KyvernoPolicy, ClusterRule)
+"""Policies that look at what an object will make by themselves; they are not asked about it a second time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +27,10 @@ class Ruleset:
     """What judges, and what is wrong with it. Nothing changes once it is read, so threads may share it.
 
     Args:
-        policies: what judges, in the order of (kind, name).
+        policies: what judges: constraints in the order of (kind, name), then policies in CEL.
         problems: what is wrong with the documents that it was read from.
         expansions: what objects will make, and so is judged together with them.
+        external: answers `external_data`.
         digest: SHA-256 over the canonical JSON of those documents; the order they came in does not count.
     """
 
@@ -30,6 +38,7 @@ class Ruleset:
     problems: tuple[Problem, ...] = ()
     expansions: tuple[Expansion, ...] = ()
     digest: str = ""
+    external: Ask = nothing_recorded
 
     @property
     def name(self) -> str:
@@ -60,12 +69,12 @@ class Ruleset:
         )
 
     def _of_one(self, review: Review, inventory: Inventory, point: Point) -> list[Violation]:
-        asked = case(review, inventory)
+        asked = case(review, inventory, self.external)
         found: list[Violation] = []
         for policy in self.policies:
             if isinstance(policy, Constraint):
                 found += policy.judge_case(asked, point)
-            else:
+            elif not (review.generated and isinstance(policy, EXPANDING)):
                 found += policy.judge(review, inventory, point)
         return found
 
@@ -79,9 +88,17 @@ def read(objects: Sequence[Object], *, data: Json = None) -> Ruleset:
         objects: manifests, policies and others.
         data: recorded answers to `external_data`, by provider and key.
     """
-    theirs = [found for found in objects if gatekeeper.is_gatekeepers(found)]
-    constraints, expansions, problems = gatekeeper.read(theirs)
-    return Ruleset(tuple(constraints), tuple(problems), expansions, digest_of(theirs))
+    theirs = [found for found in objects if gatekeeper.is_gatekeepers(found) or validating.is_validating(found)]
+    constraints, expansions, problems = gatekeeper.read(filter(gatekeeper.is_gatekeepers, theirs))
+    in_cel = validating.read(theirs)
+    digest = digest_of([*theirs, *([] if data is None else [{"data": data}])])
+    return Ruleset(
+        policies=(*constraints, *in_cel.policies),
+        problems=(*problems, *in_cel.problems),
+        expansions=expansions,
+        digest=digest,
+        external=recorded(data),
+    )
 
 
 def collapsed(violations: Iterable[Violation]) -> tuple[Violation, ...]:
@@ -108,6 +125,6 @@ def _key(violation: Violation) -> tuple[str, ...]:
         violation.rule,
         violation.action,
         violation.path,
-        canonical(violation.details),
+        canonical(violation.details) if violation.details else "",
         str(violation.broken),
     )

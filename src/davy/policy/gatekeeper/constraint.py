@@ -88,6 +88,7 @@ class Constraint:
             action=action,
             details=details,
             path=path if isinstance(path, str) else "",
+            broken=result.broken,
             source=self.kind,
         )
 
@@ -146,10 +147,8 @@ class _Reading:
             return otherwise
 
     def fail(self, path: str, message: str, fix: str = "") -> None:
-        reason = f"this constraint cannot be used: {path}: {message}"
-        if reason not in self.reasons:
-            self.reasons.append(reason)
-            self.problems.append(Problem(self.subject, path, message, "error", fix))
+        self.reasons.append(f"this constraint cannot be used: {path}: {message}")
+        self.problems.append(Problem(self.subject, path, message, "error", fix))
 
     def warn(self, path: str, message: str, fix: str = "") -> None:
         self.problems.append(Problem(self.subject, path, message, "warning", fix))

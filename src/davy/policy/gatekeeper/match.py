@@ -112,7 +112,10 @@ def _namespace_selector(written: Json, path: str) -> Matches:
         if candidate.is_namespace:
             return selects(candidate.labels)
         if candidate.namespace_labels is None:
-            raise Unmatchable("namespace selector for namespace-scoped object but missing Namespace")
+            raise Unmatchable(
+                f"error matching the requested object: {candidate.name} :failed to run Match criteria: "
+                "namespace selector for namespace-scoped object but missing Namespace"
+            )
         return selects(candidate.namespace_labels)
 
     return matches

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from davy.policy.gatekeeper import schema
 from davy.policy.gatekeeper.candidate import metadata_of, text_of
@@ -131,9 +132,13 @@ def _rego(source: Object, path: str) -> Evaluator:
     code = source.get("rego")
     if not isinstance(code, str) or not code.strip():
         raise Malformed(f"{path}.rego", "there is no code")
-    version = source.get("version") or "v0"
-    if version not in ("v0", "v1"):
-        raise Malformed(f"{path}.version", f"{version!r} is no version of Rego", "use v0 or v1")
+    match source.get("version"):
+        case None | "" | "v0":
+            version: Literal["v0", "v1"] = "v0"
+        case "v1":
+            version = "v1"
+        case other:
+            raise Malformed(f"{path}.version", f"{other!r} is no version of Rego", "use v0 or v1")
     libs: Sequence[str] = texts(source.get("libs"), f"{path}.libs")
     return rego_evaluator(code, tuple(libs), version, path)
 

@@ -1,13 +1,13 @@
-"""Rego's operators. Whole numbers are exact, others are computed in decimals with OPA's 64 bits and then rounded.
+"""Rego's operators. Whole numbers are exact, others are computed in decimals and kept with OPA's 64 bits.
 
 OPA computes with Go's `big.Float` of 64 bits over the decimal text, so `0.1 + 0.2` is `0.3`, not what binary
 doubles make of it. What comes out whole is an `int`.
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from davy.policy.rego.budget import LARGEST_NUMBER, BudgetExceeded
 from davy.policy.rego.builtin import Builtin, BuiltinError, number, refuse
@@ -25,54 +25,79 @@ def exact(value: Number) -> Fraction:
 
 
 def rounded(value: Fraction) -> Number:
-    """Round to what OPA keeps: 64 bits, half to even; whole numbers become `int`, others the nearest `float`."""
+    """Round to what OPA keeps: whole numbers become `int`, others the nearest `float`."""
+    kept = in_64_bits(value)
+    if kept.denominator > 1:
+        return _double(kept)
+    if abs(kept) < 1 << _BITS:
+        return kept.numerator
+    return next(filter(lambda found: in_64_bits(Fraction(found)) == kept, _shorter(bounded(kept.numerator))))
+
+
+def _shorter(value: int) -> Iterator[int]:
+    """Give a number with fewer of its digits first: Go prints as many as tell it from its neighbours."""
+    digits = len(str(abs(value)))
+    return (round(value, -zeros) for zeros in range(digits, -1, -1))
+
+
+def in_64_bits(value: Fraction) -> Fraction:
+    """Round to 64 bits, half to even, as a `big.Float` does."""
     if value.denominator == 1 and abs(value.numerator) < 1 << _BITS:
-        return value.numerator
+        return value
     spare = abs(value.numerator).bit_length() - value.denominator.bit_length() - _BITS
     unit = Fraction(2) ** spare
     count = abs(value) / unit
     if count >= 1 << _BITS:
         unit, count = unit * 2, count / 2
-    kept = round(count) * unit if value > 0 else -round(count) * unit
-    return kept.numerator if kept.denominator == 1 else _double(kept)
+    return round(count) * unit if value > 0 else -round(count) * unit
 
 
 def _double(value: Fraction) -> Number:
     near = float(value)
-    return int(near) if near.is_integer() else near
+    return int(near) if near.is_integer() and abs(near) < 1 << 50 else near
 
 
-def _bounded(value: int) -> int:
+def bounded(value: int) -> int:
+    """Let a whole number through that is not too large.
+
+    Raises:
+        BudgetExceeded: it is.
+    """
     if -_LARGEST < value < _LARGEST:
         return value
     raise BudgetExceeded(f"a number would have more than {LARGEST_NUMBER} digits")
 
 
+def _computed(operate: Callable[[Any, Any], Any], left: Fraction, right: Fraction) -> Number:
+    found: Fraction = operate(left, right)
+    return bounded(found.numerator) if left.denominator == right.denominator == 1 else rounded(found)
+
+
 def plus(left: Value, right: Value) -> Number:
     """`+`: numbers."""
     if type(left) is int and type(right) is int:
-        return _bounded(left + right)
-    return rounded(exact(number(left, 1)) + exact(number(right, 2)))
+        return bounded(left + right)
+    return _computed(operator.add, exact(number(left, 1)), exact(number(right, 2)))
 
 
 def minus(left: Value, right: Value) -> Value:
     """`-`: numbers, or what one set has that another has not."""
     if type(left) is int and type(right) is int:
-        return _bounded(left - right)
+        return bounded(left - right)
     if type(left) is RegoSet and type(right) is RegoSet:
         return left.difference(right)
     if type(left) is RegoSet:
         refuse(2, right, "set")
     if type(right) is RegoSet:
         refuse(2, right, "number") if type(left) in (int, float) else refuse(1, left, "number", "set")
-    return rounded(exact(number(left, 1)) - exact(number(right, 2)))
+    return _computed(operator.sub, exact(number(left, 1)), exact(number(right, 2)))
 
 
 def times(left: Value, right: Value) -> Number:
     """`*`: numbers."""
     if type(left) is int and type(right) is int:
-        return _bounded(left * right)
-    return rounded(exact(number(left, 1)) * exact(number(right, 2)))
+        return bounded(left * right)
+    return _computed(operator.mul, exact(number(left, 1)), exact(number(right, 2)))
 
 
 def divide(left: Value, right: Value) -> Number:

@@ -71,6 +71,14 @@ def number(value: Value, position: int) -> int | float:
     return value if type(value) is int or type(value) is float else refuse(position, value, "number")
 
 
+def place(value: Value, position: int) -> int:
+    """Take an argument that has to be a place, a size or a count: a whole number of Go's `int`."""
+    found = whole(value, position)
+    if not -(2**63) <= found < 2**63:
+        raise BuiltinError(f"operand {position} must be an integer that is not so large")
+    return found
+
+
 def whole(value: Value, position: int) -> int:
     """Take an argument that has to be a whole number; `2.0` is one."""
     if type(value) is int:

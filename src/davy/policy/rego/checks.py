@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from davy.policy.rego.errors import BadRego, Place
+from davy.policy.rego.scope import names_in
 from davy.policy.rego.terms import Module
 from davy.policy.rego.tree import Document, Entry, Path
 
@@ -19,6 +20,10 @@ def check_module(module: Module) -> None:
         if rule.name in ROOTS:
             sentence = f"rules must not shadow {rule.name} (use a different rule name)"
             raise BadRego("rego_compile_error", sentence, rule.place)
+        for name in names_in(*(rule.arguments or ())):
+            if name in ROOTS:
+                sentence = f"args must not shadow {name} (use a different variable name)"
+                raise BadRego("rego_compile_error", sentence, rule.place)
     seen: dict[str, Path] = {}
     for found in module.imports:
         if module.v1 and found.alias in seen:
@@ -29,12 +34,12 @@ def check_module(module: Module) -> None:
 
 def globals_of(module: Module, entries: Sequence[Entry]) -> Mapping[str, Path]:
     """Say what the names are that a module can use without declaring them."""
-    names: dict[str, Path] = {root: (root,) for root in ROOTS}
-    names |= {found.alias: found.path for found in module.imports}
+    names: dict[str, Path] = {}
     for found in entries:
         if found.package == module.package:
             names[found.rule.name] = ("data", *module.package, found.rule.name)
-    return names
+    names |= {given.alias: given.path for given in module.imports}
+    return names | {root: (root,) for root in ROOTS}
 
 
 def check_recursion(documents: Sequence[Document], edges: Mapping[int, Mapping[int, Place]]) -> None:

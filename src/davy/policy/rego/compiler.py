@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from davy.policy.rego import runtime
+from davy.policy.rego.answer import Answer
 from davy.policy.rego.builtin import Builtin, BuiltinError
 from davy.policy.rego.checks import check_module, check_recursion, globals_of
 from davy.policy.rego.emit_documents import DocumentWriter
-from davy.policy.rego.answer import Answer
 from davy.policy.rego.errors import NOWHERE, BadRego
 from davy.policy.rego.lower import Lowering
 from davy.policy.rego.lowered import Block, Definition
 from davy.policy.rego.overriding import overridden
 from davy.policy.rego.parser import parse_module
 from davy.policy.rego.terms import Term
-from davy.policy.rego.tree import Document, Entry, Node, Path, entry, grow
+from davy.policy.rego.tree import Document, Node, Path, entry, grow
 from davy.policy.rego.values import UNDEFINED, RegoSet, Value, equal, key_of
 
 MOST_MODULES = 2000
@@ -49,13 +49,14 @@ class Compiler:
         if len(modules) > MOST_MODULES:
             raise BadRego("rego_compile_error", f"there are more than {MOST_MODULES} modules", NOWHERE)
         self.builtins = builtins
+        self.v1 = v1
         self.modules = [parse_module(text, name, v1=v1) for name, text in modules.items()]
         entries = [
             entry(rule, module.package, at) for at, module in enumerate(self.modules) for rule in module.rules
         ]
         for module in self.modules:
             check_module(module)
-        self.tree, self.documents = grow(entries, [module.package for module in self.modules])
+        self.tree, self.documents = grow(entries, {module.package: module.place for module in self.modules})
         self.lowerings = [
             Lowering(globals_of(module, entries), self.is_function, self.arity) for module in self.modules
         ]
@@ -169,7 +170,7 @@ def _mockable(builtin: Builtin) -> Callable[..., Value]:
 
 
 SCOPE: dict[str, Any] = {
-    "__builtins__": {"type": type, "len": len, "list": list, "dict": dict, "str": str, "int": int},
+    "__builtins__": {"type": type, "len": len, "list": list, "dict": dict, "str": str, "int": int, "any": any},
     "U": UNDEFINED,
     "ONCE": runtime.ONCE,
     "LOOKUP": runtime.LOOKUP,
@@ -195,6 +196,7 @@ SCOPE: dict[str, Any] = {
             runtime.member_pair,
             runtime.mocked,
             runtime.put,
+            runtime.said,
             runtime.put_deep,
             runtime.put_element,
             runtime.template,

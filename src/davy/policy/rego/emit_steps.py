@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import assert_never
 
-from davy.policy.rego.errors import BadRego, Place
 from davy.policy.rego.builtins import REFUSED
 from davy.policy.rego.emit_terms import Names, TermWriter
-from davy.policy.rego.lower import TEMPLATE
+from davy.policy.rego.errors import BadRego, Place
+from davy.policy.rego.lower import PRINT, TEMPLATE
 from davy.policy.rego.lowered import Block, ForAll, Invoke, Overrides, Step, Test, Unify
-from davy.policy.rego.safety import ordered, variables
-from davy.policy.rego.terms import Array, Collect, Literal, Object, Ref, SetOf, Term, Var
+from davy.policy.rego.safety import bare, ordered, variables
+from davy.policy.rego.terms import Array, Collect, Literal, Object, Ref, Term, Var
 from davy.policy.rego.tree import Document, Node
 
 ANSWERS = frozenset({"equal", "neq", "lt", "lte", "gt", "gte", "internal.member_2", "internal.member_3"})
@@ -36,7 +36,7 @@ class StepWriter(TermWriter):
     # Bodies
 
     def block(self, block: Block, names: Names, place: Place) -> Names:
-        """Write the steps of a body within a loop that goes round once; whoever calls goes back to where it was."""
+        """Write the steps of a body in a loop that goes round once; whoever calls goes back to where it was."""
         inner = dict(names)
         self.into("for _ in ONCE:", place, block=True)
         for step in ordered(block, inner.keys()):
@@ -91,17 +91,19 @@ class StepWriter(TermWriter):
     def test(self, step: Test, names: Names) -> None:
         """Write a term that has to hold."""
         if not step.negated:
-            value = self.value(step.term, names)
-            if not isinstance(step.term, Literal) or step.term.value is False:
-                self.write(f"if {value} is False: continue")
+            self.holds(self.value(step.term, names))
             return
         term = self.outside(step.term, names)
 
         def inner() -> None:
-            value = self.value(term, dict(names))
-            self.write(f"if {value} is False: continue")
+            self.holds(self.value(term, dict(names)))
 
         self.unless(inner, step.place)
+
+    def holds(self, value: str) -> None:
+        """Write that a value must not be false; a literal is looked at here."""
+        if value.isidentifier():
+            self.write(f"if {value} is False: continue")
 
     def outside(self, term: Term, names: Names) -> Term:
         """Write what OPA takes out of a negation: everything but the outermost reference."""
@@ -178,7 +180,7 @@ class StepWriter(TermWriter):
                 return self.paired(pairs, others, names)
             case _:
                 pass
-        if isinstance(left, Ref | Collect) and self.valued(left, names) or not self.valued(right, names):
+        if (isinstance(left, Ref | Collect) and self.valued(left, names)) or not self.valued(right, names):
             first, second = left, right
         elif isinstance(right, Ref | Collect) or not self.valued(left, names):
             first, second = right, left
@@ -195,9 +197,9 @@ class StepWriter(TermWriter):
     ) -> list[tuple[Term, Term]]:
         """Pair the values of two objects by their keys, which have to be written alike."""
         found = []
-        there = {repr(_bare(key)): value for key, value in others}
+        there = {bare(key): value for key, value in others}
         for key, value in pairs:
-            other = there.pop(repr(_bare(key)), None)
+            other = there.pop(bare(key), None)
             if other is None:
                 self.write("if True: continue")
                 return []
@@ -218,6 +220,8 @@ class StepWriter(TermWriter):
             self.check_arity(step, document.arity)
             call = self.user_call(document, arguments)
             self.use(step, call, names, maybe=True)
+        elif step.function == PRINT:
+            self.write(f"said({self.evaluation},{arguments[0]})")
         elif name in INLINE and name not in self.mocked:
             self.check_arity(step, ARITIES.get(name, 2))
             self.use(step, INLINE[name].format(*arguments), names, maybe=False, sure=name in ANSWERS)
@@ -257,13 +261,19 @@ class StepWriter(TermWriter):
             self.check_arity(step, found.arity)
         given = ",".join(arguments)
         if name in self.mocked:
-            call = f"mocked({self.evaluation},{name!r},m_{name.replace('.', '_')}{''.join(',' + a for a in arguments)})"
+            mock = f"m_{name.replace('.', '_')}"
+            call = f"mocked({','.join([self.evaluation, repr(name), mock, *arguments])})"
         elif found is not None and found.contextual:
             call = f"{function}({self.evaluation}.builtin{',' + given if given else ''})"
         else:
             call = f"{function}({given})"
         value = self.fresh()
-        if found is not None and found.relation and not step.negated and name not in self.mocked:
+        if found is not None and found.relation and step.negated and name not in self.mocked:
+            output = "None" if step.output is None else self.value(step.output, names)
+            test = "True" if step.output is None else f"equal({value},{output})"
+            self.write(f"if any([{test} for {value} in turns({self.evaluation},{call})]): continue")
+            return
+        if found is not None and found.relation and name not in self.mocked:
             self.into(f"for {value} in turns({self.evaluation},{call}):", step.place, block=True)
             self.accept(step, value, names, maybe=False)
             return
@@ -361,7 +371,7 @@ class StepWriter(TermWriter):
                 match given.kind:
                     case "value":
                         value = self.value(given.value, names)
-                        values.append(f"({given.target!r},{value},{self.pinned(given.target)!r})")
+                        values.append(f"({given.target!r},{value},{self.pinned(given.target, given.place)!r})")
                     case "function":
                         mocks.append(f"{_named(given.target)!r}:{self.replacing(given.function, given.place)}")
                     case "constant":
@@ -383,13 +393,17 @@ class StepWriter(TermWriter):
         self.used_as_mocks.add(".".join(function))
         return f"m_{'_'.join(function)}"
 
-    def pinned(self, target: tuple[str, ...]) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    def pinned(self, target: tuple[str, ...], place: Place) -> tuple[tuple[int, tuple[str, ...]], ...]:
         """List the documents that are replaced with a path."""
         if target[0] != "data":
             return ()
         node: Node | None = self.tree
         for part in target[1:]:
             node = node.children.get(part) if node is not None else None
+            if node is not None and node.document is not None and len(target) > 1 + len(node.document.path):
+                raise BadRego(
+                    "rego_compile_error", "with keyword cannot partially replace virtual document(s)", place
+                )
         if node is None:
             return ()
         return tuple((found.number, found.path) for found in node.documents() if found.kind != "function")
@@ -397,16 +411,3 @@ class StepWriter(TermWriter):
 
 def _named(target: tuple[str, ...]) -> str:
     return ".".join(target)
-
-
-def _bare(term: Term) -> object:
-    """Return what a key is, without its place."""
-    match term:
-        case Literal(value):
-            return (type(value).__name__, value)
-        case Var(name):
-            return ("var", name)
-        case Array(items) | SetOf(items):
-            return (type(term).__name__, tuple(map(_bare, items)))
-        case _:
-            return ("other", id(term))

@@ -42,6 +42,7 @@ from davy.policy.rego.terms import (
 )
 
 TEMPLATE = ("internal", "template_string")
+PRINT = ("internal", "print")
 
 Functions = Callable[[tuple[str, ...]], bool]
 """Whether a path is the path of a function: of a rule with arguments, or of a builtin."""
@@ -151,6 +152,10 @@ class Lowering:
             out.append(Test(self.term(term, out, given), place, negated, given))
             return
         function = self.function(term)
+        if function == ("print",):
+            said = Array(tuple(map(self.possible, term.arguments)), place)
+            out.append(Invoke(PRINT, (said,), None, place, False, given))
+            return
         arguments = tuple(self.term(argument, out, given) for argument in term.arguments)
         output = None
         if len(arguments) == self.arity(function) + 1:
@@ -221,7 +226,6 @@ class Lowering:
         value = self.scope.declare(statement.value, "declared")
         self.scope.frames.pop()
         body: list[Step] = []
-        frame.used |= frame.names.keys()
         self.closure(statement.body, frame, body)
         check_used(frame)
         self.scope.frames.pop()
@@ -288,17 +292,15 @@ class Lowering:
             names = self.path_of(self.attach(self.scope.resolve(term.head), term.operands, term.place))
         if names and self.functions(names):
             return names
-        return self.term(term, out)
+        return self.head(term, out)
 
     @staticmethod
     def path_of(term: Term) -> tuple[str, ...]:
         """Return the path that a term is, if it is one of names only."""
-        operands: tuple[Term, ...] = ()
-        if isinstance(term, Ref):
-            term, operands = term.head, term.operands
-        if not isinstance(term, Var):
+        head, operands = (term.head, term.operands) if isinstance(term, Ref) else (term, ())
+        if not isinstance(head, Var):
             return ()
-        names = [term.name]
+        names = [head.name]
         for operand in operands:
             if not isinstance(operand, Literal) or not isinstance(operand.value, str):
                 return ()
@@ -332,6 +334,8 @@ class Lowering:
                 return self.attach(lowered, tuple(self.term(part, out, given) for part in operands), place)
             case Call(_, arguments, place):
                 function = self.function(term)
+                if function == ("print",):
+                    raise BadRego("rego_type_error", "print used as value", place)
                 given_arguments = tuple(self.term(argument, out, given) for argument in arguments)
                 output = self.scope.generated(place)
                 out.append(Invoke(function, given_arguments, output, place, False, given))
@@ -362,6 +366,16 @@ class Lowering:
         self.scope.frames.pop()
         return Collect(term.kind, key, value, tuple(body), term.place)
 
+    def possible(self, term: Term) -> Collect:
+        """Lower a term to the set of what it can be: empty where it is undefined."""
+        body: list[Step] = []
+        self.scope.frames.append(Frame())
+        value = self.term(term, body)
+        var = self.scope.generated(term.place)
+        body.append(Unify(var, value, term.place, False, ()))
+        self.scope.frames.pop()
+        return Collect("set", None, var, tuple(body), term.place)
+
     def template(self, parts: tuple[str | Term, ...], place: Place, out: list[Step], given: Overrides) -> Var:
         """Lower `$"…"`: every expression becomes a set of what it can be, so that none is text, too."""
         items: list[Term] = []
@@ -369,13 +383,11 @@ class Lowering:
             if isinstance(part, str):
                 items.append(Literal(part, place))
                 continue
-            body: list[Step] = []
-            self.scope.frames.append(Frame())
-            value = self.term(part, body)
-            var = self.scope.generated(part.place)
-            body.append(Unify(var, value, part.place, False, ()))
-            self.scope.frames.pop()
-            items.append(Collect("set", None, var, tuple(body), part.place))
+            for name in names_in(part):
+                if isinstance(self.scope.resolve(Var(name, part.place)), Var) and not self.scope.knows(name):
+                    told = "_" if name.startswith("$") else name
+                    raise BadRego("rego_compile_error", f"var {told} is undeclared", part.place)
+            items.append(self.possible(part))
         output = self.scope.generated(place)
         out.append(Invoke(TEMPLATE, (Array(tuple(items), place),), output, place, False, given))
         return output

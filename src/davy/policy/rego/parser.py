@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 
 from davy.policy.rego.errors import BadRego, Place
-from davy.policy.rego.term_parser import FUTURE, TermParser
+from davy.policy.rego.term_parser import FUTURE, ROOTS, TermParser
 from davy.policy.rego.terms import (
     Array,
     Body,
     Branch,
     Call,
+    Collect,
     Comprehension,
     Expression,
     Import,
@@ -22,8 +23,6 @@ from davy.policy.rego.terms import (
     Term,
     Var,
 )
-
-ROOTS = ("data", "input")
 
 
 def parse_module(text: str, file: str = "", *, v1: bool) -> Module:
@@ -42,7 +41,7 @@ def parse_query(text: str, file: str = "", *, v1: bool = True) -> Body:
         BadRego: it is no Rego.
     """
     parser = TermParser(text, file, v1=v1)
-    if parser.token.kind == "end":
+    if parser.ended():
         raise parser.refuse("the query is empty", parser.token.place)
     return parser.body("")
 
@@ -53,16 +52,16 @@ class ModuleParser(TermParser):
     def module(self) -> Module:
         """Read all of a module."""
         place = self.token.place
-        if self.token.kind == "end":
+        if self.ended():
             raise self.refuse("the module is empty", place)
         self.need("package", "package expected")
         package = self.path(self.take_name("expected a package name"))
         imports: list[Import] = []
         rules: list[Rule] = []
-        while self.token.kind != "end":
+        while not self.ended():
             if self.sees("import"):
                 imports += self.imported()
-            elif not self.eat(";"):
+            else:
                 rules += self.rules()
         return Module(package, tuple(imports), tuple(rules), self.v1, place)
 
@@ -138,16 +137,22 @@ class ModuleParser(TermParser):
         if element is not None and assigned:
             raise self.refuse("a contains rule has no value", place)
         if default:
-            return [self.default(ref, arguments, value, assigned, place)]
+            return [self.default(ref, arguments, value, place)]
         iffy = self.sees("if")
         body, blocked = self.rule_body(place)
         if element is None and arguments is None and len(ref) == 2 and not iffy and not assigned:
             if self.v1:
                 raise self.refuse("`contains` keyword is required for partial set rules", place)
-            ref, element = ref[:1], ref[1]
+            ref, element = (name,), ref[-1]
         if not body and not assigned and element is None and arguments is None and len(ref) == 1:
             raise self.refuse("var cannot be used for rule name", place)
+        if self.sees("with"):
+            raise self.refuse("expressions using with keyword cannot be used for rule head", place)
+        if self.sees(";"):
+            raise self.unexpected()
         branches = [Branch(value, body, place)]
+        if self.sees("else") and not body:
+            raise self.unexpected("a rule without a body has no else")
         while self.sees("else"):
             branches.append(self.otherwise(ref, element))
         rules = [Rule(ref, arguments, element, tuple(branches), False, place)]
@@ -186,12 +191,9 @@ class ModuleParser(TermParser):
         ref: tuple[Term, ...],
         arguments: tuple[Term, ...] | None,
         value: Term,
-        assigned: bool,
         place: Place,
     ) -> Rule:
         """Make a default of what was read."""
-        if not assigned:
-            raise self.refuse("default rules must have a value (`default name := value`)", place)
         if self.sees("{") or self.sees("if"):
             raise self.refuse("default rules cannot have a body", self.token.place)
         what = _changing(value)
@@ -220,7 +222,7 @@ class ModuleParser(TermParser):
         return (), False
 
     def literal(self) -> bool:
-        """Whether a brace behind `if` begins a term and not a body: a set is never meant, and counts as a body."""
+        """Whether a brace behind `if` begins a term and not a body; what looks like a set is a body."""
         mark = self.at, self.wildcards, self.depth
         try:
             found = self.statement()
@@ -257,5 +259,5 @@ def _changing(term: Term) -> str:
             return next(filter(None, map(_changing, items)), "")
         case Object(pairs):
             return next(filter(None, (_changing(part) for pair in pairs for part in pair)), "")
-        case Literal() | Comprehension():
+        case Literal() | Comprehension() | Collect():
             return ""

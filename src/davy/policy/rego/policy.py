@@ -10,7 +10,7 @@ from davy.policy.rego.budget import Budget, BudgetExceeded
 from davy.policy.rego.builtin import Builtin, Context
 from davy.policy.rego.builtins import BUILTINS
 from davy.policy.rego.compiler import Compiler, Program
-from davy.policy.rego.errors import NOWHERE, BadRego, EvaluationError, OverBudget
+from davy.policy.rego.errors import NOWHERE, BadRego, OverBudget
 from davy.policy.rego.query import Query
 from davy.policy.rego.runtime import Evaluation
 from davy.policy.rego.values import UNDEFINED, Value, to_json
@@ -53,12 +53,13 @@ class Policy:
     def query(
         self, path: str, input: Value = UNDEFINED, data: Value = None, *, context: Context | None = None
     ) -> Value:
-        """Ask for the value of a reference or of any expression: `data.pkg.rule`, `pkg.rule`, `count(data.p.q)`.
+        """Ask for the value of a reference or of any expression: `data.p.rule`, `p.rule`, `count(data.p.q)`.
 
         Args:
             path: what is asked; a path without `data` or `input` in front is one of `data`.
             input: what the policy is asked about, as JSON.
             data: what it knows beside.
+            context: what builtins may know: the time, where random numbers begin.
 
         Returns:
             JSON, sets as sorted arrays; `UNDEFINED` where there is no value.
@@ -81,7 +82,8 @@ class Policy:
             EvaluationError: it cannot be answered.
         """
         query = self.prepared(text)
-        return self.guarded(query.run, input, data, context)
+        found: Sequence[Answer] = self.guarded(query.run, input, data, context)
+        return found
 
     def prepared(self, text: str) -> Query:
         """Compile a query, or find it among those compiled of late."""
@@ -100,8 +102,8 @@ class Policy:
     ) -> Any:
         """Run something with a budget of its own; nothing is remembered from one time to the next."""
         budget = Budget(self.limits.steps, self.limits.size)
-        context = Context() if context is None else context
-        context.budget = budget
+        if context is not None:
+            context.budget = budget
         evaluation = Evaluation(input, {} if data is None else data, budget, context, self.program.functions)
         try:
             return run(evaluation)
@@ -140,6 +142,7 @@ def compile(
         modules: the texts, by the name that errors give them.
         version: the Rego that modules are written in: Gatekeeper's templates are v0 unless they say otherwise.
         limits: what one evaluation may spend.
+        builtins: the functions that rules may call.
 
     Raises:
         BadRego: a text is no Rego, or cannot be compiled; never is any of it left out.

@@ -8,7 +8,6 @@ from davy.policy.rego.answer import Answer
 from davy.policy.rego.errors import Place
 from davy.policy.rego.lower import Lowering
 from davy.policy.rego.lowered import Invoke, Step, Test, Unify
-from davy.policy.rego.overriding import overridden
 from davy.policy.rego.parser import parse_query
 from davy.policy.rego.runtime import Evaluation
 from davy.policy.rego.terms import Literal, Statement, Term
@@ -40,7 +39,7 @@ class Query:
         Raises:
             BadRego: it makes no sense.
         """
-        body = parse_query(text)
+        body = parse_query(text, v1=compiler.v1)
         lowering = Lowering({"input": ("input",), "data": ("data",)}, compiler.is_function, compiler.arity)
         blocks, names = lowering.query(body)
         alone = len(body) == 1

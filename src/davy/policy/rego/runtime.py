@@ -1,7 +1,8 @@
 """What compiled rules call: looking into values, going through them, putting answers together."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from itertools import product
+from typing import Final
 
 from davy.policy.rego.budget import Budget
 from davy.policy.rego.builtin import BuiltinError, Context
@@ -34,32 +35,39 @@ Pinned = tuple[tuple[int, tuple[str, ...]], ...]
 class Evaluation:
     """One evaluation: what is asked about, what was found out already, and what may still be spent."""
 
-    __slots__ = ("budget", "builtin", "data", "documents", "input", "memo", "mocks", "pins")
+    __slots__ = ("budget", "data", "documents", "input", "known", "memo", "mocks", "pins")
 
     def __init__(
         self,
         given: Value,
         data: Value,
         budget: Budget,
-        builtin: Context,
+        builtin: Context | None,
         documents: "Mapping[int, Callable[..., Value]]",
     ) -> None:
         self.input = given
         self.data = data
         self.budget = budget
-        self.builtin = builtin
+        self.known = builtin
         self.documents = documents
         self.memo: dict[int, Value] = {}
         self.mocks: Mapping[str, Callable[..., Value]] = {}
         self.pins: Pinned = ()
+
+    @property
+    def builtin(self) -> Context:
+        """What builtins may know; most policies never ask."""
+        if self.known is None:
+            self.known = Context(budget=self.budget)
+        return self.known
 
     def replaced(
         self,
         values: Iterable[tuple[tuple[str, ...], Value, Pinned]],
         mocks: Mapping[str, Callable[..., Value]],
     ) -> "Evaluation":
-        """Make the evaluation that `with` asks for: documents replaced, functions mocked, nothing remembered."""
-        made = Evaluation(self.input, self.data, self.budget, self.builtin, self.documents)
+        """Make the evaluation that `with` asks for: things replaced, functions mocked, nothing remembered."""
+        made = Evaluation(self.input, self.data, self.budget, self.known, self.documents)
         made.mocks = {**self.mocks, **mocks} if mocks else self.mocks
         made.pins = self.pins
         for path, value, pinned in values:
@@ -286,7 +294,9 @@ def mocked(evaluation: Evaluation, name: str, function: Callable[..., Value], *a
     mock = evaluation.mocks.get(name)
     if mock is None:
         return function(evaluation, *arguments)
-    return mock(evaluation, *arguments)
+    outside = evaluation.replaced((), {})
+    outside.mocks = {known: found for known, found in evaluation.mocks.items() if known != name}
+    return mock(outside, *arguments)
 
 
 def constantly(value: Value) -> Callable[..., Value]:
@@ -339,6 +349,15 @@ def member_pair(key: Value, value: Value, found: Value) -> bool:
     """Whether a collection has a value at a key."""
     there = index(found, key)
     return there is not UNDEFINED and equal(there, value)
+
+
+def said(evaluation: Evaluation, parts: list[RegoSet]) -> None:
+    """Remember what `print` says, of everything that its arguments can be together."""
+    for words in product(*(list(part) if len(part) else ["<undefined>"] for part in parts)):
+        evaluation.budget.spend()
+        text = " ".join(word if type(word) is str else to_text(word) for word in words)
+        evaluation.budget.grow(len(text))
+        evaluation.builtin.printed.append(text)
 
 
 def template(parts: list[Value]) -> str:

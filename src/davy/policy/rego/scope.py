@@ -1,7 +1,7 @@
 """What a name means: an argument, a local variable, a rule of the package, an import, or nothing yet.
 
-OPA decides in two passes: first which names are global, then which are local. A name that is declared anywhere in
-a body is not global in all of that body, and before its declaration it is a variable that nobody declared.
+OPA decides in two passes: first which names are global, then which are local. A name that is declared anywhere
+in a body is not global in all of that body, and before its declaration it is a variable that nobody declared.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -87,15 +87,19 @@ class Scope:
             self.frames[-1].occurrences.setdefault(name, "seen")
         return var
 
+    def knows(self, name: str) -> bool:
+        """Whether a name is a variable that was declared."""
+        return any(name in frame.names for frame in self.frames)
+
     def declare(self, var: Var, occurrence: Occurrence) -> Var:
         """Make a name a variable of the innermost body."""
         frame, name = self.frames[-1], var.name
         if var.wildcard:
             return var
         before = frame.occurrences.get(name)
-        if before == "declared" and occurrence == "assigned":
-            frame.occurrences[name] = "assigned"
-            return Var(frame.names[name], var.place)
+        if name in ("input", "data"):
+            sentence = f"variables must not shadow {name} (use a different variable name)"
+            raise BadRego("rego_compile_error", sentence, var.place)
         if before is not None:
             raise BadRego("rego_compile_error", SAID[before].format(name), var.place)
         frame.occurrences[name] = occurrence
@@ -141,7 +145,7 @@ def names_in(*terms: Term) -> Iterator[str]:
 def check_used(frame: Frame, also: Iterable[str] = ()) -> None:
     """Refuse `some x` where x is not used."""
     for name, place in frame.places.items():
-        if name not in frame.used and name not in also and frame.occurrences[name] == "declared":
+        if name not in frame.used and name not in also:
             raise BadRego("rego_compile_error", f"declared var {name} unused", place)
 
 

@@ -42,6 +42,8 @@ LEVELS: tuple[dict[str, str], ...] = (
 
 MEMBER, RELATION = 0, 1
 
+ROOTS = ("data", "input")
+
 MEMBER_2 = ("internal", "member_2")
 MEMBER_3 = ("internal", "member_3")
 
@@ -69,6 +71,10 @@ class TermParser:
     def token(self) -> Token:
         """What comes next."""
         return self.all[self.at]
+
+    def ended(self) -> bool:
+        """Whether nothing comes next."""
+        return self.all[self.at].kind == "end"
 
     def ahead(self, by: int = 1) -> Token:
         """What comes after what comes next."""
@@ -126,7 +132,9 @@ class TermParser:
         while True:
             found.append(self.statement())
             semicolon = self.eat(";")
-            if self.eat(end) if end else self.token.kind == "end":
+            if semicolon and self.sees(end):
+                raise self.unexpected("a statement is expected behind ;")
+            if self.eat(end) if end else self.ended():
                 return tuple(found)
             if not semicolon and not self.token.fresh:
                 raise self.unexpected(f"expected a new line or ; or {end or 'the end'}")
@@ -141,6 +149,8 @@ class TermParser:
         if negated and self.sees("some"):
             raise self.unexpected()
         if self.sees("every"):
+            if negated:
+                raise self.unexpected("illegal negation of 'every'")
             self.take()
             return self.every(place, start, negated)
         term = self.expression()
@@ -275,13 +285,22 @@ class TermParser:
                 return self.named(token)
             case "operator" if token.text in BRACKETS:
                 return BRACKETS[token.text](self)
-            case "operator" if token.text == "-" and self.ahead().kind == "number" and self.ahead().glued:
-                self.take()
-                number = self.take().value
-                assert isinstance(number, int | float)
-                return Literal(-number, token.place)
+            case "operator" if token.text == "-":
+                return self.minus()
             case _:
                 raise self.unexpected()
+
+    def minus(self) -> Term:
+        """Read what follows a sign: a number, or what is taken from nothing."""
+        place = self.take().place
+        token = self.token
+        if token.kind == "number":
+            self.take()
+            assert isinstance(token.value, int | float)
+            return Literal(-token.value, place)
+        if token.kind != "name":
+            raise self.unexpected("expected number")
+        return Call(("minus",), (Literal(0, place), self.primary()), place)
 
     def named(self, token: Token) -> Term:
         """Read what begins with a name."""
@@ -358,10 +377,10 @@ class TermParser:
                 continue
             kept = self.all, self.at
             self.read(Lexer(self.text, self.file, start=part[0], stop=part[1]).tokens())
-            if self.token.kind == "end":
+            if self.ended():
                 raise self.refuse("invalid template string expression: it is empty", token.place)
             term = self.expression()
-            if self.token.kind != "end":
+            if not self.ended():
                 raise self.refuse("expected } to end template string expression", self.token.place)
             parts.append(term)
             self.all, self.at = kept
@@ -374,7 +393,8 @@ class TermParser:
         place = self.take().place
         term = self.expression()
         self.need(")")
-        if isinstance(term, Var | Call | Array | Object | SetOf | Comprehension):
+        rooted = isinstance(term, Var) and term.name in ROOTS
+        if not rooted and isinstance(term, Var | Call | Array | Object | SetOf | Comprehension):
             return self.applied(term)
         if self.token.glued and self.token.text in (".", "[", "("):
             raise self.refuse("illegal ref (head cannot be a ref or a scalar in parentheses)", place)
@@ -443,6 +463,6 @@ def _place(term: Term) -> Place:
     return term.place
 
 
-def _scalar(value: object) -> None | bool | int | float | str:
+def _scalar(value: object) -> bool | int | float | str | None:
     assert value is None or isinstance(value, bool | int | float | str)
     return value

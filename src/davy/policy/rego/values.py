@@ -69,7 +69,7 @@ def _freeze(value: Value) -> tuple[Any, ...]:
 
 
 def key_of(value: Value) -> Key:
-    """Make what stands for `value` as a key of a `dict`; numbers do so themselves, `1` and `1.0` are one key."""
+    """Make what stands for a value as a key of a `dict`; numbers do so themselves, `1` and `1.0` alike."""
     kind = type(value)
     if kind is str or kind is int or kind is float:
         return value  # type: ignore[no-any-return]
@@ -177,6 +177,8 @@ def type_name(value: Value) -> str:
 
 def equal(left: Value, right: Value) -> bool:
     """Whether two values are the same to Rego: `1 == 1.0`, and never `1 == true`."""
+    if left is right:
+        return True
     if left != right:
         return False
     kind = type(left)

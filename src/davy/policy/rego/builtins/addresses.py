@@ -6,7 +6,7 @@ from typing import NamedTuple
 from davy.policy.rego.builtin import Builtin, BuiltinError, refuse, text
 from davy.policy.rego.builtins.encoding import octets, readable
 from davy.policy.rego.builtins.objects import mapping
-from davy.policy.rego.values import RegoSet, Value, sorted_keys, value_of
+from davy.policy.rego.values import Key, RegoSet, Value, json_text, value_of
 
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
 _ESCAPED = re.compile(rb"%(?:([0-9a-fA-F]{2})|)")
@@ -44,14 +44,18 @@ def encode_object(pairs: Value) -> str:
     """Write a query; a key may have several values."""
     found = mapping(pairs, 1)
     parts = []
-    for key in sorted_keys(found):
-        name, value = query_escape(octets(value_of(key), 1)), found[key]
+    for key in sorted(found, key=_name):
+        name, value = query_escape(_name(key)), found[key]
         if type(value) is str:
             value = [value]
         elif type(value) not in (list, RegoSet):
             refuse(1, value, "string", "array", "set")
         parts += [f"{name}={query_escape(octets(one, 1))}" for one in value]
     return "&".join(parts)
+
+
+def _name(key: Key) -> bytes:
+    return octets(key if type(key) is str else json_text(value_of(key)), 1)
 
 
 def decode_object(value: Value) -> dict[str, list[str]]:
@@ -92,11 +96,21 @@ def parse(value: Value) -> dict[str, str]:
         "hostname": authority.host,
         "port": authority.port,
         "path": unescape(path),
-        "raw_path": path,
+        "raw_path": _raw(path),
         "raw_query": query,
         "fragment": unescape(fragment),
     }
     return {name: part for name, part in parts.items() if part}
+
+
+_PATH = re.compile(rb"[^A-Za-z0-9\-_.~$&+,/:;=@]")
+
+
+def _raw(path: str) -> str:
+    """The path as it is written, unless that is how Go would write it: then as it is meant."""
+    plain = unescape(path)
+    usual = _PATH.sub(lambda found: b"%%%02X" % found[0][0], plain.encode("utf-8", "surrogatepass"))
+    return plain if usual.decode() == path else path
 
 
 def _scheme(value: str) -> tuple[str, str]:

@@ -1,11 +1,13 @@
 """Builtins over arrays, sets and what counts, adds up or sorts them."""
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
+from fractions import Fraction
 from functools import reduce
 
-from davy.policy.rego.arithmetic import plus, times
-from davy.policy.rego.budget import check_collection
-from davy.policy.rego.builtin import Builtin, BuiltinError, refuse, whole
+from davy.policy.rego.arithmetic import exact, in_64_bits, plus, rounded, times
+from davy.policy.rego.budget import BudgetExceeded, check_collection
+from davy.policy.rego.builtin import Builtin, BuiltinError, number, place, refuse
 from davy.policy.rego.values import UNDEFINED, RegoSet, Value, equal, key_of, sort, sort_key
 
 
@@ -28,23 +30,43 @@ def count(value: Value) -> int:
     """How many elements, pairs or characters there are."""
     if type(value) in (list, dict, RegoSet, str):
         return len(value)
-    refuse(1, value, "array", "object", "set", "string")
+    return refuse(1, value, "array", "object", "set", "string")
 
 
 def total(values: Value) -> int | float:
     """Add numbers up."""
-    found: int | float = 0
-    for value in several(values, 1):
-        found = plus(found, value)
-    return found
+    found = [0, *_numbers(values)]
+    if all(type(value) is int for value in found):
+        return reduce(plus, found)
+    made = Fraction(0)
+    for value in found:
+        made = in_64_bits(made + exact(value))
+    return rounded(made)
+
+
+def _numbers(values: Value) -> list[int | float]:
+    """Take numbers; a `1e21` is as whole as what it stands for."""
+    found = [number(value, 1) for value in several(values, 1)]
+    return [int(exact(value)) if type(value) is float and value.is_integer() else value for value in found]
 
 
 def product(values: Value) -> int | float:
     """Multiply numbers."""
-    found: int | float = 1
-    for value in several(values, 1):
-        found = times(found, value)
-    return found
+    found = [1, *_numbers(values)]
+    if all(type(value) is int for value in found):
+        return reduce(times, found)
+    made = 1.0
+    for value in found:
+        made = _double(Fraction(made) * exact(value))
+    return int(Decimal(repr(made))) if made.is_integer() else made
+
+
+def _double(value: Fraction) -> float:
+    """Round to a double: OPA starts a product from one, and keeps its 53 bits."""
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise BudgetExceeded("the product is too large") from error
 
 
 def _extreme(choose: Callable[..., Value]) -> Callable[[Value], Value]:
@@ -76,7 +98,7 @@ def concat(first: Value, second: Value) -> list[Value]:
 
 def cut(values: Value, start: Value, stop: Value) -> list[Value]:
     """Take a part of an array; places beyond its ends are its ends."""
-    found, first, last = array(values, 1), whole(start, 2), whole(stop, 3)
+    found, first, last = array(values, 1), place(start, 2), place(stop, 3)
     return found[max(first, 0) : max(last, 0)]
 
 

@@ -24,7 +24,7 @@ def reachable(graph: Value, starts: Value) -> RegoSet:
 
 
 def reachable_paths(context: Context, graph: Value, starts: Value) -> RegoSet:
-    """The ways along the edges, each as far as it goes without meeting a node again."""
+    """The ways along the edges, each as far as it goes without coming to a node twice."""
     edges, made = mapping(graph, 1), RegoSet()
     for start in several(starts, 2):
         for path in _paths(context, edges, start, [], frozenset()):
@@ -34,12 +34,15 @@ def reachable_paths(context: Context, graph: Value, starts: Value) -> RegoSet:
 
 
 def _paths(
-    context: Context, edges: dict[Key, Value], node: Value, before: list[Value], seen: frozenset[Key]
+    context: Context, edges: dict[Key, Value], node: Value, before: list[Value], barred: frozenset[Key]
 ) -> Iterator[list[Value]]:
-    """Go on from a node that may or may not be one; a way ends at the last node that is one."""
+    """Go on from what may or may not be a node; a way ends at the last that is, or before a barred one.
+
+    Where a way begins nothing is barred, so that an edge from there to itself is taken once, as OPA does.
+    """
     context.budget.spend(len(before) + 1)
     key = key_of(node)
-    if key not in edges or key in seen:
+    if key not in edges:
         if before:
             yield before
         return
@@ -48,7 +51,11 @@ def _paths(
     if not found:
         yield path
     for target in found:
-        yield from _paths(context, edges, target, path, seen | {key})
+        there = key_of(target)
+        if there in barred:
+            yield path
+        else:
+            yield from _paths(context, edges, target, path, barred | {key, there})
 
 
 def walk(context: Context, value: Value) -> Iterator[list[Value]]:

@@ -93,6 +93,8 @@ def merge(values: Value) -> RegoSet:
     found = [_classful(text(value, 1)) for value in values]
     fours = [network for network in found if isinstance(network, ipaddress.IPv4Network)]
     sixes = [network for network in found if isinstance(network, ipaddress.IPv6Network)]
+    if any(network.supernet_of(_MAPPED) for network in sixes):
+        fours = []
     merged = [*ipaddress.collapse_addresses(fours), *ipaddress.collapse_addresses(sixes)]
     return RegoSet(map(str, merged))
 
@@ -110,8 +112,11 @@ def _classful(value: str) -> Network:
 
 def contains_matches(networks: Value, others: Value) -> RegoSet:
     """The pairs of keys, places or elements of two collections where the one has the other in it."""
-    ours = [(key, _network(found)) for key, found in _entries(networks, 1)]
-    theirs = [(key, _either(found)) for key, found in _entries(others, 2)]
+    if any(type(found) in (list, dict, RegoSet) and not len(found) for found in (networks, others)):
+        return RegoSet()
+    here, there = list(_entries(networks, 1)), list(_entries(others, 2))
+    ours = [(key, _network(found)) for key, found in here]
+    theirs = [(key, _either(found)) for key, found in there]
     if len(ours) * len(theirs) > LARGEST_COLLECTION:
         raise BudgetExceeded("too many networks to compare them all")
     return RegoSet([one, two] for one, outer in ours for two, inner in theirs if _within(inner, outer))
@@ -128,7 +133,7 @@ def _entries(values: Value, position: int) -> Iterable[tuple[Value, str]]:
         case dict():
             return [(value_of(key), _first(found, position)) for key, found in values.items()]
         case _:
-            refuse(position, values, "string", "array", "set", "object")
+            return refuse(position, values, "string", "array", "set", "object")
 
 
 def _first(value: Value, position: int) -> str:

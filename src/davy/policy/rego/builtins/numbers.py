@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
-from davy.policy.rego.arithmetic import exact, rounded
+from davy.policy.rego.arithmetic import exact, in_64_bits, rounded
 from davy.policy.rego.budget import LARGEST_NUMBER, BudgetExceeded, check_collection
 from davy.policy.rego.builtin import Builtin, BuiltinError, Context, number, refuse, text, whole
 from davy.policy.rego.values import Value, number_of
@@ -29,7 +29,7 @@ def to_number(value: Value) -> int | float:
                 raise BuiltinError("invalid syntax")
             return found
         case _:
-            refuse(1, value, "null", "boolean", "number", "string")
+            return refuse(1, value, "null", "boolean", "number", "string")
 
 
 def written(value: str) -> int | float | None:
@@ -43,13 +43,17 @@ def written(value: str) -> int | float | None:
     return None if type(made) is int and exponent and abs(made) > 2**1024 else made
 
 
+def absolute(value: Value) -> int | float:
+    """A number without its sign."""
+    found = number(value, 1)
+    return abs(found) if abs(found) < 2**63 else rounded(abs(exact(found)))
+
+
 def round_half_up(value: Value) -> int:
     """The nearest whole number, halves away from zero."""
     found = number(value, 1)
-    if type(found) is int:
-        return found
     nearest = int(abs(exact(found)) + Fraction(1, 2))
-    return _kept(nearest if found > 0 else -nearest)
+    return in_64_bits(Fraction(nearest if found > 0 else -nearest)).numerator
 
 
 def ceil(value: Value) -> int:
@@ -67,7 +71,7 @@ def floor(value: Value) -> int:
 
 
 def _kept(value: int) -> int:
-    return int(rounded(Fraction(value)))
+    return in_64_bits(Fraction(value)).numerator
 
 
 def spread(first: Value, last: Value) -> list[int]:
@@ -125,7 +129,7 @@ def _places(value: Value) -> int:
 
 FAMILY = (
     Builtin("to_number", 1, to_number),
-    Builtin("abs", 1, lambda value: abs(number(value, 1))),
+    Builtin("abs", 1, absolute),
     Builtin("round", 1, round_half_up),
     Builtin("ceil", 1, ceil),
     Builtin("floor", 1, floor),

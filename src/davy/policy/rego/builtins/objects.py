@@ -71,7 +71,7 @@ def subset(larger: Value, smaller: Value) -> bool:
         return found
     if type(larger) is list and type(smaller) is RegoSet:
         return smaller.issubset(RegoSet(larger))
-    refuse(1, larger, "array", "object", "set")
+    return refuse(1, larger, "array", "object", "set")
 
 
 def _within(larger: Value, smaller: Value) -> bool | None:

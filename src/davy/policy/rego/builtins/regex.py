@@ -4,20 +4,23 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from davy.policy.rego.budget import check_collection, check_text
-from davy.policy.rego.builtin import Builtin, BuiltinError, text, whole
+from davy.policy.rego.budget import BudgetExceeded, check_text
+from davy.policy.rego.builtin import Builtin, BuiltinError, place, text
 from davy.policy.rego.builtins.intersection import overlap
-from davy.policy.rego.builtins.patterns import compiled, escape
+from davy.policy.rego.builtins.patterns import compiled, escape, matched
 from davy.policy.rego.values import Value
 
 if TYPE_CHECKING:
     from re2 import _Match, _Regexp
 
 
+_MOST_LOOKED_THROUGH = 1_000_000_000
+
+
 def match(pattern: Value, searched: Value) -> bool:
     """Whether a string has a match anywhere."""
-    found = text(searched, 2)
-    return compiled(text(pattern, 1)).search(found) is not None
+    wanted, asked = text(pattern, 1), text(searched, 2)
+    return matched(wanted, asked)
 
 
 def is_valid(pattern: Value) -> bool:
@@ -31,32 +34,40 @@ def is_valid(pattern: Value) -> bool:
 
 def matches(pattern: "_Regexp[str]", searched: str, count: int = -1) -> "Iterator[_Match[str]]":
     """Find matches as Go's `FindAll` does: no empty one right after another match."""
-    place, last = 0, -1
-    while place <= len(searched) and count:
-        found = pattern.search(searched, place)
+    start, last, looked = 0, -1, 0
+    while start <= len(searched) and count:
+        looked = _looked(looked, searched)
+        found = pattern.search(searched, start)
         if found is None:
             return
         accepted = True
-        if found.end() == place:
+        if found.end() == start:
             accepted = found.start() != last
-            place += 1
+            start += 1
         else:
-            place = found.end()
+            start = found.end()
         last = found.end()
         if accepted:
             yield found
             count -= 1
 
 
+def _looked(looked: int, searched: str) -> int:
+    """Count what is looked through: every further match costs as much as the whole text is long."""
+    if looked > _MOST_LOOKED_THROUGH:
+        raise BudgetExceeded("there are too many matches in too long a text")
+    return looked + len(searched)
+
+
 def find_n(pattern: Value, searched: Value, count: Value) -> list[str]:
     """Find matches, all of them where the count is negative."""
-    found = matches(compiled(text(pattern, 1)), text(searched, 2), whole(count, 3))
+    found = matches(compiled(text(pattern, 1)), text(searched, 2), place(count, 3))
     return [one.group() for one in found]
 
 
 def find_all_string_submatch_n(pattern: Value, searched: Value, count: Value) -> list[list[str]]:
     """Find matches with their groups; a group that took no part is empty."""
-    found = matches(compiled(text(pattern, 1)), text(searched, 2), whole(count, 3))
+    found = matches(compiled(text(pattern, 1)), text(searched, 2), place(count, 3))
     return [[one.group(), *(group or "" for group in one.groups())] for one in found]
 
 
@@ -71,7 +82,6 @@ def split(pattern: Value, searched: Value) -> list[str]:
         if one.end():
             pieces.append(found[begin:end])
         begin = one.end()
-        check_collection(len(pieces))
     if end != len(found):
         pieces.append(found[begin:])
     return pieces
@@ -82,8 +92,9 @@ def replace(searched: Value, pattern: Value, replacement: Value) -> str:
     found, compiled_pattern = text(searched, 1), compiled(text(pattern, 2))
     template = _template(text(replacement, 3), compiled_pattern)
     made: list[str] = []
-    place, last, size = 0, 0, 0
+    place, last, size, looked = 0, 0, 0, 0
     while place <= len(found):
+        looked = _looked(looked, found)
         one = compiled_pattern.search(found, place)
         if one is None:
             break
@@ -121,7 +132,7 @@ def _template(replacement: str, pattern: "_Regexp[str]") -> list[str | int]:
 def template_match(template: Value, searched: Value, start: Value, end: Value) -> bool:
     """Whether a string matches a template that has patterns between delimiters: `urn:foo:{[0-9]+}`."""
     pattern, found, opening, closing = text(template, 1), text(searched, 2), text(start, 3), text(end, 4)
-    if len(opening) != 1 or len(closing) != 1:
+    if not all(len(delimiter) == 1 and delimiter.isascii() for delimiter in (opening, closing)):
         raise BuiltinError("delimiters must be one character each")
     level, place, made = 0, 0, ["^"]
     for at, letter in enumerate(pattern):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from davy.policy.rego.arithmetic import exact
 from davy.policy.rego.budget import check_collection, check_text
-from davy.policy.rego.builtin import Builtin, BuiltinError, number, refuse, text, whole
+from davy.policy.rego.builtin import Builtin, BuiltinError, number, place, refuse, text
 from davy.policy.rego.builtins.patterns import compiled, escape
 from davy.policy.rego.values import RegoSet, Value, value_of
 
@@ -49,7 +49,7 @@ def endswith(searched: Value, suffix: Value) -> bool:
 
 def format_int(value: Value, base: Value) -> str:
     """Print the whole part of a number to base 2, 8, 10 or 16."""
-    found, letter = number(value, 1), _DIGITS.get(whole(base, 2))
+    found, letter = number(value, 1), _DIGITS.get(base) if type(base) is int else None
     if letter is None:
         raise BuiltinError("operand 2 must be one of {2, 8, 10, 16}")
     return format(int(exact(found)), letter)
@@ -63,10 +63,10 @@ def indexof(searched: Value, part: Value) -> int:
 def indexof_n(searched: Value, part: Value) -> list[int]:
     """Everywhere that a string has another, overlaps included."""
     found, sought, places = text(searched, 1), _sought(part), []
-    place = found.find(sought)
-    while place >= 0:
-        places.append(place)
-        place = found.find(sought, place + 1)
+    here = found.find(sought)
+    while here >= 0:
+        places.append(here)
+        here = found.find(sought, here + 1)
     return places
 
 
@@ -98,7 +98,7 @@ def replace(searched: Value, old: Value, new: Value) -> str:
 
 
 def replace_n(pairs: Value, searched: Value) -> str:
-    """Put strings in place of others, all at once; where several fit, the first in the order of the keys wins."""
+    """Put strings in place of others, all at once; where several fit, the first of the sorted keys wins."""
     if type(pairs) is not dict:
         refuse(1, pairs, "object")
     found = text(searched, 2)
@@ -106,7 +106,7 @@ def replace_n(pairs: Value, searched: Value) -> str:
     empty = named.pop("", None)
     if named:
         pattern = compiled("|".join(map(escape, sorted(named))))
-        places = [(place.start(), place.end()) for place in pattern.finditer(found)]
+        places = [(one.start(), one.end()) for one in pattern.finditer(found)]
     else:
         places = []
     pieces, end = [], 0
@@ -128,7 +128,7 @@ def split(searched: Value, delimiter: Value) -> list[str]:
 
 def split_n(searched: Value, delimiter: Value, count: Value) -> list[str]:
     """Take the first pieces of a string that is taken apart, the last ones where the count is negative."""
-    pieces, wanted = split(searched, delimiter), whole(count, 3)
+    pieces, wanted = split(searched, delimiter), place(count, 3)
     if wanted >= 0:
         return pieces[:wanted]
     return pieces[wanted:]
@@ -136,7 +136,7 @@ def split_n(searched: Value, delimiter: Value, count: Value) -> list[str]:
 
 def substring(value: Value, offset: Value, length: Value) -> str:
     """Take a part of a string; a negative length takes the rest."""
-    found, start, size = text(value, 1), whole(offset, 2), whole(length, 3)
+    found, start, size = text(value, 1), place(offset, 2), place(length, 3)
     if start < 0:
         raise BuiltinError("negative offset")
     return found[start:] if size < 0 else found[start : start + size]

@@ -1,4 +1,4 @@
-"""One verb of Go's `fmt` applied to one operand: flags, width, precision, and what Go says where they do not fit."""
+"""One verb of Go's `fmt` applied to one operand: flags, width, precision, and what Go says of a misfit."""
 
 import math
 from dataclasses import dataclass
@@ -92,9 +92,8 @@ def _string(spec: Spec, value: str) -> str | None:
 
 
 def _quoted(spec: Spec, value: str) -> str:
-    if spec.sharp and "`" not in value and all(letter == "\t" or letter >= " " for letter in value):
-        if "\x7f" not in value and "\ufeff" not in value:
-            return f"`{value}`"
+    if spec.sharp and not any((letter < " " and letter != "\t") or letter in "`\x7f\ufeff" for letter in value):
+        return f"`{value}`"
     return _ascii(quote(value)) if spec.plus else quote(value)
 
 
@@ -217,7 +216,7 @@ def _decimal(spec: Spec, value: float, verb: str, precision: int | None, *, plus
 
 
 def unsigned(value: float, verb: str, precision: int | None) -> str:
-    """Print a number that is not negative as Go's `strconv.FormatFloat` does; no precision is the shortest text."""
+    """Print a number that is not negative as `strconv.FormatFloat` does; no precision is the shortest."""
     match verb:
         case "b":
             mantissa, exponent = math.frexp(value)
