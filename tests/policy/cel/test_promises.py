@@ -15,9 +15,55 @@ json = st.recursive(
     lambda part: st.lists(part, max_size=4) | st.dictionaries(st.text(max_size=3), part, max_size=4),
     max_leaves=12,
 )
-WORDS = ["x", "a", ".", "(", ")", "[", "]", "{", "}", "?", ":", "&&", "||", "!", "-", "+", "*", "/", "%", "in", "'t'", "1"]
-WORDS += ["1u", "1.5", ",", "==", "<", ".all(e, e)", ".map(e, e.a)", "has(x.a)", ".?a", "[?0]", "true", "null", ".orValue(1)"]
-WORDS += ["size(x)", "string(x)", "int(x)", ".matches('a')", "duration('1h')", ".first()", ".sort()", ".transformMap(k, v, v)"]
+WORDS = [
+    "x",
+    "a",
+    ".",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "?",
+    ":",
+    "&&",
+    "||",
+    "!",
+    "-",
+    "+",
+    "*",
+    "/",
+    "%",
+    "in",
+    "'t'",
+    "1",
+]
+WORDS += [
+    "1u",
+    "1.5",
+    ",",
+    "==",
+    "<",
+    ".all(e, e)",
+    ".map(e, e.a)",
+    "has(x.a)",
+    ".?a",
+    "[?0]",
+    "true",
+    "null",
+    ".orValue(1)",
+]
+WORDS += [
+    "size(x)",
+    "string(x)",
+    "int(x)",
+    ".matches('a')",
+    "duration('1h')",
+    ".first()",
+    ".sort()",
+    ".transformMap(k, v, v)",
+]
 
 
 def value(expression: str, x: Any = None, environment: Any = "kubernetes", **more: Any) -> Any:
@@ -87,10 +133,7 @@ def test_arithmetic_is_exact_or_an_error(a: int, b: int, sign: str) -> None:
         "%": lambda: abs(a) % abs(b) * (-1 if a < 0 else 1),
     }[sign]
     program = compile(f"a {sign} b", ["a", "b"])
-    if b == 0 and sign in "/%":
-        wanted = None
-    else:
-        wanted = exact()
+    wanted = None if b == 0 and sign in "/%" else exact()
     try:
         found = program.evaluate({"a": a, "b": b})
     except CelError:
@@ -113,7 +156,12 @@ def test_work_is_bounded() -> None:
     deep = loops
     for level in range(8):
         deep = f"{loops}.map(a{level}, {deep})"
-    for text in (deep, f"{deep} == [] || true", f"[1].exists(e, size({deep}) > 0) || true", f"x.a || size({deep}) > 1"):
+    for text in (
+        deep,
+        f"{deep} == [] || true",
+        f"[1].exists(e, size({deep}) > 0) || true",
+        f"x.a || size({deep}) > 1",
+    ):
         program = compile(text, ["x"])
         with pytest.raises(OutOfBudget) as raised:
             program.evaluate({"x": {}})
@@ -164,7 +212,9 @@ def test_what_is_nested_deeply_enough_is_evaluated() -> None:
     inner = " + ".join(["e"] * 30)
     assert value(f"x.map(e, {inner}).map(f, f + {inner.replace('e', 'f')})", [1, 2]) == [930, 1860]
     assert value(f"x.all(e, ({inner}) > x.map(e, {inner})[0] - 1)", [1, 2]) is True
-    assert "overflow" in error(f"x.map(e, {inner}).map(f, f + {inner.replace('e', 'f')} + 9223372036854775807)", [1])
+    assert "overflow" in error(
+        f"x.map(e, {inner}).map(f, f + {inner.replace('e', 'f')} + 9223372036854775807)", [1]
+    )
     parts = "x[0]"
     for level in range(40):
         parts = f"(x[{level % 2}] == {level} ? {parts} : {level})"
@@ -190,7 +240,10 @@ def test_objects_are_used_as_they_are() -> None:
     assert value("x.a", {"a": inner}) is inner
     mapping: Any = OrderedDict(a=(1, 2))
     assert value("x.a.map(e, e * 2)", mapping) == [2, 4]
-    assert value("has(x.a) && x.a[1] == 2 && x == {'a': [1, 2]} && type(x) == map && type(x.a) == list", mapping) is True
+    assert (
+        value("has(x.a) && x.a[1] == 2 && x == {'a': [1, 2]} && type(x) == map && type(x.a) == list", mapping)
+        is True
+    )
 
 
 def test_declarations_may_have_types() -> None:
