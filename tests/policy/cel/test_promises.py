@@ -133,10 +133,7 @@ def test_arithmetic_is_exact_or_an_error(a: int, b: int, sign: str) -> None:
         "%": lambda: abs(a) % abs(b) * (-1 if a < 0 else 1),
     }[sign]
     program = compile(f"a {sign} b", ["a", "b"])
-    if b == 0 and sign in "/%":
-        wanted = None
-    else:
-        wanted = exact()
+    wanted = None if b == 0 and sign in "/%" else exact()
     try:
         found = program.evaluate({"a": a, "b": b})
     except CelError:

@@ -174,8 +174,7 @@ class _Compiler(Macros):
     def presence(self, node: tree.Presence) -> Code:
         operand = self.code(node.operand)
         self.field_type(operand.type, node)
-        run = "optional_presence" if node.optional else "presence"
-        return self.call(node.at, run, BOOL, operand, before=repr(node.field))
+        return self.call(node.at, "presence", BOOL, operand, before=repr(node.field))
 
     def index(self, node: tree.Index) -> Code:
         operand, key = self.code(node.operand), self.code(node.key)

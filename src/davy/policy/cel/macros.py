@@ -18,8 +18,6 @@ class Macros(Pieces):
 
     def loop(self, node: tree.Loop) -> Code:
         """Write a macro that evaluates something with names of its own."""
-        if node.macro not in self.environment.macros and len(node.names) == 1:
-            raise self.undeclared(node.macro, node.at)
         over = self.code(node.range)
         if node.macro in ("optMap", "optFlatMap"):
             return self.option(node, over)

@@ -160,11 +160,6 @@ def presence(value: Any, name: str) -> bool:
     return False
 
 
-def optional_presence(value: Value, name: str) -> bool:
-    """`has(value.?name)`."""
-    return optional_field(value, name).present
-
-
 def index(value: Any, key: Any) -> Value:
     """`value[key]`."""
     if isinstance(value, Optional):

@@ -55,7 +55,7 @@ RUNTIME = {
     **{found.__name__: found for found in (
         operators.boolean, operators.equal, operators.unequal, operators.less, operators.at_most,
         operators.greater, operators.at_least, operators.member, operators.field, operators.presence,
-        operators.optional_presence, operators.index, operators.optional_index, operators.optional_field,
+        operators.index, operators.optional_index, operators.optional_field,
         operators.add, operators.subtract, operators.multiply, operators.divide, operators.modulo,
         operators.negate, operators.invert, operators.conjunction, operators.disjunction,
         operators.list_from, operators.map_from,

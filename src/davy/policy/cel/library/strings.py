@@ -45,7 +45,7 @@ def index_of(text: str, part: str, start: int = 0) -> int:
     """Return where a text begins in another, -1 if nowhere."""
     if start < 0:
         raise CelError(f"index out of range: {start}")
-    return text.find(part, start)
+    return text.find(part, min(start, len(text)))
 
 
 @STRINGS.define("lastIndexOf", "string.(string) -> int", "string.(string, int) -> int")

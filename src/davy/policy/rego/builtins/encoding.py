@@ -18,8 +18,8 @@ def octets(value: Value, position: int) -> bytes:
 
 
 def readable(found: bytes) -> str:
-    """Make a text of bytes; what is no UTF-8 becomes U+FFFD."""
-    return found.decode("utf-8", "replace")
+    """Make a text of bytes; each that is no UTF-8 becomes U+FFFD."""
+    return _SURROGATES.sub("\ufffd", found.decode("utf-8", "surrogateescape"))
 
 
 def _number(written: str) -> int | float:
@@ -144,7 +144,7 @@ def from_base64url(value: str) -> bytes:
     """
     if "+" in value or "/" in value:
         raise BuiltinError("illegal base64 data")
-    plain = value.replace("\n", "").replace("\r", "").replace("-", "+").replace("_", "/")
+    plain = value.replace("-", "+").replace("_", "/")
     if not plain.endswith("="):
         plain += "=" * (-len(plain) % 4)
     return from_base64(plain)
