@@ -31,7 +31,7 @@ from davy.model.honoured import HONOURED, IGNORED, REFUSED
 from davy.model.kinds import KINDS
 
 DOCS = Path(__file__).parents[2] / "docs"
-OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 EVERYWHERE = {"--home", "--namespace", "--color", "--help", "--version"}
 
 
@@ -70,8 +70,10 @@ def commands() -> Iterator[tuple[str, click.Command]]:
         command = program.get_command(context, name)
         assert command is not None
         if isinstance(command, click.Group):
-            below = {each: command.get_command(context, each) for each in command.list_commands(context)}
-            yield from ((f"{name} {each}", found) for each, found in below.items() if found is not None)
+            for below in command.list_commands(context):
+                each = command.get_command(context, below)
+                assert each is not None
+                yield f"{name} {below}", each
         else:
             yield name, command
 
