@@ -71,14 +71,7 @@ def commands(group: click.Group = program, words: str = "") -> Iterator[tuple[st
         command = group.get_command(context, name)
         assert command is not None
         if isinstance(command, click.Group):
-<<<<<<< HEAD
             yield from commands(command, f"{words}{name} ")
-=======
-            for below in command.list_commands(context):
-                each = command.get_command(context, below)
-                assert each is not None
-                yield f"{name} {below}", each
->>>>>>> gatekeeper
         else:
             yield f"{words}{name}", command
 
