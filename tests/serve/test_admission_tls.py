@@ -148,9 +148,9 @@ def test_a_handshake_that_does_not_come_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr("davy.serve.tls_server.HANDSHAKE_S", 0.2)
     with serving(tmp_path / "tls", rules()) as server:
-        with socket.create_connection(("127.0.0.1", server.server.port), timeout=30) as plain:
-            with suppress(ConnectionResetError):
-                assert plain.recv(1) == b""
+        at = ("127.0.0.1", server.server.port)
+        with socket.create_connection(at, timeout=30) as plain, suppress(ConnectionResetError):
+            assert plain.recv(1) == b""
         assert server.get("/healthz")[0] == 200
 
 
