@@ -113,7 +113,7 @@ def _evaluator(violation: rego.Prepared) -> Evaluator:
     def evaluate(case: Case, parameters: Json) -> Sequence[Result]:
         asked = {"review": case.document, "parameters": parameters}
         try:
-            found = violation(asked, case.data, rego.Context(external_data=case.external))
+            found = violation(asked, case.data, case.context)
         except rego.EvaluationError as error:
             raise Broken(error.message) from error
         return [_result(each) for each in found] if isinstance(found, RegoSet) else ()
