@@ -156,7 +156,7 @@ def compile(
         modules = {f"module{at}.rego": text for at, text in enumerate(modules, start=1)}
     try:
         program = Compiler(modules, v1=version == "v1", builtins=builtins).program()
-    except RecursionError:
+    except (RecursionError, SyntaxError, MemoryError):
         raise BadRego("rego_compile_error", "something is nested too deep", NOWHERE) from None
     return Policy(program, version, limits, {}, Lock())
 
