@@ -123,8 +123,8 @@ def test_any_text_is_compiled_or_refused(text: str) -> None:
             compile({"m": f"package a\n{text}"}, version).query("data.a")
 
 
-PIECES = ("p", " ", "\n", "{", "}", "[", "]", "(", ")", ":=", "=", "==", "if", "not", "some x in", "every", "with", "as",
-          "input", "data.a.p", "x", "1", '"s"', "|", ",", ";", ":", ".", "else", "default", "contains", "-", "+", "_", '$"{')  # fmt: skip
+PIECES = ("p", " ", "\n", "{", "}", "[", "]", "(", ")", ":=", "=", "==", "if", "not", "some x in", "every", "with", "as",  # noqa: E501
+          "input", "data.a.p", "x", "1", '"s"', "|", ",", ";", ":", ".", "else", "default", "contains", "-", "+", "_", '$"{')  # fmt: skip # noqa: E501
 
 
 @settings(deadline=None)

@@ -149,6 +149,7 @@ V1 = {
     "arrays of other lengths": ("p := 1 if { x = 1; [x] = input.y }", UNDEFINED),
     "a float for an index": ("p := input.x[1.0]", 2),
     "no such key of a value in a package": ("p := data.lib[x].q.nope if x := input.k", UNDEFINED),
+    "a key of what is no collection": ("p := data.lib[x].q.r.deep if x := input.k", UNDEFINED),
     "a package within a package": ("p := data.lib[x].in if x := input.k", {"q": 1}),
     "a key of a value in a package": ("p := [x | data.lib.u[y][x]]", ["q", "r"]),
     "a function in a function's place": ("f(x) := x\np := y if y := f([1, 2]) with f as count", 2),
@@ -199,8 +200,8 @@ def test_what_cannot_be_put_in_place_is_refused(text: str) -> None:
         compile({"m": f"package a\n{text}"}, "v1")
 
 
-@pytest.mark.parametrize("rest", ['p.a := 2\np[x].b := 1 if x := "a"', 'p.a := 2\np[x].b contains 1 if x := "a"',
-                                  'p.a.b := 2\np[x].b contains 1 if x := "a"', "p[x] := y if { x := 1; y := input.x[_] }",
+@pytest.mark.parametrize("rest", ['p.a := 2\np[x].b := 1 if x := "a"', 'p.a := 2\np[x].b contains 1 if x := "a"',  # noqa: E501
+                                  'p.a.b := 2\np[x].b contains 1 if x := "a"', "p[x] := y if { x := 1; y := input.x[_] }",  # noqa: E501
                                   'p[x] := 2 if x := "a"\np[x].b contains 1 if x := "a"',
                                   'p[x].b := 2 if x := "a"\np[x].b contains 1 if x := "a"'])  # fmt: skip
 def test_objects_that_contradict_each_other_are_an_error(rest: str) -> None:
@@ -216,7 +217,7 @@ def test_many_queries_may_be_asked() -> None:
 
 def test_every_way_through_a_collection_is_counted() -> None:
     given = {"x": list(range(100))}
-    for body in ("[y | some y in input.x]", "{k: 1 | input.x[k]}", "{y | y := input.x[_]}", "[y | walk(input.x, y)]",
+    for body in ("[y | some y in input.x]", "{k: 1 | input.x[k]}", "{y | y := input.x[_]}", "[y | walk(input.x, y)]",  # noqa: E501
                  "[x | data.a[x]; false]", "f(1)"):  # fmt: skip
         policy = compile(
             {"m": f"package b\nf(x) := x\np := {body}", "n": "package a\nq := 1"}, "v1", limits=Limits(0)
