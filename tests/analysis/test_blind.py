@@ -55,7 +55,7 @@ def labels(strategy: str, *templates: str) -> list[str]:
     rollout, *documents = load(ROLLOUT.format(strategy=strategy) + "".join(templates), "f")
     assert isinstance(rollout.value, Rollout)
     found = blind_spots(rollout.value, [rollout, *documents])
-    assert {(finding.code, finding.severity) for finding in found} <= {("PD053", "warning")}
+    assert {(finding.code, finding.severity) for finding in found} <= {("PD055", "warning")}
     return [finding.label for finding in found]
 
 

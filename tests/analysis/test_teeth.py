@@ -108,28 +108,29 @@ def test_teeth_are_left_alone(metric: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("metric", "place"),
+    ("code", "metric", "place"),
     [
-        (VECTOR, "name: m0"),
-        (WEB, "name: m0"),
-        ("provider: {plugin: {davy.dev/sentry: {}}}", "name: m0"),
-        (f"successCondition: 'true'\n{VECTOR}", "successCondition: 'true'"),
-        (f"successCondition: 'true'\n{SCALAR}", "successCondition: 'true'"),
-        (f"successCondition: 1 == 1\n{WEB}", "successCondition: 1 == 1"),
-        (f"failureCondition: 'false'\n{WEB}", "failureCondition: 'false'"),
+        ("PD050", VECTOR, "name: m0"),
+        ("PD050", WEB, "name: m0"),
+        ("PD050", "provider: {plugin: {davy.dev/sentry: {}}}", "name: m0"),
+        ("PD051", f"successCondition: 'true'\n{VECTOR}", "successCondition: 'true'"),
+        ("PD051", f"successCondition: 'true'\n{SCALAR}", "successCondition: 'true'"),
+        ("PD051", f"successCondition: 1 == 1\n{WEB}", "successCondition: 1 == 1"),
+        ("PD050", f"failureCondition: 'false'\n{WEB}", "failureCondition: 'false'"),
         (
+            "PD050",
             f"failureCondition: result[0] > 5 && result[0] < 3\n{VECTOR}",
             "failureCondition: result[0] > 5 && result[0] < 3",
         ),
-        (f"successCondition: len(result) >= 0\n{VECTOR}", "successCondition: len(result) >= 0"),
-        (f"{TEETH}\ncount: 1\nfailureLimit: 1\n{VECTOR}", "failureLimit: 1"),
-        (f"{TEETH}\nfailureLimit: '7'\ncount: '5'\ninterval: 1s\n{VECTOR}", "failureLimit: '7'"),
-        (f"{TEETH}\nfailureLimit: -1\ninterval: 1s\n{VECTOR}", "failureLimit: -1"),
-        ("failureLimit: 1\nprovider: {job: {spec: {template: {}}}}", "failureLimit: 1"),
+        ("PD051", f"successCondition: len(result) >= 0\n{VECTOR}", "successCondition: len(result) >= 0"),
+        ("PD052", f"{TEETH}\ncount: 1\nfailureLimit: 1\n{VECTOR}", "failureLimit: 1"),
+        ("PD052", f"{TEETH}\nfailureLimit: '7'\ncount: '5'\ninterval: 1s\n{VECTOR}", "failureLimit: '7'"),
+        ("PD052", f"{TEETH}\nfailureLimit: -1\ninterval: 1s\n{VECTOR}", "failureLimit: -1"),
+        ("PD052", "failureLimit: 1\nprovider: {job: {spec: {template: {}}}}", "failureLimit: 1"),
     ],
 )
-def test_what_can_never_fail_is_found(metric: str, place: str) -> None:
-    assert ("PD050", place) in told(metric)
+def test_what_can_never_fail_is_found(code: str, metric: str, place: str) -> None:
+    assert (code, place) in told(metric)
 
 
 def test_what_can_be_mended_by_a_command_says_so_and_nothing_else_does() -> None:
@@ -161,13 +162,13 @@ def test_what_can_be_mended_by_a_command_says_so_and_nothing_else_does() -> None
 )
 def test_what_passes_on_no_data_is_found(metric: str, words: str) -> None:
     [finding] = inspect(document(metric))
-    assert (finding.code, finding.label) == ("PD051", words)
+    assert (finding.code, finding.label) == ("PD053", words)
     assert underlined(finding) in metric
 
 
 def test_tolerated_inconclusive_measurements_pass_on_no_data() -> None:
     limits = f"{TEETH}\ninterval: 1s\ncount: 5\n{VECTOR}\n"
-    assert told(f"{limits}inconclusiveLimit: 5") == [("PD051", "inconclusiveLimit: 5")]
+    assert told(f"{limits}inconclusiveLimit: 5") == [("PD053", "inconclusiveLimit: 5")]
     assert told(f"{limits}inconclusiveLimit: 4") == []
     assert told(f"{limits}inconclusiveLimit: '{{{{args.x}}}}'", "args: [{name: x}]") == []
 
@@ -197,21 +198,21 @@ def test_conditions_that_do_not_do_what_they_say_are_found(condition: str, place
     if condition.endswith("<="):
         condition = f"'{condition}'"
     [finding] = inspect(document(f"successCondition: {condition}\n{VECTOR}"))
-    assert finding.code == "PD052"
+    assert finding.code == "PD059"
     assert underlined(finding) == place
     assert label in finding.label
     assert finding.fix
 
 
 def test_a_condition_that_is_an_error_without_looking_is_found() -> None:
-    assert told(f"failureCondition: 1 + 1\n{WEB}") == [("PD052", "failureCondition: 1 + 1")]
+    assert told(f"failureCondition: 1 + 1\n{WEB}") == [("PD059", "failureCondition: 1 + 1")]
 
 
 def test_a_condition_that_takes_too_much_work_is_not_tried_for_long() -> None:
     endless = f"successCondition: 'count(1..30000, {{true}}) > 3 || result[0] < 1'\n{VECTOR}"
     [finding] = inspect(document(endless))
     assert (finding.code, finding.label) == (
-        "PD052",
+        "PD059",
         "it is an error on every result: the limit of 5000 steps is reached",
     )
 
@@ -235,11 +236,11 @@ ARGUMENTS = "args: [{name: open}, {name: limit, value: '0.02'}, {name: all, valu
     [
         (f"successCondition: result[0] <= {{{{args.open}}}}\n{VECTOR}", []),
         (f"successCondition: result[0] <= {{{{ args.limit }}}}\n{VECTOR}", []),
-        (f"failureCondition: result[0] > {{{{args.open}}}}\n{VECTOR}", ["PD051"]),
+        (f"failureCondition: result[0] > {{{{args.open}}}}\n{VECTOR}", ["PD053"]),
         (f"successCondition: '{{{{args.open}}}}'\n{VECTOR}", []),
         (f"successCondition: result {{{{args.open}}}}\n{VECTOR}", []),
-        (f"successCondition: '{{{{args.all}}}}'\n{VECTOR}", ["PD050", "PD051"]),
-        (f"successCondition: result = {{{{args.limit}}}}\n{VECTOR}", ["PD052"]),
+        (f"successCondition: '{{{{args.all}}}}'\n{VECTOR}", ["PD051", "PD053"]),
+        (f"successCondition: result = {{{{args.limit}}}}\n{VECTOR}", ["PD059"]),
         (f"{TEETH}\ncount: '{{{{args.open}}}}'\nfailureLimit: 5\ninterval: 1s\n{VECTOR}", []),
         ("provider: {prometheus: {query: 'sum(up) > {{args.limit}}'}}", ["PD050"]),
     ],
@@ -252,7 +253,7 @@ def test_a_metric_of_a_run_is_asked_again_when_its_arguments_are_known() -> None
     template = document(f"successCondition: '{{{{args.open}}}}'\n{VECTOR}", rest=ARGUMENTS).value
     assert isinstance(template, AnalysisTemplate)
     [metric] = template.spec.metrics
-    assert [weakness.code for weakness in weaknesses(metric, {"open": "true"})] == ["PD050", "PD051"]
+    assert [weakness.code for weakness in weaknesses(metric, {"open": "true"})] == ["PD051", "PD053"]
     assert list(weaknesses(metric, {"open": "result[0] < 1"})) == []
 
 
@@ -295,23 +296,25 @@ def test_a_query_that_has_no_answer_is_told_before_it_is_asked(
 ) -> None:
     metric = f"{TEETH}\nprovider: {{prometheus: {{query: '{query}'}}}}"
     [finding] = inspect(document(metric, rest="args: [{name: window, value: 1m}]"))
-    assert (finding.code, finding.severity, finding.label) == ("PD054", "warning", says)
+    assert (finding.code, finding.severity, finding.label) == ("PD066", "warning", says)
     assert underlined(finding) == (under or f"query: '{query}'")
 
 
 def test_every_rule_can_fire() -> None:
-    """PD053 is in test_blind.py."""
+    """PD055 is in test_blind.py."""
     fired = {
         finding.code
         for metric in (
             VECTOR,
             f"failureCondition: result[0] > 1\n{VECTOR}",
+            f"successCondition: 1 == 1\n{VECTOR}",
+            f"{TEETH}\ncount: 1\nfailureLimit: 1\n{VECTOR}",
             f"successCondition: x\n{VECTOR}",
             "provider: {prometheus: {query: this is no query}}",
         )
         for finding in inspect(document(metric))
     }
-    assert fired | {"PD053"} == RULES.keys()
+    assert fired | {"PD055"} == RULES.keys()
 
 
 operators = st.sampled_from(["<", "<=", ">", ">="])

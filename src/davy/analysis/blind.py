@@ -115,8 +115,9 @@ def _blind(document: Document, use: Use, rollout: Rollout) -> Iterator[tuple[int
         except QueryError:
             continue
         label = _label(use.share, query, _limit(metric, query, values))
-        key, value = document.position(f"spec.metrics[{number}].provider.prometheus.query")
-        yield number, finding("PD053", document, key or value, label, _FIX)
+        path = f"spec.metrics[{number}].provider.prometheus.query"
+        key, value = document.position(path)
+        yield number, finding("PD055", document, path, key or value, label, _FIX)
 
 
 def _given(analysis: RolloutAnalysis) -> dict[str, str]:

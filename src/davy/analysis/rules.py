@@ -1,4 +1,7 @@
-"""What Davy holds against an analysis, each sort under a code of its own. The documentation is held to it."""
+"""What Davy holds against an analysis, each sort under the id of the rule of its pack that asks for it.
+
+The documentation is held to it.
+"""
 
 from typing import NamedTuple
 
@@ -22,21 +25,31 @@ RULES: dict[str, Rule] = {
         "a gate that cannot say no lets every version through, and looks green while it does",
     ),
     "PD051": Rule(
+        "this condition is true whatever is measured",
+        "error",
+        "a question with one answer is none: it lets every version through, and looks green while it does",
+    ),
+    "PD052": Rule(
+        "this limit can never be exceeded",
+        "error",
+        "a metric that fails every time it is measured, and passes all the same, stops nothing",
+    ),
+    "PD053": Rule(
         "no data passes this analysis",
         "error",
         "a canary that nobody has met, or whose metrics are broken, would be promoted for lack of evidence",
     ),
-    "PD052": Rule(
-        "this condition does not do what it says",
-        "error",
-        "Argo Rollouts finds out while the canary has traffic: errors abort it, or it passes on something else",
-    ),
-    "PD053": Rule(
+    "PD055": Rule(
         "this query does not look at the canary",
         "warning",
         "stable answers most requests and hides the canary in the sum, the more the smaller its share is",
     ),
-    "PD054": Rule(
+    "PD059": Rule(
+        "this condition does not do what it says",
+        "error",
+        "Argo Rollouts finds out while the canary has traffic: errors abort it, or it passes on something else",
+    ),
+    "PD066": Rule(
         "this query has no answer",
         "warning",
         "every measurement is an Error, and errors abort; only a Prometheus at the address may know more",
@@ -44,8 +57,8 @@ RULES: dict[str, Rule] = {
 }
 
 
-def finding(code: str, document: Document, span: Span, label: str, fix: str) -> Finding:
-    """Make a finding about a piece of a document's text; only its first line is shown and underlined."""
+def finding(code: str, document: Document, path: str, span: Span, label: str, fix: str) -> Finding:
+    """Make a finding about a piece of the text of a field; only its first line is shown and underlined."""
     rule = RULES[code]
     place = document.source.place(span.start)
     shown = document.source.line(place.line)
@@ -59,4 +72,5 @@ def finding(code: str, document: Document, span: Span, label: str, fix: str) -> 
         fix=fix,
         source_line=shown,
         length=max(1, min(span.end - span.start, len(shown) - place.column + 1)),
+        path=path,
     )

@@ -76,7 +76,9 @@ def inspect(document: Document) -> tuple[Finding, ...]:
     if _all_dry(spec):
         label = "every metric is in dry run, and none of them decides anything"
         span = document.position("spec.dryRun[0]").value
-        findings.append(finding("PD050", document, span, label, "let at least one metric decide"))
+        findings.append(
+            finding("PD050", document, "spec.dryRun[0]", span, label, "let at least one metric decide")
+        )
     return tuple(findings)
 
 
@@ -117,7 +119,7 @@ def _tolerant(metric: Metric) -> Weakness:
         if limit < 0
         else f"it tolerates {limit} failures and measures {count} times: when all of them fail it passes"
     )
-    return Weakness("PD050", "failureLimit", label, "a failureLimit below count; 0 fails on the first failure")
+    return Weakness("PD052", "failureLimit", label, "a failureLimit below count; 0 fails on the first failure")
 
 
 def _unclear(tried: Trial) -> Iterator[Weakness]:
@@ -129,12 +131,12 @@ def _unclear(tried: Trial) -> Iterator[Weakness]:
         except ExpressionError as error:
             if name not in tried.open:
                 fix = error.hint or "write an expression that is true or false"
-                yield Weakness("PD052", field, error.message, fix, condition, error.position)
+                yield Weakness("PD059", field, error.message, fix, condition, error.position)
             continue
         if expression is None:
             continue
         deaf = [
-            Weakness("PD052", field, *_DEAF[call.name], condition, call.position)
+            Weakness("PD059", field, *_DEAF[call.name], condition, call.position)
             for call in expression.calls()
             if call.name in _DEAF and not call.on_result
         ]
@@ -168,7 +170,7 @@ def _erring(metric: Metric, name: str, field: str) -> Iterator[Weakness]:
     if message:
         reason = message.removeprefix(f"could not evaluate {field} {quoted(condition)}: ")
         fix = "a query answers with a list: look at its elements, e.g. result[0]"
-        yield Weakness("PD052", field, f"it is an error on every result: {reason}", fix)
+        yield Weakness("PD059", field, f"it is an error on every result: {reason}", fix)
 
 
 def _outcomes(metric: Metric) -> Iterator[Outcome]:
@@ -192,7 +194,10 @@ def _harmless(tried: Trial) -> Iterator[Weakness]:
     holds = Phase.INCONCLUSIVE in phases and (not tried.limits_known or _bites(metric, Phase.INCONCLUSIVE))
     if phases and not holds:
         name = "success_condition" if metric.success_condition else "failure_condition"
-        yield Weakness("PD050", _CONDITIONS[name], "there is no result that fails it", _ADD_BOTH)
+        always = metric.success_condition and phases <= {Phase.SUCCESSFUL, Phase.ERROR}
+        yield Weakness(
+            "PD051" if always else "PD050", _CONDITIONS[name], "there is no result that fails it", _ADD_BOTH
+        )
 
 
 def _trusting(tried: Trial) -> Iterator[Weakness]:
@@ -201,11 +206,11 @@ def _trusting(tried: Trial) -> Iterator[Weakness]:
     field = "successCondition" if metric.success_condition else "failureCondition"
     outcomes = list(on_nothing(metric))
     if passing := [outcome.words for outcome in outcomes if outcome.phase is Phase.SUCCESSFUL]:
-        yield Weakness("PD051", field, f"{_and(passing)} is Successful", _ADD_BOTH)
+        yield Weakness("PD053", field, f"{_and(passing)} is Successful", _ADD_BOTH)
     unclear = [outcome.words for outcome in outcomes if outcome.phase is Phase.INCONCLUSIVE]
     if unclear and tried.limits_known and not _bites(metric, Phase.INCONCLUSIVE):
         label = f"{_and(unclear)} is Inconclusive, and so many of those are tolerated that the metric passes"
-        yield Weakness("PD051", "inconclusiveLimit", label, "an inconclusiveLimit below count")
+        yield Weakness("PD053", "inconclusiveLimit", label, "an inconclusiveLimit below count")
 
 
 def _unreadable(metric: Metric, values: Mapping[str, str]) -> Iterator[Weakness]:
@@ -218,7 +223,7 @@ def _unreadable(metric: Metric, values: Mapping[str, str]) -> Iterator[Weakness]
     except QueryError as error:
         label = error.message.removesuffix(f" (at character {error.position})")
         offset = error.position if filled(query, values) == query else None
-        yield Weakness("PD054", "provider.prometheus.query", label, error.hint, query, offset)
+        yield Weakness("PD066", "provider.prometheus.query", label, error.hint, query, offset)
 
 
 def _all_dry(spec: AnalysisTemplateSpec) -> bool:
@@ -244,9 +249,9 @@ def _finding(document: Document, metric: str, weakness: Weakness, *, mendable: b
     fix = weakness.fix
     if weakness.label is _UNCONDITIONAL and mendable:
         fix = f"davy fix {document.source.file}   (moves the threshold out of the query into conditions)"
-    elif weakness.code == "PD052" and _COMMENT.match(document.source.text, value.end):
+    elif weakness.code == "PD059" and _COMMENT.match(document.source.text, value.end):
         fix = "put the condition in quotes: after a blank, # begins a comment"
-    return finding(weakness.code, document, span, weakness.label, fix)
+    return finding(weakness.code, document, path, span, weakness.label, fix)
 
 
 def _and(words: list[str]) -> str:

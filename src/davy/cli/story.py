@@ -85,7 +85,7 @@ def refuse_the_seed(stage: Stage) -> dict[str, object]:
     stage.say(_indented(_diff(before, mended)))
     accepted = apply(stage, stage.workspace)
     hold(accepted.accepted, "the mended templates are refused as well")
-    blind = [finding for finding in accepted.findings if finding.code == "PD053"]
+    blind = [finding for finding in accepted.findings if finding.code == "PD055"]
     hold(bool(blind), "nothing says that the mended gate is blind at 5 %")
     stage.say("   $ davy apply -f .")
     stage.say(f"   accepted, with a warning: {blind[0].title}")

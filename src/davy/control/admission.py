@@ -4,9 +4,9 @@ Manifests are accepted together or not at all: with one error among the findings
 """
 
 import posixpath
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -15,6 +15,8 @@ from davy.analysis import teeth
 from davy.analysis.blind import blind_spots
 from davy.control import views
 from davy.control.catalog import HELD, Catalog, Object
+from davy.control.governance import Governance
+from davy.control.judging import Judged, Judgement, Result, Texts, complaints, judge, object_of, still_alone
 from davy.model import honour, validate
 from davy.model.document import Document
 from davy.model.finding import Finding, render
@@ -22,49 +24,135 @@ from davy.model.images import ImageMap, ImageSource
 from davy.model.loader import load_all
 from davy.model.references import check_references
 from davy.model.rollout import Rollout
+from davy.model.waiver import Waiver as WaiverManifest
+from davy.policy.decision import Decision
+from davy.policy.review import Object as Json
+from davy.policy.review import Review
+from davy.policy.waiver_file import waiver_of
+from davy.policy.waivers import Waiver
 from davy.rollout.carry import uncarried
 
 T = TypeVar("T", bound=Object)
+Text: TypeAlias = tuple[str, str | bytes]
+"""The name of a file, and what stands in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """What some texts hold for an engine, and everything there is to say about them."""
+    """What some texts hold for an engine, and everything there is to say about them.
+
+    `judged` has what became of each object, of kinds that an engine leaves alone as well; it is empty where no
+    policies were asked. So are `decisions`, what policies said of each change, and `raw`, every object as JSON.
+    """
 
     objects: tuple[Object, ...]
     findings: tuple[Finding, ...]
+    judged: tuple[Judged, ...] = ()
+    decisions: tuple[tuple[Review, Decision], ...] = ()
+    raw: tuple[Json, ...] = ()
 
     @property
     def accepted(self) -> bool:
         """Whether there is no error among the findings."""
         return all(finding.severity != "error" for finding in self.findings)
 
+    @property
+    def results(self) -> Mapping[Result, int]:
+        """How many objects there are of each result."""
+        return Judgement((), self.judged).results
+
     def of(self, kind: type[T]) -> tuple[T, ...]:
         """Return the objects of one kind."""
         return tuple(found for found in self.objects if isinstance(found, kind))
 
 
-def admit(texts: Iterable[tuple[str, str | bytes]], directory: str, known: Catalog) -> Admitted:
+def admit(
+    texts: Iterable[Text],
+    directory: str,
+    known: Catalog,
+    governance: Governance | None = None,
+    *,
+    namespace: str = "",
+    base: Iterable[Text] | None = None,
+) -> Admitted:
     """Read manifests and hold them to every rule, beside what is there already.
 
     Args:
         texts: file names and what stands in them.
         directory: what the file names are relative to; paths in an ImageMap are relative to its file.
         known: what was accepted before, which the new manifests may refer to.
+        governance: whose policies are asked as well, together with policies and waivers among the manifests.
+        namespace: where objects go that do not say.
+        base: what the texts were before; None where that is not known. It tells policies what is changed, made
+            and taken away.
     """
-    loaded = load_all(texts, wanted=known.workloads)
+    loaded = load_all(
+        texts, wanted=known.workloads, raw=governance is not None, namespace=namespace or "default"
+    )
     findings = list(loaded.findings)
     documents = loaded.documents
     for document in documents:
         findings += validate.validate(document)
         findings += honour.unhonoured(document, _is_installed)
-        findings += teeth.inspect(document)
         findings += _uncarried(document)
     findings += check_references(documents, known.objects, loaded.left_alone)
     objects = tuple(found for found in (_located(document, directory) for document in documents) if found)
-    for rollout in Catalog([*known.objects, *objects]).rollouts.values():
-        findings += [finding for finding in blind_spots(rollout, documents) if finding not in findings]
-    return Admitted(objects, tuple(sorted(findings, key=lambda finding: finding.place)))
+    gates = _gates(documents, [*known.objects, *objects])
+    if governance is None:
+        findings += [finding for _, finding in gates]
+        return Admitted(objects, _sorted(findings))
+    sound = [document for document in loaded.raw if document.sound]
+    everything = [object_of(document, namespace) for document in sound]
+    governed, problems = governance.reading(everything)
+    if not governance.settled:
+        governed = replace(governed, waivers=(*governed.waivers, *waivers_in(documents)))
+    findings += complaints(problems, everything, sound)
+    judgement = judge(
+        Texts(
+            documents=loaded.raw,
+            gates=gates,
+            namespace=namespace,
+            base=None if base is None else load_all(base, raw=True).raw,
+            spoilt=[finding for finding in findings if finding.severity == "error"],
+        ),
+        governed,
+    )
+    return Admitted(
+        objects,
+        _sorted([*still_alone(findings, judgement.judged), *judgement.findings]),
+        judgement.judged,
+        judgement.decisions,
+        tuple(everything),
+    )
+
+
+def waivers_in(documents: Iterable[Document]) -> list[Waiver]:
+    """Return the valid waivers among documents; what is wrong with others is told where they are checked."""
+    return [
+        waiver_of(document.value)
+        for document in documents
+        if isinstance(document.value, WaiverManifest)
+        and all(finding.severity != "error" for finding in validate.validate(document))
+    ]
+
+
+def _gates(documents: Sequence[Document], objects: Iterable[Object]) -> list[tuple[Document, Finding]]:
+    """Hold analyses to the gates: each by itself, and in the rollouts that use it."""
+    found = [(document, finding) for document in documents for finding in teeth.inspect(document)]
+    told: set[Finding] = set()
+    for rollout in Catalog(objects).rollouts.values():
+        told.update(blind_spots(rollout, documents))
+    for finding in told:
+        home = max(
+            (document for document in documents if document.place.file == finding.place.file),
+            key=lambda document: (document.place <= finding.place, document.place),
+        )
+        found.append((home, finding))
+    return found
+
+
+def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda finding: finding.place))
 
 
 def answer(admitted: Admitted, known: Catalog) -> views.ApplyView:
@@ -77,7 +165,16 @@ def answer(admitted: Admitted, known: Catalog) -> views.ApplyView:
         accepted=admitted.accepted,
         applied=outcomes if admitted.accepted else (),
         findings=tuple(view(finding) for finding in admitted.findings),
+        results=_counts(admitted.results) if admitted.judged else {},
+        judged=tuple(
+            views.JudgedView(each.kind, each.namespace, each.name, each.file, each.line, each.result)
+            for each in admitted.judged
+        ),
     )
+
+
+def _counts(results: Mapping[Result, int]) -> dict[str, int]:
+    return {str(result): count for result, count in results.items()}
 
 
 def view(finding: Finding) -> views.FindingView:
@@ -90,6 +187,12 @@ def view(finding: Finding) -> views.FindingView:
         line=finding.place.line,
         column=finding.place.column,
         text=render(finding),
+        label=finding.label,
+        path=finding.path,
+        why=finding.why,
+        fix=finding.fix,
+        waive=finding.waive,
+        waived=finding.waived,
     )
 
 

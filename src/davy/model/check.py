@@ -79,6 +79,12 @@ class Checker:
 
     def entries(self, node: Mapping, path: str) -> Iterable[tuple[str, Node]]:
         """Go through a mapping's keys and values, each key once, and note where they are."""
+        for key, at, value in self.keyed(node):
+            self.positions[join(path, key)] = Position(at, value.span)
+            yield key, value
+
+    def keyed(self, node: Mapping) -> Iterable[tuple[str, Span, Node]]:
+        """Go through a mapping's keys, where they are, and their values, each key once."""
         seen: dict[str, Span] = {}
         for key_node, value in node.entries:
             key = self.key(key_node)
@@ -91,8 +97,7 @@ class Checker:
                 self.tell("DV003", key_node.span, title, label=label, fix="keep one of them")
                 continue
             seen[key] = key_node.span
-            self.positions[join(path, key)] = Position(key_node.span, value.span)
-            yield key, value
+            yield key, key_node.span, value
 
     def key(self, node: Node) -> str | None:
         """Read a key; those that are no texts in a plain reading are made texts as the cluster does."""

@@ -71,4 +71,6 @@ class Document:
             span = key
         else:
             span = Span(key.start, value.end)
-        return self.source.finding(code, span, title, severity=severity, label=label, fix=fix, waive=waive)
+        return self.source.finding(
+            code, span, title, severity=severity, label=label, fix=fix, waive=waive, path=path
+        )

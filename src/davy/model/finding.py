@@ -26,6 +26,8 @@ CODES: dict[str, str] = {
     "DV014": "of two objects with the same kind and name one replaces the other, depending on their order",
     "DV015": "without a router a weight is pods; Argo takes such a step with none, and then measures nothing",
     "DV016": "a manifest is read, copied and kept by many; a secret in it is known to all of them for good",
+    "DV017": "a policy that is not enforced as it is written guards less than its author believes",
+    "DV018": "a waiver is an exception with an end: somebody renews it in time, or lets it go",
 }
 
 _WIDTH = 100
@@ -50,7 +52,8 @@ class Finding:
 
     `title` says what is wrong in a few words; `label` says it at the place itself, under the first `length`
     characters from there. `source_line` is the line of the text, empty where it is not at hand. `why`, `fix`
-    and `waive` are left out when empty.
+    and `waive` are left out when empty. `path` is the field of the document that it is about, where known,
+    and `waived` is the waiver that excuses it.
     """
 
     code: str
@@ -63,6 +66,8 @@ class Finding:
     waive: str = ""
     source_line: str = ""
     length: int = 1
+    path: str = ""
+    waived: str = ""
 
 
 class BadManifest(UsageError):

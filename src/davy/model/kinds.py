@@ -1,12 +1,16 @@
 """Which kinds Davy reads, and which it knows to be others' business."""
 
+from difflib import get_close_matches
+
 from davy.model.analysis import AnalysisRun, AnalysisTemplate, ClusterAnalysisTemplate
+from davy.model.check import nearest
 from davy.model.gateway import HTTPRoute
 from davy.model.images import ImageMap
 from davy.model.istio import VirtualService
 from davy.model.meta import Manifest
 from davy.model.rollout import Rollout
 from davy.model.service import Service
+from davy.model.waiver import Waiver
 from davy.model.workload import WORKLOADS
 
 _ARGO = ("argoproj.io/v1alpha1",)
@@ -24,6 +28,7 @@ KINDS: dict[str, tuple[tuple[str, ...], type[Manifest]]] = {
     ),
     "HTTPRoute": (("gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"), HTTPRoute),
     "ImageMap": (("davy.dev/v1alpha1",), ImageMap),
+    "Waiver": (("davy.dev/v1alpha1",), Waiver),
     **{name: ((version,), kind) for name, (version, kind) in WORKLOADS.items()},
 }
 
@@ -67,12 +72,59 @@ _ELSEWHERE: dict[str, frozenset[str]] = {
 _OPEN_GROUPS = frozenset({"constraints.gatekeeper.sh"})
 
 
+#: API groups that have a name here; a kind of theirs that has none is misspelt.
+_GROUPS = frozenset(
+    {*_ELSEWHERE, *(version.rpartition("/")[0] for versions, _ in KINDS.values() for version in versions)}
+)
+
+
 def is_elsewhere(api_version: str, kind: str) -> bool:
-    """Say whether a kind is known, and somebody else's to run."""
+    """Say whether a kind is somebody else's to run: a known one, or one of a group that nobody here speaks for.
+
+    A group that is nearly one of ours, with a kind that is nearly one of ours, is a slip of the pen.
+    """
     group = api_version.rpartition("/")[0]
-    return group in _OPEN_GROUPS or kind in _ELSEWHERE.get(group, ())
+    if group in _OPEN_GROUPS or kind in _ELSEWHERE.get(group, ()):
+        return True
+    if group in _GROUPS or "." not in group:
+        return False
+    return not (get_close_matches(group, _GROUPS, n=1, cutoff=0.9) and nearest(kind, known_kinds()))
 
 
 def known_kinds() -> list[str]:
     """Return every kind that has a name here, for whoever looks for the one that was meant."""
     return sorted({*KINDS, *(kind for kinds in _ELSEWHERE.values() for kind in kinds)})
+
+
+#: Kinds that belong to a whole cluster, by API group; of an open group all of them do.
+_CLUSTER_SCOPED: dict[str, frozenset[str]] = {
+    group: frozenset(kinds.split())
+    for group, kinds in {
+        "": "ComponentStatus Namespace Node PersistentVolume",
+        "admissionregistration.k8s.io": "MutatingAdmissionPolicy MutatingAdmissionPolicyBinding"
+        " MutatingWebhookConfiguration ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding"
+        " ValidatingWebhookConfiguration",
+        "apiextensions.k8s.io": "CustomResourceDefinition",
+        "apiregistration.k8s.io": "APIService",
+        "argoproj.io": "ClusterAnalysisTemplate ClusterWorkflowTemplate",
+        "cert-manager.io": "ClusterIssuer",
+        "expansion.gatekeeper.sh": "ExpansionTemplate",
+        "flowcontrol.apiserver.k8s.io": "FlowSchema PriorityLevelConfiguration",
+        "gateway.networking.k8s.io": "GatewayClass",
+        "keda.sh": "ClusterTriggerAuthentication",
+        "kyverno.io": "ClusterPolicy",
+        "networking.k8s.io": "IngressClass",
+        "node.k8s.io": "RuntimeClass",
+        "policies.kyverno.io": "ValidatingPolicy",
+        "rbac.authorization.k8s.io": "ClusterRole ClusterRoleBinding",
+        "scheduling.k8s.io": "PriorityClass",
+        "storage.k8s.io": "CSIDriver CSINode StorageClass VolumeAttachment",
+        "templates.gatekeeper.sh": "ConstraintTemplate",
+    }.items()
+}
+
+
+def is_cluster_scoped(api_version: str, kind: str) -> bool:
+    """Say whether objects of a kind have no namespace; of a kind that is not known here that they have one."""
+    group = api_version.rpartition("/")[0]
+    return group in _OPEN_GROUPS or kind in _CLUSTER_SCOPED.get(group, ())

@@ -15,6 +15,7 @@ from davy.model.check import Checker, nearest
 from davy.model.document import Document
 from davy.model.finding import BadManifest, Finding
 from davy.model.kinds import KINDS, is_elsewhere, known_kinds
+from davy.model.raw import RawDocument, read_raw
 from davy.model.report import Report, Unreadable
 from davy.model.rollout import Rollout
 from davy.model.shape import ANYTHING, Field, Shape, shape_of
@@ -22,7 +23,7 @@ from davy.model.source import Span
 from davy.model.workload import WORKLOADS, WorkloadName, named_by
 from davy.model.yaml import Limits, Mapping, Node, Scalar, Sequence
 
-__all__ = ["LIMITS", "Document", "Limits", "Loaded", "load", "load_all"]
+__all__ = ["LIMITS", "Document", "Limits", "Loaded", "load", "load_all", "load_raw"]
 
 #: What is read of a text unless the caller says otherwise.
 LIMITS = Limits()
@@ -32,12 +33,14 @@ LIMITS = Limits()
 class Loaded:
     """What some texts hold: the documents that could be read, and everything there is to say about the rest.
 
-    `left_alone` names the workloads that no rollout takes its template from.
+    `left_alone` names the workloads that no rollout takes its template from. `raw` has every document, whatever
+    its kind, as JSON; it is empty unless it was asked for.
     """
 
     documents: tuple[Document, ...]
     findings: tuple[Finding, ...]
     left_alone: tuple[WorkloadName, ...] = ()
+    raw: tuple[RawDocument, ...] = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -70,66 +73,108 @@ def load_all(
     *,
     limits: Limits = LIMITS,
     wanted: Iterable[WorkloadName] = (),
+    raw: bool = False,
+    namespace: str = "default",
 ) -> Loaded:
     """Read texts, each given with the name of its file, and return what could be read beside what could not.
 
     Nothing that a text may hold makes it raise. Kinds that are not Davy's are left out with a note each; so are
     workloads, unless a rollout in these texts takes its template from them, or they are `wanted`.
+
+    With `raw` all of them are read as JSON, and what readers of YAML disagree on is found in them as well.
+    `namespace` is where objects are that do not say.
     """
-    reads = [_read(text, file, limits) for file, text in texts]
+    reads = [_read(text, file, limits, namespace) for file, text in texts]
     rollouts = [
-        each.value
+        each.typed.value
         for read in reads
         for each in read.found
-        if isinstance(each, Document) and isinstance(each.value, Rollout)
+        if each.typed is not None and isinstance(each.typed.value, Rollout)
     ]
     named = {*wanted, *(name for name in map(named_by, rollouts) if name is not None)}
     documents: list[Document] = []
     findings: list[Finding] = []
     left_alone: list[WorkloadName] = []
+    everything: list[RawDocument] = []
     for read in reads:
         documents += read.documents(named)
+        everything += read.raw() if raw else ()
         findings += read.findings
-        workloads = [each.name for each in read.found if isinstance(each, _Waiting)]
+        workloads = [each.workload for each in read.found if each.workload is not None]
         left_alone += [name for name in workloads if name not in named]
-    return Loaded(tuple(documents), tuple(findings), tuple(left_alone))
+    return Loaded(tuple(documents), tuple(findings), tuple(left_alone), tuple(everything))
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A workload, until it is known whether a rollout takes its template from it."""
+def load_raw(text: str | bytes, file: str, *, limits: Limits = LIMITS) -> tuple[RawDocument, ...]:
+    """Read one text as JSON, whatever its kinds are: for documents that are not Davy's.
 
-    name: WorkloadName
+    Raises:
+        BadManifest: there is an error in it.
+    """
+    findings: list[Finding] = []
+    found: list[RawDocument] = []
+    try:
+        report = Report(yaml.decode(text, file, limits), limits.findings)
+        findings = report.findings
+        for node in _nodes(report, limits):
+            if not isinstance(node, Mapping):
+                report.tell("DV006", node.span, "a document has to be a mapping", label="this is none")
+            elif (document := read_raw(node, report)).sound:
+                found.append(document)
+    except Unreadable as error:
+        findings = [*findings, error.finding]
+    if any(finding.severity == "error" for finding in findings):
+        raise BadManifest(tuple(findings))
+    return tuple(found)
+
+
+@dataclass(slots=True)
+class _Found:
+    """A mapping, and what was made of it; a workload waits until it is known whether a rollout wants it.
+
+    `told` says whether somebody has looked at all that is in it, and told of what is wrong.
+    """
+
     node: Mapping
+    typed: Document | None = None
+    workload: WorkloadName | None = None
+    told: bool = False
 
 
 @dataclass(slots=True)
 class _Read:
     """One text: what was found in it, up to what cannot be read at all."""
 
-    found: list[Document | _Waiting]
+    found: list[_Found]
     report: Report | None = None
     last: Finding | None = None
 
     def documents(self, wanted: Container[WorkloadName]) -> list[Document]:
         """Return the documents, reading the workloads that are wanted."""
-        documents = []
         try:
             for each in self.found:
-                document = each if isinstance(each, Document) else self._settle(each, wanted)
-                if document is not None:
-                    documents.append(document)
+                if each.workload is not None:
+                    self._settle(each, each.workload, wanted)
         except Unreadable as error:
             self.last = self.last or error.finding
-        return documents
+        return [each.typed for each in self.found if each.typed is not None]
 
-    def _settle(self, waiting: _Waiting, wanted: Container[WorkloadName]) -> Document | None:
+    def _settle(self, waiting: _Found, name: WorkloadName, wanted: Container[WorkloadName]) -> None:
         assert self.report is not None
-        kind = waiting.name.kind
-        if waiting.name in wanted:
-            return _typed(waiting.node, kind, self.report)
-        _tell_of_other(waiting.node, kind, self.report)
-        return None
+        if name in wanted:
+            waiting.told = True
+            waiting.typed = _typed(waiting.node, name.kind, self.report)
+        else:
+            _tell_of_other(waiting.node, name.kind, self.report)
+
+    def raw(self) -> Iterator[RawDocument]:
+        """Read every document as JSON, up to what cannot be read at all."""
+        try:
+            for each in self.found:
+                assert self.report is not None
+                yield read_raw(each.node, self.report, quiet=each.told)
+        except Unreadable as error:
+            self.last = self.last or error.finding
 
     @property
     def findings(self) -> list[Finding]:
@@ -138,9 +183,9 @@ class _Read:
         return [*found, self.last] if self.last is not None else found
 
 
-def _read(text: str | bytes, file: str, limits: Limits) -> _Read:
+def _read(text: str | bytes, file: str, limits: Limits, namespace: str) -> _Read:
     try:
-        report = Report(yaml.decode(text, file, limits), limits.findings)
+        report = Report(yaml.decode(text, file, limits), limits.findings, namespace)
     except Unreadable as error:
         return _Read([], last=error.finding)
     read = _Read([], report)
@@ -152,13 +197,16 @@ def _read(text: str | bytes, file: str, limits: Limits) -> _Read:
     return read
 
 
-def _documents(report: Report, limits: Limits) -> Iterator[Document | _Waiting]:
+def _documents(report: Report, limits: Limits) -> Iterator[_Found]:
     for number, node in enumerate(_nodes(report, limits), start=1):
         if number > limits.documents:
             title = f"this is too much to read: more than {limits.documents:,} documents"
             raise Unreadable(report.source.finding("DV002", node.span, title))
-        if document := _document(node, report):
-            yield document
+        if isinstance(node, Mapping):
+            yield _document(node, report)
+        else:
+            title = "a manifest has to be a mapping, with `kind` and `metadata`"
+            report.tell("DV006", node.span, title, label="this is none")
 
 
 def _nodes(report: Report, limits: Limits) -> Iterator[Node]:
@@ -173,20 +221,16 @@ def _nodes(report: Report, limits: Limits) -> Iterator[Node]:
             yield root
 
 
-def _document(node: Node, report: Report) -> Document | _Waiting | None:
-    if not isinstance(node, Mapping):
-        title = "a manifest has to be a mapping, with `kind` and `metadata`"
-        report.tell("DV006", node.span, title, label="this is none")
-        return None
+def _document(node: Mapping, report: Report) -> _Found:
     kind, version = _text(node, "kind"), _text(node, "apiVersion")
     if kind not in KINDS or version not in KINDS[kind][0]:
         _tell_of_kind(node, kind, version, report)
-        return None
+        return _Found(node)
     if kind in WORKLOADS:
         metadata = _field(node, "metadata")
-        namespace = _text(metadata, "namespace") or "default"
-        return _Waiting(WorkloadName(kind, namespace, _text(metadata, "name")), node)
-    return _typed(node, kind, report)
+        namespace = _text(metadata, "namespace") or report.namespace
+        return _Found(node, workload=WorkloadName(kind, namespace, _text(metadata, "name")))
+    return _Found(node, _typed(node, kind, report), told=True)
 
 
 def _typed(node: Mapping, kind: str, report: Report) -> Document | None:
@@ -196,6 +240,7 @@ def _typed(node: Mapping, kind: str, report: Report) -> Document | None:
     if report.errors > errors:
         return None
     value.pop("status", None)
+    value["metadata"].setdefault("namespace", report.namespace)
     document = Document(kind, msgspec.convert(value, KINDS[kind][1]), report.source, checker.positions)
     _check_names(document, report)
     return document if report.errors == errors else None

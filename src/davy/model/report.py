@@ -13,11 +13,15 @@ class Unreadable(Exception):
 
 
 class Report:
-    """Collects the findings of one text, up to `most` errors and as many warnings."""
+    """Collects the findings of one text, up to `most` errors and as many warnings.
 
-    def __init__(self, source: Source, most: int) -> None:
+    `namespace` is where the objects of the text are that do not say.
+    """
+
+    def __init__(self, source: Source, most: int, namespace: str = "default") -> None:
         self.source = source
         self.most = most
+        self.namespace = namespace
         self.findings: list[Finding] = []
         self.errors = 0
         self.others = 0

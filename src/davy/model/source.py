@@ -64,10 +64,15 @@ class Source:
         *,
         severity: Severity = "error",
         label: str = "",
+        why: str = "",
         fix: str = "",
         waive: str = "",
+        path: str = "",
     ) -> Finding:
-        """Make a finding about a piece of the text; only its first line is shown and underlined."""
+        """Make a finding about a piece of the text; only its first line is shown and underlined.
+
+        Without a `why` it is that of the code.
+        """
         place = self.place(span.start)
         shown = self.line(place.line)
         length = min(span.end - span.start, len(shown) - place.column + 1)
@@ -77,11 +82,12 @@ class Source:
             title=title,
             place=place,
             label=label,
-            why=CODES[code],
+            why=why or CODES.get(code, ""),
             fix=fix,
             waive=waive,
             source_line=shown,
             length=max(1, length),
+            path=path,
         )
 
 
@@ -99,4 +105,31 @@ def parents(path: str) -> list[str]:
     return [path[: found.start()] for found in reversed(list(_STEP.finditer(path)))]
 
 
+def steps(path: str) -> list[str | int]:
+    """Take a path apart into keys and indexes; what is no path in any notation ends where it stops being one.
+
+    Brackets may have either sort of quotes, since policies write paths, too.
+    """
+    found: list[str | int] = []
+    for step in _ANY_STEP.finditer(path):
+        word, index, quoted = step.groups()
+        if word is not None:
+            found.append(word)
+        elif index is not None:
+            found.append(int(index))
+        else:
+            found.append(_unquoted(quoted))
+    return found
+
+
+def _unquoted(text: str) -> str:
+    try:
+        return str(json.loads(f'"{text[1:-1]}"'))
+    except ValueError:
+        return text[1:-1]
+
+
+_ANY_STEP = re.compile(
+    r"""\.?([A-Za-z_][A-Za-z0-9_-]*)|\[([0-9]{1,9})\]|\[("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')\]"""
+)
 _STEP = re.compile(r'\.?[A-Za-z_][A-Za-z0-9_-]*|\[[0-9]+\]|\["(?:[^"\\]|\\.)*"\]')

@@ -1,1 +1,1 @@
-"""Policy as code: Gatekeeper's and Kubernetes' policies run as they are written, and the same answer everywhere."""
+"""Policy as code: Gatekeeper's and Kubernetes' policies run as they are written, everywhere alike."""

@@ -6,16 +6,10 @@ from dataclasses import dataclass
 from davy.policy.engine import Point, Policy, Violation
 from davy.policy.inventory import Inventory
 from davy.policy.review import Review
-from davy.policy.waivers import Waiver
+from davy.policy.waivers import TERMS, Excused, Terms, Waiver
+from davy.policy.waivers import apply as excuse
 
-
-@dataclass(frozen=True, slots=True)
-class Excused:
-    """A violation that a waiver covers, and how long still; it stays visible."""
-
-    violation: Violation
-    waiver: Waiver
-    seconds_left: float
+__all__ = ["Decision", "Excused", "decide"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +38,12 @@ def decide(
     point: Point,
     waivers: Sequence[Waiver] = (),
     now: float = 0.0,
+    terms: Terms = TERMS,
 ) -> Decision:
-    """Ask every policy, then take out what waivers excuse; the same arguments give the same answer anywhere."""
+    """Ask every policy, then take out what waivers excuse; the same arguments give the same answer anywhere.
+
+    Deciding uses no waiver up, a dry run least of all: whoever acts on the answer does that with the change.
+    """
     found = [violation for policy in policies for violation in policy.judge(review, inventory, point)]
-    return Decision(tuple(found))
+    left = excuse(found, waivers, subject=review.subject, now=now, terms=terms)
+    return Decision(left.active, left.excused, left.warnings)

@@ -34,6 +34,7 @@ class Violation:
         path: the field it is about, e.g. `spec.strategy.canary.steps[0]`; empty is the whole object.
         broken: the policy could not be evaluated, and so refuses (never the other way round).
         source: what sort of thing the policy is: the kind of the constraint, `ValidatingAdmissionPolicy` …
+        note: what is to be said beside it, e.g. of a waiver for it that has run out.
     """
 
     policy: str
@@ -44,11 +45,12 @@ class Violation:
     path: str = ""
     broken: bool = False
     source: str = ""
+    note: str = ""
 
     @property
     def sentence(self) -> str:
         """What a person reads, the same in CI, at admission and from the engine (Gatekeeper's own form)."""
-        return f"[{self.policy}] {self.message}"
+        return f"[{self.policy}] {self.message}" + (f" ({self.note})" if self.note else "")
 
 
 class Policy(Protocol):

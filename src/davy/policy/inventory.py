@@ -1,6 +1,6 @@
 """The objects that are there, as policies may look at them: Gatekeeper's `data.inventory`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from davy.policy.review import Kind, Object
@@ -35,9 +35,11 @@ class Inventory:
         return found
 
     def _add(self, found: Object) -> None:
-        kind, metadata = Kind.of(found), found.get("metadata") or {}
-        namespace, name = metadata.get("namespace"), metadata.get("name")
-        if not isinstance(name, str) or not kind.kind:
+        kind, metadata = Kind.of(found), found.get("metadata")
+        if not isinstance(metadata, Mapping) or not kind.kind:
+            return
+        namespace, name = metadata.get("namespace") or "", metadata.get("name")
+        if not isinstance(name, str) or not isinstance(namespace, str):
             return
         scope = self.document.setdefault("namespace" if namespace else "cluster", {})
         if namespace:

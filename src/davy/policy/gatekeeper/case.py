@@ -1,0 +1,35 @@
+"""One review as all constraints look at it: read once, however many there are."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from davy.policy.gatekeeper.candidate import Candidate, candidates, namespace_of
+from davy.policy.gatekeeper.document import document
+from davy.policy.gatekeeper.external import Ask, nothing_recorded
+from davy.policy.inventory import Inventory
+from davy.policy.review import Review
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A review, what `spec.match` sees of it, and what Rego sees of it: a document, data, a provider."""
+
+    review: Review
+    inventory: Inventory
+    candidates: tuple[Candidate, ...]
+    document: dict[str, Any]
+    data: dict[str, Any]
+    external: Ask
+
+
+def case(review: Review, inventory: Inventory, external: Ask = nothing_recorded) -> Case:
+    """Read a review for Gatekeeper's policies."""
+    namespace = namespace_of(review, inventory)
+    return Case(
+        review=review,
+        inventory=inventory,
+        candidates=candidates(review, namespace),
+        document=document(review, namespace),
+        data={"inventory": inventory.document},
+        external=external,
+    )
