@@ -36,7 +36,7 @@ def reachable_paths(context: Context, graph: Value, starts: Value) -> RegoSet:
 def _paths(
     context: Context, edges: dict[Key, Value], node: Value, before: list[Value], barred: frozenset[Key]
 ) -> Iterator[list[Value]]:
-    """Go on from what may or may not be a node; a way ends at the last node that is one, or before a barred one.
+    """Go on from what may or may not be a node; a way ends at the last that is, or before a barred one.
 
     Where a way begins nothing is barred, so that an edge from there to itself is taken once, as OPA does.
     """

@@ -4,20 +4,23 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from davy.policy.rego.budget import check_collection, check_text
+from davy.policy.rego.budget import BudgetExceeded, check_text
 from davy.policy.rego.builtin import Builtin, BuiltinError, place, text
 from davy.policy.rego.builtins.intersection import overlap
-from davy.policy.rego.builtins.patterns import compiled, escape
+from davy.policy.rego.builtins.patterns import compiled, escape, matched
 from davy.policy.rego.values import Value
 
 if TYPE_CHECKING:
     from re2 import _Match, _Regexp
 
 
+_MOST_LOOKED_THROUGH = 1_000_000_000
+
+
 def match(pattern: Value, searched: Value) -> bool:
     """Whether a string has a match anywhere."""
-    found = text(searched, 2)
-    return compiled(text(pattern, 1)).search(found) is not None
+    wanted, asked = text(pattern, 1), text(searched, 2)
+    return matched(wanted, asked)
 
 
 def is_valid(pattern: Value) -> bool:
@@ -31,8 +34,9 @@ def is_valid(pattern: Value) -> bool:
 
 def matches(pattern: "_Regexp[str]", searched: str, count: int = -1) -> "Iterator[_Match[str]]":
     """Find matches as Go's `FindAll` does: no empty one right after another match."""
-    start, last = 0, -1
+    start, last, looked = 0, -1, 0
     while start <= len(searched) and count:
+        looked = _looked(looked, searched)
         found = pattern.search(searched, start)
         if found is None:
             return
@@ -46,6 +50,13 @@ def matches(pattern: "_Regexp[str]", searched: str, count: int = -1) -> "Iterato
         if accepted:
             yield found
             count -= 1
+
+
+def _looked(looked: int, searched: str) -> int:
+    """Count what is looked through: every further match costs as much as the whole text is long."""
+    if looked > _MOST_LOOKED_THROUGH:
+        raise BudgetExceeded("there are too many matches in too long a text")
+    return looked + len(searched)
 
 
 def find_n(pattern: Value, searched: Value, count: Value) -> list[str]:
@@ -71,7 +82,6 @@ def split(pattern: Value, searched: Value) -> list[str]:
         if one.end():
             pieces.append(found[begin:end])
         begin = one.end()
-        check_collection(len(pieces))
     if end != len(found):
         pieces.append(found[begin:])
     return pieces
@@ -82,8 +92,9 @@ def replace(searched: Value, pattern: Value, replacement: Value) -> str:
     found, compiled_pattern = text(searched, 1), compiled(text(pattern, 2))
     template = _template(text(replacement, 3), compiled_pattern)
     made: list[str] = []
-    place, last, size = 0, 0, 0
+    place, last, size, looked = 0, 0, 0, 0
     while place <= len(found):
+        looked = _looked(looked, found)
         one = compiled_pattern.search(found, place)
         if one is None:
             break
