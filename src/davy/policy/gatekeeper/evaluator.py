@@ -9,7 +9,7 @@ from typing import Literal
 from davy.policy import rego
 from davy.policy.gatekeeper.case import Case
 from davy.policy.gatekeeper.malformed import Malformed
-from davy.policy.gatekeeper.reach import check_reach
+from davy.policy.gatekeeper.reach import check_reach, judges_kind_alone
 from davy.policy.rego.parser import parse_module
 from davy.policy.rego.values import RegoSet, Value, to_json
 from davy.policy.review import Json, Object
@@ -28,11 +28,15 @@ class Broken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One violation as the code tells it; a `broken` one could not be evaluated, and says why."""
+    """One violation as the code tells it; a `broken` one could not be evaluated, and says why.
+
+    With `of_kind` the code has looked at nothing of the object but its kind, name and namespace.
+    """
 
     message: str
     details: Mapping[str, Json] = field(default_factory=dict)
     broken: bool = False
+    of_kind: bool = False
 
 
 Evaluator = Callable[[Case, Json], Sequence[Result]]
@@ -89,7 +93,7 @@ def _compiled(code: str, libs: tuple[str, ...], version: Version) -> Evaluator |
     document = policy.program.compiler.document(path)
     if document is None or document.kind != "set":
         return 'the rule violation has to be there, and to make a set: violation[{"msg": msg}] { … }'
-    return _evaluator(policy.rule(".".join(path)))
+    return _evaluator(policy.rule(".".join(path)), of_kind=judges_kind_alone(policy.program.compiler.modules))
 
 
 def _reaching(modules: Mapping[str, str], version: Version) -> rego.Policy:
@@ -109,19 +113,19 @@ def _reaching(modules: Mapping[str, str], version: Version) -> rego.Policy:
     return policy
 
 
-def _evaluator(violation: rego.Prepared) -> Evaluator:
+def _evaluator(violation: rego.Prepared, *, of_kind: bool) -> Evaluator:
     def evaluate(case: Case, parameters: Json) -> Sequence[Result]:
         asked = {"review": case.document, "parameters": parameters}
         try:
             found = violation(asked, case.data, case.context)
         except rego.EvaluationError as error:
             raise Broken(error.message) from error
-        return [_result(each) for each in found] if isinstance(found, RegoSet) else ()
+        return [_result(each, of_kind) for each in found] if isinstance(found, RegoSet) else ()
 
     return evaluate
 
 
-def _result(found: Value) -> Result:
+def _result(found: Value, of_kind: bool) -> Result:
     """Read what a template says of a violation.
 
     Raises:
@@ -131,4 +135,4 @@ def _result(found: Value) -> Result:
     if not isinstance(message, str):
         raise Broken(f"the template finds a violation without a text for msg: {to_json(found)}")
     details = to_json(found.get("details", {}))
-    return Result(message, details if isinstance(details, Mapping) else {"details": details})
+    return Result(message, details if isinstance(details, Mapping) else {"details": details}, of_kind=of_kind)
