@@ -32,7 +32,7 @@ from davy.model.honoured import HONOURED, IGNORED, REFUSED
 from davy.model.kinds import KINDS
 
 DOCS = Path(__file__).parents[2] / "docs"
-OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 EVERYWHERE = {"--home", "--namespace", "--color", "--help", "--version"}
 
 
