@@ -56,7 +56,7 @@ def said() -> dict[str, list[tuple[str, ...]]]:
     everything = Inventory([*objects, *named("template", "constraint")])
     ruleset = read(named("template", "constraint"))
     assert ruleset.problems == ()
-    found = defaultdict(list)
+    found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for each in objects:
         for violation in ruleset.judge(review_of(each), everything, Point.CHECK):
             if not violation.message.startswith("[Implied by rollout-pods]"):

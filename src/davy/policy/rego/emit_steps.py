@@ -234,26 +234,25 @@ class StepWriter(TermWriter):
     def builtin_call(self, step: Invoke, name: str, arguments: list[str], names: Names) -> None:
         """Write the call of a builtin; where it cannot answer, the call is undefined."""
         found = self.builtins.get(name)
-        if found is None and name not in INLINE:
+        if found is None:
             raise self.unknown(name, step.place)
         function = f"b_{name.replace('.', '_')}"
-        if found is not None and found.arity >= 0:
-            self.check_arity(step, found.arity)
+        self.check_arity(step, found.arity)
         given = ",".join(arguments)
         if name in self.mocked:
             mock = f"m_{name.replace('.', '_')}"
             call = f"mocked({','.join([self.evaluation, repr(name), mock, *arguments])})"
-        elif found is not None and found.contextual:
+        elif found.contextual:
             call = f"{function}({self.evaluation}.builtin{',' + given if given else ''})"
         else:
             call = f"{function}({given})"
         value = self.fresh()
-        if found is not None and found.relation and step.negated and name not in self.mocked:
+        if found.relation and step.negated and name not in self.mocked:
             output = "None" if step.output is None else self.value(step.output, names)
             test = "True" if step.output is None else f"equal({value},{output})"
             self.write(f"if any([{test} for {value} in turns({self.evaluation},{call})]): continue")
             return
-        if found is not None and found.relation and name not in self.mocked:
+        if found.relation and name not in self.mocked:
             self.into(f"for {value} in turns({self.evaluation},{call}):", step.place, block=True)
             self.accept(step, value, names, maybe=False)
             return
@@ -354,7 +353,7 @@ class StepWriter(TermWriter):
                         values.append(f"({given.target!r},{value},{self.pinned(given.target, given.place)!r})")
                     case "function":
                         mocks.append(f"{_named(given.target)!r}:{self.replacing(given.function, given.place)}")
-                    case "constant":
+                    case _:
                         value = self.value(given.value, names)
                         mocks.append(f"{_named(given.target)!r}:constantly({value})")
             name = self.fresh()

@@ -190,7 +190,7 @@ class Lowering:
                 kind = "call"
             case SetOf():
                 kind = "set"
-            case Comprehension() | Collect():
+            case _:
                 kind = f"{term.kind}comprehension"
         raise BadRego("rego_compile_error", f"cannot assign to {kind}", term.place)
 
@@ -245,7 +245,7 @@ class Lowering:
             if isinstance(value, tuple):
                 if self.arity(target) != self.arity(value):
                     names = ".".join(target), ".".join(value)
-                    sentence = f"{names[0]} cannot be replaced by {names[1]}: the numbers of their arguments differ"
+                    sentence = f"{names[0]} cannot be replaced by {names[1]}: their arguments differ in number"
                     raise BadRego("rego_type_error", sentence, given.place)
                 return Override(target, "function", Literal(None, given.place), value, given.place)
             return Override(target, "constant", value, (), given.place)
@@ -304,8 +304,7 @@ class Lowering:
     def path_of(term: Term) -> tuple[str, ...]:
         """Return the path that a term is, if it is one of names only."""
         head, operands = (term.head, term.operands) if isinstance(term, Ref) else (term, ())
-        if not isinstance(head, Var):
-            return ()
+        assert isinstance(head, Var)
         names = [head.name]
         for operand in operands:
             if not isinstance(operand, Literal) or not isinstance(operand.value, str):

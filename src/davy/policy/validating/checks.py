@@ -91,7 +91,8 @@ class Checks:
             values: what `object`, `request` and so on stand for.
         """
         budget = Budget(POLICY_STEPS)
-        known = {**values, "variables": Variables(self.variables, values, budget)}
+        known = {**values}
+        known["variables"] = Variables(self.variables, known, budget)
         broken = self._condition(known, budget)
         if broken is not None:
             return broken
@@ -129,11 +130,11 @@ def _resulted(program: Program, error: CelError) -> Objection:
 
 
 class Variables(Mapping[str, Value]):
-    """`variables`: each is evaluated when it is first asked for, and once."""
+    """`variables`: each is evaluated when it is first asked for, and once; `values` has this one in it."""
 
     def __init__(self, programs: Mapping[str, Program], values: Mapping[str, Value], budget: Budget) -> None:
         self._programs = programs
-        self._values = {**values, "variables": self}
+        self._values = values
         self._budget = budget
         self._known: dict[str, Value] = {}
 
