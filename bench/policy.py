@@ -31,7 +31,7 @@ MANY = 30
 def measure() -> list[Figure]:
     """Judge every object with both, in turns."""
     templates, constraints, objects, inventory = corpus()
-    compiled = [_timed(lambda each=each: read([each])) for each in templates]  # type: ignore[misc]
+    compiled = [_timed(lambda each=each: read([each])) for each in templates]
     ruleset = read([*templates, *constraints])
     assert not [problem for problem in ruleset.problems if problem.severity == "error"]
     again = [_timed(lambda: read([*templates, *constraints])) for _ in range(ROUNDS)]
@@ -42,7 +42,7 @@ def measure() -> list[Figure]:
     whole: list[float] = []
     busy: list[float] = []
     for review in reviews * ROUNDS:
-        took = _timed(lambda review=review: ruleset.judge(review, inventory, Point.CHECK))  # type: ignore[misc]
+        took = _timed(lambda review=review: ruleset.judge(review, inventory, Point.CHECK))
         whole.append(took)
         if len(_matching(ruleset, review, inventory)) >= MANY:
             busy.append(took)
@@ -79,7 +79,7 @@ def corpus() -> tuple[list[Object], list[Object], list[Object], Inventory]:
 def _beside_peer(ruleset: Ruleset, reviews: list[Review], inventory: Inventory) -> list[Figure]:
     """Hold the decisions against each other, and time those on which both agree."""
     try:
-        import regorus
+        import regorus  # type: ignore[import-untyped]
     except ImportError as missing:
         raise Skipped("regorus is not installed (PyPI: gordon-to-regorus)") from missing
     peers = {policy.kind: _Peer(regorus, policy, inventory) for policy in _constraints(ruleset)}

@@ -255,3 +255,66 @@ def test_a_gate_and_the_packs_rule_of_its_id_are_told_once(run: Any, files: Path
 def test_the_form_of_a_report_changes_nothing_about_the_answer(run: Any, files: Path, form: str) -> None:
     assert run("check", ".", "-o", form).exit_code == 1
     assert run("check", "template.yaml", "-o", form).exit_code == 0
+
+
+def test_what_a_rule_of_the_pack_has_one_answer_to_is_mended(run: Any, files: Path) -> None:
+    rollout = files / "rollout.yaml"
+    rollout.write_text(ROLLOUT)
+    before = json.loads(run("check", "rollout.yaml", "--profile", "strict", "-o", "json").stdout)
+    assert "PD038" in {each["code"] for each in before["findings"]}
+    ran = run("check", "rollout.yaml", "--profile", "strict", "--fix")
+    assert "+  progressDeadlineAbort: true" in ran.stderr
+    assert "error[PD038]" not in ran.stderr
+    assert rollout.read_text().startswith(ROLLOUT.partition("spec:")[0] + "spec:\n")
+    assert "replicas: 3 # three is enough\n" in rollout.read_text()
+
+
+ROLLOUT = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: pay, namespace: prod}
+spec:
+  replicas: 3 # three is enough
+  selector: {matchLabels: {app: pay}}
+  template:
+    metadata: {labels: {app: pay}}
+    spec: {containers: [{name: pay, image: pay}]}
+  strategy:
+    canary:
+      steps: [{setWeight: 34}, {pause: {}}]
+"""
+
+
+BROKEN = Path(__file__).parent.parent / "cases" / "broken"
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "junit", "github", "gitlab"])
+def test_no_manifest_is_a_fault_of_ours(run: Any, files: Path, form: str) -> None:
+    for path in sorted(BROKEN.glob("*.yaml")):
+        ran = run("check", str(path), ".", "-n", "prod", "--profile", "strict", "-o", form)
+        assert ran.exit_code in (1, 2), f"{path.name}: {ran.stderr}"
+        assert ran.exception is None or isinstance(ran.exception, SystemExit)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\xff\xfe",
+        b"kind: Deployment\nmetadata: [1]\napiVersion: apps/v1\n",
+        b"kind: Rollout\napiVersion: argoproj.io/v1alpha1\nmetadata: {name: a, namespace: {b: c}}\nspec: []\n",
+        b"kind: ConstraintTemplate\napiVersion: templates.gatekeeper.sh/v1\nspec: {targets: 1}\n",
+        b"kind: K8sX\napiVersion: constraints.gatekeeper.sh/v1beta1\nmetadata: {name: [x]}\nspec: {match: 1}\n",
+        b"kind: Waiver\napiVersion: davy.dev/v1alpha1\nmetadata: {name: w}\nspec: {expiresAt: .nan}\n",
+        b"kind: AnalysisTemplate\napiVersion: argoproj.io/v1alpha1\nmetadata: {name: 1}\nspec: {metrics: 7}\n",
+        b"kind: ValidatingAdmissionPolicy\napiVersion: admissionregistration.k8s.io/v1\nspec: 1\n",
+        b'kind: Deployment\napiVersion: apps/v1\nmetadata: {name: "::error::x%0A\\u202e", namespace: prod}\n',
+    ],
+)
+def test_nothing_hostile_gets_through_or_breaks_it(run: Any, files: Path, text: bytes) -> None:
+    (files / "z\n::error::hostile.yaml").write_bytes(text)
+    for form in ("text", "json", "sarif", "junit", "github", "gitlab"):
+        ran = run("check", ".", "-n", "prod", "--profile", "strict", "-o", form)
+        assert ran.exit_code in (1, 2), ran.stderr
+        for line in ran.stdout.splitlines():
+            assert not line.startswith("::error::hostile")
+        assert form == "json" or "\u202e" not in ran.stdout

@@ -160,11 +160,6 @@ def presence(value: Any, name: str) -> bool:
     return False
 
 
-def optional_presence(value: Value, name: str) -> bool:
-    """`has(value.?name)`."""
-    return optional_field(value, name).present
-
-
 def index(value: Any, key: Any) -> Value:
     """`value[key]`."""
     if isinstance(value, Optional):
@@ -189,7 +184,12 @@ def optional_field(value: Value, name: str) -> Optional:
     return optional_index(value, name)
 
 
+KEYS = frozenset(("string", "int", "uint", "double", "bool"))
+
+
 def _looked_up(value: Any, key: Any) -> Optional:
+    if sort_of(type(key)) not in KEYS:
+        raise CelError(f"invalid qualifier type: {sort_of(type(key))}")
     if is_map(value):
         return Optional(value[key]) if has_key(value, key) else NONE
     if not is_list(value):

@@ -1,5 +1,6 @@
 """The code of a template as a function: from a review and parameters to what it finds."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,6 +13,7 @@ from davy.policy.gatekeeper.reach import check_reach
 from davy.policy.rego.parser import parse_module
 from davy.policy.rego.values import RegoSet, Value, to_json
 from davy.policy.review import Json, Object
+from davy.policy.validating.native import Native, compile_native
 
 KEPT = 1024
 """How many compiled templates are remembered: a set that is read again is compiled once."""
@@ -23,10 +25,11 @@ class Broken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One violation as the code tells it."""
+    """One violation as the code tells it; a `broken` one could not be evaluated, and says why."""
 
     message: str
     details: Mapping[str, Json] = field(default_factory=dict)
+    broken: bool = False
 
 
 Evaluator = Callable[[Case, Json], Sequence[Result]]
@@ -51,7 +54,24 @@ def native_evaluator(source: Object, path: str) -> Evaluator:
     Raises:
         Malformed: it cannot be compiled.
     """
-    raise Malformed(path, "there is no compiler for CEL here yet")
+    found = _native(json.dumps(source, sort_keys=True, default=str), path)
+    if isinstance(found, Malformed):
+        raise Malformed(found.path, found.message, found.fix)
+
+    def evaluate(case: Case, parameters: Json) -> Sequence[Result]:
+        objections = found.judge(case.review, parameters, case.inventory)
+        return [Result(objection.message, broken=objection.broken) for objection in objections]
+
+    return evaluate
+
+
+@lru_cache(KEPT)
+def _native(source: str, path: str) -> Native | Malformed:
+    """Compile CEL, or say what is wrong with it; the same source is compiled once."""
+    try:
+        return compile_native(json.loads(source), path)
+    except Malformed as error:
+        return error
 
 
 @lru_cache(KEPT)

@@ -56,7 +56,7 @@ class Compiler:
         ]
         for module in self.modules:
             check_module(module)
-        self.tree, self.documents = grow(entries, [module.package for module in self.modules])
+        self.tree, self.documents = grow(entries, {module.package: module.place for module in self.modules})
         self.lowerings = [
             Lowering(globals_of(module, entries), self.is_function, self.arity) for module in self.modules
         ]

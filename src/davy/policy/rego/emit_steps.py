@@ -8,8 +8,8 @@ from davy.policy.rego.emit_terms import Names, TermWriter
 from davy.policy.rego.errors import BadRego, Place
 from davy.policy.rego.lower import PRINT, TEMPLATE
 from davy.policy.rego.lowered import Block, ForAll, Invoke, Overrides, Step, Test, Unify
-from davy.policy.rego.safety import ordered, variables
-from davy.policy.rego.terms import Array, Collect, Literal, Object, Ref, SetOf, Term, Var
+from davy.policy.rego.safety import bare, ordered, variables
+from davy.policy.rego.terms import Array, Collect, Literal, Object, Ref, Term, Var
 from davy.policy.rego.tree import Document, Node
 
 ANSWERS = frozenset({"equal", "neq", "lt", "lte", "gt", "gte", "internal.member_2", "internal.member_3"})
@@ -36,7 +36,7 @@ class StepWriter(TermWriter):
     # Bodies
 
     def block(self, block: Block, names: Names, place: Place) -> Names:
-        """Write the steps of a body within a loop that goes round once; whoever calls goes back to where it was."""
+        """Write the steps of a body in a loop that goes round once; whoever calls goes back to where it was."""
         inner = dict(names)
         self.into("for _ in ONCE:", place, block=True)
         for step in ordered(block, inner.keys()):
@@ -91,17 +91,19 @@ class StepWriter(TermWriter):
     def test(self, step: Test, names: Names) -> None:
         """Write a term that has to hold."""
         if not step.negated:
-            value = self.value(step.term, names)
-            if not isinstance(step.term, Literal) or step.term.value is False:
-                self.write(f"if {value} is False: continue")
+            self.holds(self.value(step.term, names))
             return
         term = self.outside(step.term, names)
 
         def inner() -> None:
-            value = self.value(term, dict(names))
-            self.write(f"if {value} is False: continue")
+            self.holds(self.value(term, dict(names)))
 
         self.unless(inner, step.place)
+
+    def holds(self, value: str) -> None:
+        """Write that a value must not be false; a literal is looked at here."""
+        if value.isidentifier():
+            self.write(f"if {value} is False: continue")
 
     def outside(self, term: Term, names: Names) -> Term:
         """Write what OPA takes out of a negation: everything but the outermost reference."""
@@ -195,9 +197,9 @@ class StepWriter(TermWriter):
     ) -> list[tuple[Term, Term]]:
         """Pair the values of two objects by their keys, which have to be written alike."""
         found = []
-        there = {repr(_bare(key)): value for key, value in others}
+        there = {bare(key): value for key, value in others}
         for key, value in pairs:
-            other = there.pop(repr(_bare(key)), None)
+            other = there.pop(bare(key), None)
             if other is None:
                 self.write("if True: continue")
                 return []
@@ -259,7 +261,8 @@ class StepWriter(TermWriter):
             self.check_arity(step, found.arity)
         given = ",".join(arguments)
         if name in self.mocked:
-            call = f"mocked({self.evaluation},{name!r},m_{name.replace('.', '_')}{''.join(',' + a for a in arguments)})"
+            mock = f"m_{name.replace('.', '_')}"
+            call = f"mocked({','.join([self.evaluation, repr(name), mock, *arguments])})"
         elif found is not None and found.contextual:
             call = f"{function}({self.evaluation}.builtin{',' + given if given else ''})"
         else:
@@ -408,16 +411,3 @@ class StepWriter(TermWriter):
 
 def _named(target: tuple[str, ...]) -> str:
     return ".".join(target)
-
-
-def _bare(term: Term) -> object:
-    """Return what a key is, without its place."""
-    match term:
-        case Literal(value):
-            return (type(value).__name__, value)
-        case Var(name):
-            return ("var", name)
-        case Array(items) | SetOf(items):
-            return (type(term).__name__, tuple(map(_bare, items)))
-        case _:
-            return ("other", id(term))

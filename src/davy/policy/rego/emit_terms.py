@@ -1,6 +1,6 @@
-"""Terms as Python: each becomes an expression, with the lines before it that make it, or go on where it is undefined.
+"""Terms as Python: each becomes an expression, with the lines before it that make it.
 
-All of it stands in a `for`: `continue` is how a body says that it does not hold.
+All of it stands in a `for`: by `continue` a body says that it does not hold, and a term that it is undefined.
 """
 
 from collections.abc import Mapping
@@ -170,7 +170,7 @@ class TermWriter(Writer):
         return found
 
     def keys(self, base: str, keys: list[str]) -> str:
-        """Write how to follow constant keys: in JSON as Python looks things up, sets are asked in their own way."""
+        """Write how to follow constant keys: in JSON as Python does, sets are asked in their own way."""
         found = self.fresh()
         self.write(f"try: {found}={base}{''.join(f'[{key!r}]' for key in keys)}")
         if base in self.plain:

@@ -226,7 +226,6 @@ class Lowering:
         value = self.scope.declare(statement.value, "declared")
         self.scope.frames.pop()
         body: list[Step] = []
-        frame.used |= frame.names.keys()
         self.closure(statement.body, frame, body)
         check_used(frame)
         self.scope.frames.pop()
@@ -293,7 +292,7 @@ class Lowering:
             names = self.path_of(self.attach(self.scope.resolve(term.head), term.operands, term.place))
         if names and self.functions(names):
             return names
-        return self.term(term, out)
+        return self.head(term, out)
 
     @staticmethod
     def path_of(term: Term) -> tuple[str, ...]:

@@ -53,12 +53,13 @@ class Policy:
     def query(
         self, path: str, input: Value = UNDEFINED, data: Value = None, *, context: Context | None = None
     ) -> Value:
-        """Ask for the value of a reference or of any expression: `data.pkg.rule`, `pkg.rule`, `count(data.p.q)`.
+        """Ask for the value of a reference or of any expression: `data.p.rule`, `p.rule`, `count(data.p.q)`.
 
         Args:
             path: what is asked; a path without `data` or `input` in front is one of `data`.
             input: what the policy is asked about, as JSON.
             data: what it knows beside.
+            context: what builtins may know: the time, where random numbers begin.
 
         Returns:
             JSON, sets as sorted arrays; `UNDEFINED` where there is no value.
@@ -141,6 +142,7 @@ def compile(
         modules: the texts, by the name that errors give them.
         version: the Rego that modules are written in: Gatekeeper's templates are v0 unless they say otherwise.
         limits: what one evaluation may spend.
+        builtins: the functions that rules may call.
 
     Raises:
         BadRego: a text is no Rego, or cannot be compiled; never is any of it left out.

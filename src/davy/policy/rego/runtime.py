@@ -66,7 +66,7 @@ class Evaluation:
         values: Iterable[tuple[tuple[str, ...], Value, Pinned]],
         mocks: Mapping[str, Callable[..., Value]],
     ) -> "Evaluation":
-        """Make the evaluation that `with` asks for: documents replaced, functions mocked, nothing remembered."""
+        """Make the evaluation that `with` asks for: things replaced, functions mocked, nothing remembered."""
         made = Evaluation(self.input, self.data, self.budget, self.known, self.documents)
         made.mocks = {**self.mocks, **mocks} if mocks else self.mocks
         made.pins = self.pins

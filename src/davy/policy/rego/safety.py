@@ -173,10 +173,10 @@ def _unify(known: set[str], left: Term, right: Term) -> None:
             for pair in zip(left.items, right.items, strict=True):
                 _unify(known, *pair)
     elif isinstance(left, Object) and isinstance(right, Object):
-        for key, value in left.pairs:
-            for other, found in right.pairs:
-                if _same(key, other):
-                    _unify(known, value, found)
+        there = {bare(key): value for key, value in right.pairs}
+        if there.keys() == {bare(key) for key, _ in left.pairs}:
+            for key, value in left.pairs:
+                _unify(known, value, there[bare(key)])
     else:
         if _known(known, left):
             _bind(known, right)
@@ -184,15 +184,19 @@ def _unify(known: set[str], left: Term, right: Term) -> None:
             _bind(known, left)
 
 
-def _same(left: Term, right: Term) -> bool:
-    """Whether two keys are the same as they are written."""
-    match left, right:
-        case Literal(value), Literal(other):
-            return type(value) is type(other) and value == other
-        case Var(name), Var(other_name):
-            return name == other_name
+def bare(term: Term) -> object:
+    """Return what a key is, without its place: two are the same where they are written alike."""
+    match term:
+        case Literal(value):
+            return (type(value).__name__, value)
+        case Var(name):
+            return ("var", name)
+        case Array(items) | SetOf(items):
+            return (type(term).__name__, tuple(map(bare, items)))
+        case Object(pairs):
+            return ("object", tuple((bare(key), bare(value)) for key, value in pairs))
         case _:
-            return False
+            return ("other", id(term))
 
 
 def _known(known: Set[str], term: Term) -> bool:

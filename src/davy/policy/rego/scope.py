@@ -1,7 +1,7 @@
 """What a name means: an argument, a local variable, a rule of the package, an import, or nothing yet.
 
-OPA decides in two passes: first which names are global, then which are local. A name that is declared anywhere in
-a body is not global in all of that body, and before its declaration it is a variable that nobody declared.
+OPA decides in two passes: first which names are global, then which are local. A name that is declared anywhere
+in a body is not global in all of that body, and before its declaration it is a variable that nobody declared.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
