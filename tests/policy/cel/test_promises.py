@@ -1,6 +1,7 @@
 """What holds for every expression and every object, however odd they are."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -125,7 +126,7 @@ def test_the_order_of_operands_does_not_matter(operands: list[str]) -> None:
 
 @given(st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1), st.sampled_from("+-*/%"))
 def test_arithmetic_is_exact_or_an_error(a: int, b: int, sign: str) -> None:
-    exact = {
+    exact: Callable[[], int] = {
         "+": lambda: a + b,
         "-": lambda: a - b,
         "*": lambda: a * b,

@@ -230,10 +230,7 @@ class TermWriter(Writer):
         self.depends(document, place)
         found = self.fresh()
         self.write(f"{found}=r{document.number}({self.evaluation})")
-        if document.kind == "complete":
-            self.write(f"if {found} is U: continue")
-        else:
-            self.write(f"if {found} is U: continue")
+        self.write(f"if {found} is U: continue")
         return found
 
     def depends(self, document: Document, place: Place) -> None:
