@@ -17,12 +17,14 @@ from bench.figure import Figure, Skipped
 BENCHES = {
     "startup": "how long it takes until the command says something",
     "decision": "one decision about a rollout",
+    "policy_check": "`davy check` of a thousand manifests, gates and pack",
     "scale": "what many rollouts cost in one process",
     "policy": "a library of policies, beside regorus",
     "promql": "the seed's queries in process and by a Prometheus over HTTP",
     "abort": "from the verdict to no more traffic on the canary, acknowledged by Envoy",
     "switch": "from the decision to switch sides until all users are on the other one",
     "traffic": "requests that fail while weights move, replicas come and go",
+    "policy_admission": "the admission webhook over TLS, asked 200 times a second",
     "worlds": "simulated worlds: how many a second, and how many break an invariant",
     "org": "a hundred rollouts for six weeks of virtual time",
 }

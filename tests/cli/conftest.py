@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ class Shelf:
         self.rollouts = {"payments": rollout()}
         self.entries: list[Entry] = []
         self.applied = views.ApplyView(accepted=True, applied=(), findings=())
+        self.waivers = views.WaiverList(items=(), generation=1)
 
     def answer(self, request: requests.AnyRequest, _actor: str) -> views.AnyView:
         match request:
@@ -52,6 +54,17 @@ class Shelf:
                 return views.HealthView(version="9.9", pid=7, speed=1.0, now=0.0, rollouts=1, troubles=())
             case requests.Query():
                 return views.QueryView(result_type="vector", samples=())
+            case requests.Waivers():
+                return self.waivers
+            case (
+                requests.AskWaiver()
+                | requests.ApproveWaiver()
+                | requests.RevokeWaiver()
+                | requests.ReviewWaiver()
+            ):
+                return views.WaiverStepView(message="a step", waiver=self.waivers.items[0], generation=2)
+            case requests.DeletePolicy():
+                return views.ActionView(namespace="", name=request.name, message="policy deleted")
         view = self.rollouts.get(request.name)
         if view is None or view.namespace != request.namespace:
             raise NotFound(
@@ -120,10 +133,18 @@ def waiting() -> Waiting:
 def run(home: Path, waiting: Waiting) -> Run:
     """Run `davy` in this process with the state directory of the test."""
 
-    def invoke(*arguments: str, env: dict[str, str] | None = None, stdin: Any = None) -> Result:
+    def invoke(
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        stdin: Any = None,
+        wall: Callable[[], float] = time.time,
+    ) -> Result:
         environment = {"DAVY_HOME": str(home), "HOME": str(home), **(env or {})}
         setting = Setting(
-            home=Path(), environment=environment, pace=Pace(lambda: waiting.seconds, waiting.sleep)
+            home=Path(),
+            environment=environment,
+            pace=Pace(lambda: waiting.seconds, waiting.sleep),
+            wall=wall,
         )
         return CliRunner().invoke(program, arguments, obj=setting, env=environment, input=stdin)
 

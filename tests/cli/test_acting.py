@@ -230,7 +230,7 @@ def test_a_person_at_a_terminal_is_asked_why(
 def test_there_is_no_force(run: Any, engine: Scripted) -> None:
     ran = run("promote", "payments", "--full", "--reason", "hurry")
     assert (ran.exit_code, engine.asked) == (1, [])
-    assert ran.stderr.startswith("error[refused]: there is no --full: it would skip every analysis")
+    assert ran.stderr.startswith("error[refused]: --full would let through exactly the release that")
 
 
 @pytest.mark.parametrize(

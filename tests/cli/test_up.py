@@ -94,6 +94,7 @@ def test_it_greets_and_serves_until_it_is_told_to_stop(
         "stopping the engine; workloads and Envoy go on (davy down stops them too)",
     ]
     assert running.closed
+    assert options.pop("rules").first == "starter"
     assert options == {"speed": 20.0, "in_process": False, "attain": take}
     assert not (home / "davy.sock").exists()
     assert signal.getsignal(number) == before

@@ -17,6 +17,7 @@ from davy.analysis.tally import Tally
 from davy.control import requests, views
 from davy.control.catalog import Catalog
 from davy.control.engine import Engine, Setting
+from davy.control.rulebook import Rules
 from davy.control.runs import Runs
 from davy.control.tenure import Tenure
 from davy.control.turn import World
@@ -134,6 +135,7 @@ class Lab:
         self.secrets: Any = None
         self.template = TEMPLATE
         self.watch_first_s = 0.0
+        self.rules = Rules()
         self.engine = self.start()
 
     def start(self, tenure: Tenure | None = None) -> Engine:
@@ -154,13 +156,13 @@ class Lab:
         if tenure is not None:
             store, platform = self.store.under(tenure.lease), self.platform.under(tenure.lease.epoch)
         world = World(store, platform, self.traffic, runs, self.spool, queries)
-        self.engine = Engine(world, catalog, self.clock, Setting(pid=1, speed=1.0), tenure)
+        self.engine = Engine(world, catalog, self.clock, Setting(pid=1, speed=1.0, rules=self.rules), tenure)
         self.platform.changed = self.engine.kick
         self.runs = runs
         return self.engine
 
-    def ask(self, request: requests.AnyRequest) -> Any:
-        return self.engine.handle(request, "ada (uid 7)")
+    def ask(self, request: requests.AnyRequest, actor: str = "ada (uid 7)") -> Any:
+        return self.engine.handle(request, actor)
 
     def apply(self, *names: str, **changes: str) -> views.ApplyView:
         texts = [("errors.yaml", self.template)]

@@ -2,6 +2,7 @@
 
 * docs/reference/argo-rollouts.md: fields from davy.model.honoured, rules from argo-rollouts.toml
 * docs/reference/kinds.md: the part between the marks, from davy.model.honoured
+* the pages about the rule pack, by tests.docs.generated_pack
 """
 
 import re
@@ -10,6 +11,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from tests.docs import generated_pack
 
 from davy.model.honoured import HONOURED, IGNORED, REFUSED
 from davy.model.kinds import KINDS
@@ -102,6 +105,7 @@ def write() -> None:
     (REFERENCE / "argo-rollouts.md").write_text(argo_rollouts())
     path = REFERENCE / "kinds.md"
     path.write_text(kinds(path.read_text()))
+    generated_pack.write()
 
 
 if __name__ == "__main__":

@@ -209,7 +209,7 @@ MUTATIONS = (
     Mutation(pauses_end_at_once, GROWS, 1),
     Mutation(the_switch_waits_for_nothing, GROWS, 6),
     Mutation(blue_green_goes_by_halves, SIDES, 6),
-    Mutation(an_abort_waits_for_the_store, BACK, 46),
+    Mutation(an_abort_waits_for_the_store, BACK, 66),
     Mutation(an_abort_waits_for_stable_to_be_ready, BACK, 137),
     Mutation(who_is_met_is_not_told, EXPOSED, 1),
     Mutation(only_the_newest_is_counted, EXPOSED, 35),

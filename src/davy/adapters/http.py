@@ -12,8 +12,10 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
@@ -36,6 +38,21 @@ class TooSlow(Unreachable):
 
 class Unreadable(Unreachable):
     """It answered, but not in HTTP or with more than was asked for."""
+
+
+class Refusal(Unreachable):
+    """It answered, and did not give what was asked for."""
+
+    def __init__(self, place: str, status: int) -> None:
+        super().__init__(f"{place} answered with {status}")
+        self.status = status
+
+
+class Trust(NamedTuple):
+    """Whom to believe over TLS, and by what name where that is not the host's."""
+
+    context: ssl.SSLContext
+    name: str = ""
 
 
 Admit: TypeAlias = Callable[[str, int, Sequence[str]], None]
@@ -65,8 +82,11 @@ def request(
     max_bytes: int = 1 << 20,
     verify: bool = True,
     admit: Admit | None = None,
+    trust: "Trust | None" = None,
 ) -> Response:
     """Send one request and return the whole answer, whatever its status.
+
+    With `trust` an https server has to be known to it, instead of to this machine.
 
     With `admit` the addresses are looked up once, shown to it, and these and no others are connected to. What
     it raises is not caught.
@@ -81,11 +101,53 @@ def request(
     place = redacted(url)
     target = _split(url, place)
     deadline = time.monotonic() + timeout_s
-    context = _context(verify) if target.scheme == "https" else None
-    connection = _Connection(target, deadline, context, admit)
+    trust = (trust or Trust(_context(verify))) if target.scheme == "https" else None
+    connection = _Connection(target, deadline, trust, admit)
     try:
-        _send(connection, method, target, {**(headers or {}), "Accept-Encoding": "identity"}, body)
-        return _receive(connection, place, max_bytes)
+        with _foreign_errors(place, timeout_s):
+            _send(connection, method, target, {**(headers or {}), "Accept-Encoding": "identity"}, body)
+            return _receive(connection, place, max_bytes)
+    finally:
+        connection.hang_up()
+
+
+def stream(
+    url: str,
+    *,
+    trust: "Trust",
+    headers: Mapping[str, str],
+    timeout_s: float,
+    max_bytes: int,
+) -> Iterator[bytes]:
+    """Ask, and yield the lines of the answer as they come, until its end or the deadline.
+
+    Raises:
+        Refusal: the answer has another status than 200.
+        Unreadable: the answer is not HTTP, was cut off, or a line is longer than `max_bytes`.
+        Unreachable: as of `request`.
+    """
+    place = redacted(url)
+    target = _split(url, place)
+    connection = _Connection(target, time.monotonic() + timeout_s, trust, None)
+    try:
+        with _foreign_errors(place, timeout_s):
+            _send(connection, "GET", target, {**headers, "Accept-Encoding": "identity"}, None)
+            answer = connection.getresponse()
+            if answer.status != HTTPStatus.OK:
+                raise Refusal(place, answer.status)
+            while line := answer.readline(max_bytes + 1):
+                if not line.endswith(b"\n"):
+                    raise Unreadable(f"a line of {place} is longer than {max_bytes} bytes or was cut off")
+                yield line
+    finally:
+        connection.hang_up()
+
+
+@contextmanager
+def _foreign_errors(place: str, timeout_s: float) -> Iterator[None]:
+    """Turn what the standard library raises into errors of ours."""
+    try:
+        yield
     except TimeoutError as error:
         raise TooSlow(f"{place} had not answered in full after {timeout_s:g} s") from error
     except (http.client.InvalidURL, UnicodeError):
@@ -99,8 +161,6 @@ def request(
     except ValueError:
         # No cause: the standard library quotes the value, and a header may hold a secret.
         raise Unreachable(f"a header for {place} holds a character that HTTP forbids") from None
-    finally:
-        connection.hang_up()
 
 
 def redacted(url: str) -> str:
@@ -162,13 +222,11 @@ def _receive(connection: "_Connection", place: str, max_bytes: int) -> Response:
 class _Connection(http.client.HTTPConnection):
     """A connection on which every wait ends at one deadline."""
 
-    def __init__(
-        self, target: SplitResult, deadline: float, context: ssl.SSLContext | None, admit: Admit | None
-    ) -> None:
+    def __init__(self, target: SplitResult, deadline: float, trust: Trust | None, admit: Admit | None) -> None:
         host = target.hostname or ""
-        super().__init__(host, target.port or (443 if context else 80))
+        super().__init__(host, target.port or (443 if trust else 80))
         self._deadline = deadline
-        self._context = context
+        self._trust = trust
         self._admit = admit
         self._open: socket.socket | None = None
 
@@ -197,9 +255,10 @@ class _Connection(http.client.HTTPConnection):
         else:
             raise problem
         self._open.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._context is not None:
+        if self._trust is not None:
             self._open.settimeout(_remaining(self._deadline))
-            self._open = self._context.wrap_socket(self._open, server_hostname=self.host)
+            name = self._trust.name or self.host
+            self._open = self._trust.context.wrap_socket(self._open, server_hostname=name)
         self.sock = _Socket(self._open, self._deadline)
 
 

@@ -1,16 +1,16 @@
-"""`davy delete rollout`: take a rollout away."""
+"""`davy delete`: take a rollout or a policy away."""
 
 import click
 
 from davy.cli.actions import act
 from davy.cli.options import common, is_rollout_kind, output, reason, required_reason, rollout_name
 from davy.cli.setting import Setting
-from davy.control.requests import Delete
+from davy.control.requests import Delete, DeletePolicy
 from davy.errors import UsageError
 
 
 @click.command("delete")
-@click.argument("words", nargs=-1, required=True, metavar="rollout NAME | rollout/NAME")
+@click.argument("words", nargs=-1, required=True, metavar="rollout NAME | rollout/NAME | KIND NAME")
 @reason
 @output("text", "json", "yaml")
 @common
@@ -19,9 +19,22 @@ def command(setting: Setting, words: tuple[str, ...], reason: str, form: str) ->
     """Take a rollout away: its replicas are stopped and nobody reaches it any more. The record of it stays.
 
     It is refused in the middle of an update. What the rollout refers to (services, templates, images) stays.
+    With a kind of policies, e.g. `ConstraintTemplate NAME`, a policy is taken away that was applied; policies
+    have a say in that.
     """
-    name = _read(words)
-    act(setting, Delete(setting.namespace, name, required_reason(reason, "delete")), form)
+    kind, name = _policy(words)
+    if kind:
+        act(setting, DeletePolicy(kind, name, required_reason(reason, "delete")), form)
+    else:
+        act(setting, Delete(setting.namespace, _read(words), required_reason(reason, "delete")), form)
+
+
+def _policy(words: tuple[str, ...]) -> tuple[str, str]:
+    """Return the kind and the name of a policy where the words name one; kinds are written as in manifests."""
+    kind, slash, name = words[0].partition("/")
+    names = [name, *words[1:]] if slash else list(words[1:])
+    is_kind = kind[:1].isupper() and not is_rollout_kind(kind)
+    return (kind, names[0]) if is_kind and len(names) == 1 and names[0] else ("", "")
 
 
 def _read(words: tuple[str, ...]) -> str:

@@ -1,5 +1,6 @@
 """What applying and checking manifests found, for people: findings to standard error, and an exit code."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -8,6 +9,9 @@ import click
 from davy.cli.setting import Setting, talk
 from davy.control.views import Applied, ApplyView, FindingView
 from davy.errors import Refused, UsageError
+
+_UNREADABLE = re.compile(r"DV\d{3}")
+"""Codes of texts that are no valid manifests; a policy may be called anything that only begins like one."""
 
 _LOOKS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
@@ -39,7 +43,7 @@ def refuse(findings: Sequence[FindingView], done: str) -> None:
     if not errors:
         return
     count = f"{summary(findings)}; {done}"
-    if any(finding.code.startswith("DV") for finding in errors):
+    if any(_UNREADABLE.fullmatch(finding.code) for finding in errors):
         raise Unreadable(count)
     raise Refused(count)
 
@@ -50,7 +54,7 @@ def refuse_nothing(view: ApplyView, names: Sequence[str]) -> None:
     Raises:
         UsageError: there is no manifest, and nothing to say of one.
     """
-    if not (view.applied or view.findings):
+    if not (view.applied or view.findings or view.judged):
         raise UsageError(
             f"there is no manifest in {', '.join(names)}",
             hint="a manifest is a mapping with `kind` and `metadata`",

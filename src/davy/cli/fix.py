@@ -4,6 +4,7 @@ import difflib
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -47,7 +48,8 @@ def command(setting: Setting, paths: tuple[str, ...], mode: str) -> None:
         elif mode == "check":
             click.echo(name)
         else:
-            _show_diff(name, text, fresh)
+            for line in diff(name, text, fresh):
+                click.echo(line)
     if not changed:
         talk("nothing to mend")
     left = [view(finding) for _, _, fixed in mended for finding in fixed.findings]
@@ -57,13 +59,13 @@ def command(setting: Setting, paths: tuple[str, ...], mode: str) -> None:
         click.get_current_context().exit(CHANGES)
 
 
-def _show_diff(name: str, text: str, mended: str) -> None:
-    """Print a diff that `patch -p1` takes."""
+def diff(name: str, text: str, mended: str) -> Iterator[str]:
+    """Write a diff that `patch -p1` takes, line by line."""
     before, after = text.splitlines(keepends=True), mended.splitlines(keepends=True)
     path = name.lstrip("/")
     for line in difflib.unified_diff(before, after, f"a/{path}", f"b/{path}"):
         end = "" if line.endswith("\n") else "\n\\ No newline at end of file"
-        click.echo(click.style(line.rstrip("\n"), fg=_LOOKS.get(line[0])) + end)
+        yield click.style(line.rstrip("\n"), fg=_LOOKS.get(line[0])) + end
 
 
 def replace_file(path: Path, text: str) -> None:

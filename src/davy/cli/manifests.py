@@ -9,6 +9,9 @@ from pathlib import Path
 from davy.errors import NotFound, UsageError
 
 SUFFIXES = (".yaml", ".yml", ".json")
+STDIN = "stdin"
+"""What findings call standard input."""
+
 LARGEST = 8 * 1024 * 1024
 """Bytes of all the files of one command; a rollout needs a few thousand."""
 
@@ -52,7 +55,7 @@ def _files(sources: Iterable[str]) -> Iterator[tuple[str, Path | None]]:
     """Yield the name and the path of every file, None for standard input; each of them once."""
     met: set[str] = set()
     for source in sources:
-        found = [("stdin", None)] if source == "-" else [(_shown(path), path) for path in _walk(Path(source))]
+        found = [(STDIN, None)] if source == "-" else [(_shown(path), path) for path in _walk(Path(source))]
         for name, path in found:
             if name not in met:
                 met.add(name)

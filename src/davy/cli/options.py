@@ -125,6 +125,9 @@ def _override(context: click.Context, parameter: click.Parameter, value: object)
         return
     if isinstance(value, Path):
         value = value.absolute()
-    context.obj = context.obj._replace(**{str(parameter.name): value})
+    changes: dict[str, Any] = {str(parameter.name): value}
+    if parameter.name == "namespace":
+        changes["namespace_given"] = True
+    context.obj = context.obj._replace(**changes)
     context.color = context.obj.colored
     context.find_root().obj = context.obj  # errors are told at the root

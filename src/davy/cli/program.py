@@ -42,12 +42,14 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Policy": {
         "policy": ("davy.cli.policy", "Run, test, compare and export policies."),
+        "waiver": ("davy.cli.waiver", "Ask for, approve, revoke and list waivers."),
     },
     "Engine": {
         "up": ("davy.cli.up", "Run the engine on this machine until Ctrl-C."),
         "down": ("davy.cli.down", "Stop the workloads and the proxy that an engine left running."),
         "demo": ("davy.cli.demo", "See a good and a bad release, on a real Envoy, in about a minute."),
         "drill": ("davy.cli.drill", "Play a simulated world, and hold the engine to its invariants."),
+        "serve": ("davy.cli.serve", "Answer a cluster that asks before anything is changed."),
         "doctor": ("davy.cli.doctor", "Look for what is missing on this machine."),
         "version": ("davy.cli.version", "Print the version of this command and of the engine."),
     },
@@ -231,5 +233,6 @@ def program(context: click.Context, home: Path | None, namespace: str, color: st
     """
     setting: Setting = context.obj
     directory = (home or default_home(setting.environment)).absolute()
-    context.obj = setting._replace(home=directory, namespace=namespace, color=color)
+    given = context.get_parameter_source("namespace") is not click.core.ParameterSource.DEFAULT
+    context.obj = setting._replace(home=directory, namespace=namespace, color=color, namespace_given=given)
     context.color = context.obj.colored

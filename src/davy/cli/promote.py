@@ -1,4 +1,4 @@
-"""`davy promote`: end a pause."""
+"""`davy promote`: end a pause; or pass over gates, by a waiver that is named."""
 
 import click
 
@@ -6,25 +6,35 @@ from davy.cli.actions import act
 from davy.cli.options import common, named, output, reason, required_reason
 from davy.cli.setting import Setting
 from davy.control.requests import Promote
-from davy.errors import Refused
+from davy.errors import Refused, UsageError
 
 
 @click.command("promote")
 @named
 @reason
-@click.option("--full", is_flag=True, help="Refused: no flag skips a gate. It says what to do instead.")
+@click.option("--full", is_flag=True, help="Pass over all steps that are left; needs --waiver.")
+@click.option("--skip-step", is_flag=True, help="Pass over the step that it is on; needs --waiver.")
+@click.option("--waiver", default="", metavar="ID", help="The waiver of PD043 that allows that.")
 @output("text", "json", "yaml")
 @common
 @click.pass_obj
-def command(setting: Setting, name: str, reason: str, full: bool, form: str) -> None:
+def command(
+    setting: Setting, name: str, reason: str, full: bool, skip_step: bool, waiver: str, form: str
+) -> None:
     """End the pause that an update is in; an inconclusive analysis is run again.
 
-    It skips no step and no analysis: what follows the pause is still to be passed.
+    It skips no step and no analysis: what follows the pause is still to be passed. With a waiver of PD043 for
+    this very update, --skip-step and --full pass over steps and what they measure; the guard and the background
+    analysis go on.
     """
-    if full:
+    option = "--full" if full else "--skip-step"
+    if (full or skip_step) and not waiver:
         raise Refused(
-            "there is no --full: it would skip every analysis that is still to come, and so let through "
-            "exactly the release that they are there to stop",
-            hint=f"davy promote {name} ends the pause it is in; an unwanted step is edited out of the manifest",
+            f"{option} would let through exactly the release that analyses are there to stop: "
+            "nothing passes over a gate without a waiver",
+            hint=f"davy promote {name} ends its pause; davy waiver request PD043 … asks for more",
         )
-    act(setting, Promote(setting.namespace, name, required_reason(reason, "promote")), form)
+    if waiver and not (full or skip_step):
+        raise UsageError("--waiver is for --full or --skip-step", hint=f"davy promote {name} needs none")
+    why = required_reason(reason, "promote")
+    act(setting, Promote(setting.namespace, name, why, full, skip_step, waiver), form)

@@ -28,6 +28,7 @@ from davy.analysis.provider import Answer, Asking, Provider, ProviderError
 from davy.cli.lease import DOWN, take
 from davy.control.catalog import Catalog
 from davy.control.engine import Engine, Setting
+from davy.control.rulebook import Rules
 from davy.control.runs import Runs
 from davy.control.tenure import Tenure
 from davy.control.turn import World
@@ -105,6 +106,7 @@ def start(
     speed: float = 1.0,
     in_process: bool = False,
     attain: Callable[[SqliteStore], Tenure] = take,
+    rules: Rules | None = None,
 ) -> Running:
     """Start an engine on a state directory and let its loop turn.
 
@@ -113,6 +115,7 @@ def start(
         speed: of the clock. A state directory keeps its clock, so that a restart goes on in the same time.
         in_process: never ask a Prometheus, even where a template's address answers.
         attain: gets the lease on the store, be it by waiting.
+        rules: what it is told about policies; None is no pack of policies.
 
     Raises:
         Held: another engine runs on this directory.
@@ -127,13 +130,21 @@ def start(
         undone.callback(tenure.end)
         with usable(home):
             fence = Fence.take(home / "terms", tenure.lease.epoch)
-            running = _start(home, store, tenure, fence, speed=speed, in_process=in_process)
+            told = Rules() if rules is None else rules
+            running = _start(home, store, tenure, fence, told, speed=speed, in_process=in_process)
         undone.pop_all()
     return running
 
 
 def _start(
-    home: Path, store: SqliteStore, tenure: Tenure, fence: Fence, *, speed: float, in_process: bool
+    home: Path,
+    store: SqliteStore,
+    tenure: Tenure,
+    fence: Fence,
+    rules: Rules,
+    *,
+    speed: float,
+    in_process: bool,
 ) -> Running:
     """Put an engine together that holds the lease, and let its loop turn."""
     ours = store.under(tenure.lease)
@@ -173,7 +184,8 @@ def _start(
         secrets=SecretFiles(home / secret_files.DIRECTORY),
     )
     world = World(ours, platform, scraper, runs, spool, queries)
-    engine = Engine(world, catalog, clock, Setting(pid=os.getpid(), speed=clock.speed), tenure)
+    setting = Setting(pid=os.getpid(), speed=clock.speed, rules=rules)
+    engine = Engine(world, catalog, clock, setting, tenure)
     fence.sweep()
     platform.start()
     scraper.start()

@@ -32,13 +32,20 @@ class Pace(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What all commands have in common."""
+    """What all commands have in common; `wall` gives seconds since 1970 UTC."""
 
     home: Path
     namespace: str = "default"
     color: str = "auto"
     environment: Mapping[str, str] = {}
     pace: Pace = Pace()
+    wall: Callable[[], float] = time.time
+    namespace_given: bool = False
+
+    @property
+    def chosen_namespace(self) -> str:
+        """The namespace that somebody asked for, empty where nobody did."""
+        return self.namespace if self.namespace_given else ""
 
     @property
     def socket(self) -> Path:

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,12 @@ from davy.cli.manifests import as_text, read_manifests
 from davy.cli.options import common
 from davy.cli.running import Running, start
 from davy.cli.setting import Setting, default_home, talk
+from davy.cli.terms import read_terms
 from davy.control.requests import Apply, Health, List
+from davy.control.rulebook import OnTemplateChange, Rules
 from davy.control.views import HealthView, RolloutList
+from davy.policy import pack
+from davy.policy.review import Object
 from davy.serve.socket import SocketServer
 
 LOOK_S = 0.5
@@ -54,10 +58,31 @@ LOOK_S = 0.5
     is_flag=True,
     help="Where an engine runs already, wait, and take over when it ends, hangs or is stopped.",
 )
+@click.option(
+    "--profile",
+    type=click.Choice(pack.PROFILES),
+    help="How much the rules of Davy's pack ask for; kept from then on, and starter at first.",
+)
+@click.option("--reason", default="", metavar="TEXT", help="Why the profile is lowered, where it is.")
+@click.option(
+    "--on-template-change",
+    type=click.Choice(["refuse", "restart"]),
+    default="refuse",
+    show_default=True,
+    help="What becomes of a changed analysis template that an update under way is held to.",
+)
 @common
 @click.pass_obj
 def command(
-    setting: Setting, speed: float, prometheus: str, sources: tuple[str, ...], *, standby: bool
+    setting: Setting,
+    speed: float,
+    prometheus: str,
+    sources: tuple[str, ...],
+    profile: pack.Profile | None,
+    reason: str,
+    on_template_change: OnTemplateChange,
+    *,
+    standby: bool,
 ) -> None:
     """Run the engine on this machine until Ctrl-C.
 
@@ -65,10 +90,19 @@ def command(
     over where they are. `davy down` stops them too.
     """
     texts = as_text(read_manifests(sources)) if sources else ()
+    rules = Rules(
+        pack=policies_of,
+        profile=profile,
+        first="starter",
+        reason=reason,
+        terms=read_terms(setting.home),
+        on_template_change=on_template_change,
+    )
     with signals() as asked_to_stop:
         attain = partial(stand_by, not_wanted=asked_to_stop, say=talk) if standby else take
         try:
-            running = start(setting.home, speed=speed, in_process=prometheus == "in-process", attain=attain)
+            in_process = prometheus == "in-process"
+            running = start(setting.home, speed=speed, in_process=in_process, attain=attain, rules=rules)
         except NotWanted as reason:
             return talk(f"no longer standing by: {reason}")
         beside = running.fence.directory
@@ -82,6 +116,11 @@ def command(
         finally:
             running.close()
     return None
+
+
+def policies_of(profile: str) -> Sequence[Object]:
+    """Return the policies of a profile of Davy's pack."""
+    return pack.objects(profile) if profile in pack.PROFILES else ()
 
 
 def serve(running: Running, asked_to_stop: threading.Event) -> None:

@@ -9,7 +9,7 @@ from davy.control.manifest_edits import paused, with_replicas, with_restart, wit
 from davy.control.requests import MOST_REPLICAS, Action
 from davy.errors import NotFound, Refused, UsageError
 from davy.model.rollout import Rollout
-from davy.rollout import actions
+from davy.rollout import actions, skipping
 from davy.rollout.actions import Outcome
 from davy.rollout.carry import uncarried
 from davy.rollout.state import UNDERWAY, Previewing, Revision, RolloutState, Settled, pause_of
@@ -41,6 +41,8 @@ def perform(action: Action, held: Held, now: float) -> Deed:
             return Deed(detail, f"rollout '{name}' restarts in 0s", (state, ()), restarted)
         case requests.Scale(replicas=replicas):
             return _scale(held, replicas)
+        case requests.Promote(full=True) | requests.Promote(skip_step=True):
+            return _pass_over(action, held, now)
         case requests.Promote():
             return _promote(held, now)
         case requests.Abort():
@@ -143,6 +145,22 @@ def _promote(held: Held, now: float) -> Deed:
         return Deed({"action": "promote"}, said, (state, ()), paused(rollout, paused=False))
     outcome = actions.promote(rollout, state, now)
     return Deed({"action": "promote"}, said + _what_follows(rollout, state), outcome, rollout)
+
+
+def _pass_over(action: requests.Promote, held: Held, now: float) -> Deed:
+    """Pass over a step or all of them, by the waiver that is named; whether it holds is asked later."""
+    rollout, state, name = held.manifest, held.state, held.key.name
+    if action.full and action.skip_step:
+        raise UsageError("one of --full and --skip-step", hint=f"davy promote {name} --skip-step --waiver ID")
+    if rollout.spec.paused:
+        raise Refused(f"rollout '{name}' is paused by hand", hint=f"davy resume {name} comes first")
+    way = skipping.promote_full if action.full else skipping.skip_step
+    outcome = way(rollout, state, action.waiver, now)
+    skipped = [event.detail["step"] for event in outcome[1] if "skipped" in event.detail]
+    verb = "promote --full" if action.full else "promote --skip-step"
+    detail: dict[str, object] = {"action": verb, "waiver": action.waiver, "skipped": skipped}
+    what = "fully promoted" if action.full else "promoted past a step"
+    return Deed(detail, f"rollout '{name}' {what} by waiver {action.waiver}", outcome, rollout)
 
 
 def _what_follows(rollout: Rollout, state: RolloutState) -> str:

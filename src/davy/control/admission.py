@@ -5,7 +5,7 @@ Manifests are accepted together or not at all: with one error among the findings
 
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -24,6 +24,12 @@ from davy.model.images import ImageMap, ImageSource
 from davy.model.loader import load_all
 from davy.model.references import check_references
 from davy.model.rollout import Rollout
+from davy.model.waiver import Waiver as WaiverManifest
+from davy.policy.decision import Decision
+from davy.policy.review import Object as Json
+from davy.policy.review import Review
+from davy.policy.waiver_file import waiver_of
+from davy.policy.waivers import Waiver
 from davy.rollout.carry import uncarried
 
 T = TypeVar("T", bound=Object)
@@ -36,12 +42,14 @@ class Admitted:
     """What some texts hold for an engine, and everything there is to say about them.
 
     `judged` has what became of each object, of kinds that an engine leaves alone as well; it is empty where no
-    policies were asked.
+    policies were asked. So are `decisions`, what policies said of each change, and `raw`, every object as JSON.
     """
 
     objects: tuple[Object, ...]
     findings: tuple[Finding, ...]
     judged: tuple[Judged, ...] = ()
+    decisions: tuple[tuple[Review, Decision], ...] = ()
+    raw: tuple[Json, ...] = ()
 
     @property
     def accepted(self) -> bool:
@@ -73,7 +81,7 @@ def admit(
         texts: file names and what stands in them.
         directory: what the file names are relative to; paths in an ImageMap are relative to its file.
         known: what was accepted before, which the new manifests may refer to.
-        governance: whose policies are asked as well, together with those among the manifests.
+        governance: whose policies are asked as well, together with policies and waivers among the manifests.
         namespace: where objects go that do not say.
         base: what the texts were before; None where that is not known. It tells policies what is changed, made
             and taken away.
@@ -93,9 +101,12 @@ def admit(
     if governance is None:
         findings += [finding for _, finding in gates]
         return Admitted(objects, _sorted(findings))
-    everything = [object_of(document, namespace) for document in loaded.raw]
+    sound = [document for document in loaded.raw if document.sound]
+    everything = [object_of(document, namespace) for document in sound]
     governed, problems = governance.reading(everything)
-    findings += complaints(problems, everything, loaded.raw)
+    if not governance.settled:
+        governed = replace(governed, waivers=(*governed.waivers, *waivers_in(documents)))
+    findings += complaints(problems, everything, sound)
     judgement = judge(
         Texts(
             documents=loaded.raw,
@@ -107,8 +118,22 @@ def admit(
         governed,
     )
     return Admitted(
-        objects, _sorted([*still_alone(findings, judgement.judged), *judgement.findings]), judgement.judged
+        objects,
+        _sorted([*still_alone(findings, judgement.judged), *judgement.findings]),
+        judgement.judged,
+        judgement.decisions,
+        tuple(everything),
     )
+
+
+def waivers_in(documents: Iterable[Document]) -> list[Waiver]:
+    """Return the valid waivers among documents; what is wrong with others is told where they are checked."""
+    return [
+        waiver_of(document.value)
+        for document in documents
+        if isinstance(document.value, WaiverManifest)
+        and all(finding.severity != "error" for finding in validate.validate(document))
+    ]
 
 
 def _gates(documents: Sequence[Document], objects: Iterable[Object]) -> list[tuple[Document, Finding]]:
@@ -140,7 +165,16 @@ def answer(admitted: Admitted, known: Catalog) -> views.ApplyView:
         accepted=admitted.accepted,
         applied=outcomes if admitted.accepted else (),
         findings=tuple(view(finding) for finding in admitted.findings),
+        results=_counts(admitted.results) if admitted.judged else {},
+        judged=tuple(
+            views.JudgedView(each.kind, each.namespace, each.name, each.file, each.line, each.result)
+            for each in admitted.judged
+        ),
     )
+
+
+def _counts(results: Mapping[Result, int]) -> dict[str, int]:
+    return {str(result): count for result, count in results.items()}
 
 
 def view(finding: Finding) -> views.FindingView:
@@ -153,6 +187,12 @@ def view(finding: Finding) -> views.FindingView:
         line=finding.place.line,
         column=finding.place.column,
         text=render(finding),
+        label=finding.label,
+        path=finding.path,
+        why=finding.why,
+        fix=finding.fix,
+        waive=finding.waive,
+        waived=finding.waived,
     )
 
 

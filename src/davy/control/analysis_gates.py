@@ -64,9 +64,12 @@ class AnalysisGates:
 
 @dataclass(frozen=True, slots=True)
 class FoundByGates:
-    """What the gates found in texts that were read with their places; it need not be found again."""
+    """What the gates found in texts that were read with their places, by the `id` of each object.
 
-    violations: Mapping[Name, Sequence[Violation]]
+    It need not be found again; and of two objects with one name each is told what is its own.
+    """
+
+    violations: Mapping[int, Sequence[Violation]]
     name: str = NAME
 
     def matches(self, review: Review, inventory: Inventory, point: Point) -> bool:
@@ -75,7 +78,7 @@ class FoundByGates:
 
     def judge(self, review: Review, inventory: Inventory, point: Point) -> Sequence[Violation]:
         """Say again what was found."""
-        return self.violations.get((review.kind, review.namespace, review.name), ())
+        return self.violations.get(id(review.object), ())
 
 
 def violation(finding: Finding) -> Violation:

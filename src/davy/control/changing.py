@@ -4,47 +4,73 @@ What may take long (a build behind an image) is waited for before the gate is ta
 changed by then, and is looked at again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 import msgspec
 
+from davy.analysis.resolve import Templates
 from davy.control import admission, removal, requests, views
-from davy.control.acting import check_deletable, perform
-from davy.control.catalog import stored
+from davy.control.acting import Deed, check_deletable, perform
+from davy.control.catalog import Catalog, stored
+from davy.control.catalog import Object as Manifest
+from davy.control.enforcing import Enforcing, policies_in, waivers_in
 from davy.control.held import Held
 from davy.control.holdings import Holdings
 from davy.control.loop import Loop
 from davy.control.manifest_edits import with_images
+from davy.control.pinning import is_held_to_templates, pins, refusal, swapped
 from davy.control.ports import Clock
 from davy.control.requests import Action
+from davy.control.reviewing import as_rollout, review
+from davy.control.rulebook import BUCKET, Rulebook, name_of
+from davy.control.rulebook import stored as stored_policies
 from davy.control.turn import World, commit, owed, paid
+from davy.control.waiving import Change, Waiving
 from davy.errors import Conflict
 from davy.ledger.entry import Draft
 from davy.ledger.store import Record
 from davy.model.images import ImageMap
 from davy.model.rollout import Rollout
+from davy.policy.review import Object as Json
 from davy.rollout import actions
 from davy.rollout.actions import Outcome
 from davy.rollout.decision import Event
 from davy.rollout.platform import Launch
+from davy.rollout.state import RolloutState, Stepping
+
+Revised: TypeAlias = tuple[Held, Outcome]
+"""What is held of a rollout after a change, and the change."""
 
 
 class Changing:
     """Changes what is held, each time all of it or nothing."""
 
-    def __init__(self, world: World, holdings: Holdings, clock: Clock, loop: Loop) -> None:
+    def __init__(
+        self, world: World, holdings: Holdings, clock: Clock, loop: Loop, waiving: Waiving, rulebook: Rulebook
+    ) -> None:
         self._world, self._holdings, self._clock, self._loop = world, holdings, clock, loop
+        self._waiving, self._rulebook = waiving, rulebook
+        self._enforcing = Enforcing(world.store, holdings.catalog, rulebook, waiving)
 
     def apply(self, request: requests.Apply, actor: str) -> views.ApplyView:
         """Accept manifests, all of them or none.
 
         Raises:
-            DavyError: nothing says what an image runs, or what was there changed meanwhile.
+            DavyError: nothing says what an image runs, what was there changed meanwhile, or an update under way
+                is held to a template that would change.
         """
         catalog = self._holdings.catalog
-        admitted = admission.admit(request.texts, request.directory, catalog)
+        with self._holdings.gate:
+            governance = self._enforcing.for_manifests(actor, self._clock.now())
+            base = self._enforcing.held_under_the_names_of(request.texts)
+        admitted = admission.admit(
+            request.texts, request.directory, catalog, governance, namespace="default", base=base
+        )
         if not admitted.accepted or request.dry_run:
-            return admission.answer(admitted, catalog)
+            if not request.dry_run:
+                self._enforcing.note_refusals(admitted.decisions, actor, self._clock.now())
+            return self._answer(admitted)
         for images in admitted.of(ImageMap):
             self._world.platform.use_images(images)
         launches = {
@@ -52,18 +78,29 @@ class Changing:
             for found in catalog.concerned(admitted.objects)
         }
         with self._holdings.gate:
-            view, now = admission.answer(admitted, catalog), self._clock.now()
-            applied = [
-                Draft(now, "object_applied", f"{found.kind} {found.key}", {}, actor, request.reason)
-                for found in admitted.objects
-                if catalog.outcome(found) != "unchanged"
+            view, now = self._answer(admitted), self._clock.now()
+            policies, waivers = policies_in(admitted.raw), waivers_in(admitted.raw)
+            steps = self._waiving.asked_by_file(waivers, actor)
+            steps += self._enforcing.used_by(admitted.decisions, "apply", actor, now, ahead=len(steps.kept))
+            changed = [found for found in admitted.objects if catalog.outcome(found) != "unchanged"]
+            names = [f"{found.kind} {found.key}" for found in changed]
+            names += [
+                name_of(found).replace("/", " ", 1)
+                for found in policies
+                if self._rulebook.outcome(found) != "unchanged"
             ]
+            applied = [Draft(now, "object_applied", name, {}, actor, request.reason) for name in names]
             rollouts = catalog.concerned(admitted.objects)
             if not launches.keys() >= {rollout.key for rollout in rollouts}:
                 raise Conflict("another rollout took the template in the meantime", hint="apply it again")
             fresh = [self._revise(rollout, launches[rollout.key], now) for rollout in rollouts]
-            self._write_down(fresh, stored(*admitted.objects), applied, now)
+            fresh = self._held_to_templates(fresh, changed, now)
+            records = {**stored(*admitted.objects), **stored_policies(policies), **steps.records}
+            templates = Catalog([*catalog.objects, *admitted.objects]).templates
+            self._write_down(fresh, records, [*applied, *steps.drafts], now, templates)
             catalog.put(*admitted.objects)
+            self._rulebook.put(policies)
+            self._waiving.take(steps)
             self._holdings.put(*(held for held, _ in fresh))
         if fresh:
             self._loop.kick(*(held.key for held, _ in fresh))
@@ -73,7 +110,7 @@ class Changing:
         """Go to other images, as `kubectl argo rollouts set image` does.
 
         Raises:
-            DavyError: there is no such rollout or container, or nothing says what the image runs.
+            DavyError: there is no such rollout or container, nothing says what it runs, or policies refuse.
         """
         namespace, name, catalog = request.namespace, request.name, self._holdings.catalog
         found = with_images(self._holdings.find(namespace, name).manifest, request.images)
@@ -85,59 +122,160 @@ class Changing:
             if rollout.spec.template != found.spec.template:
                 raise Conflict(f"{name} got another template in the meantime", hint="set it again")
             fresh, (state, events) = self._revise(rollout, launch, now)
-            drafts = [Draft(now, "human_action", held.subject, detail, actor, request.reason)]
+            before, after = as_rollout(held.manifest, held.state), as_rollout(rollout, held.state)
+            used = self._enforcing.allow(review(before, after, actor), "set image of", actor, now)
+            drafts = [Draft(now, "human_action", held.subject, detail, actor, request.reason), *used.drafts]
             written = catalog.written(rollout)
-            changes = {**stored(*written), _record_of(fresh): msgspec.json.encode(state)}
-            commit(fresh, self._world, changes, [*drafts, *_drafts(fresh, events, now)], patient=False)
+            changes = {**stored(*written), **used.records, _record_of(fresh): msgspec.json.encode(state)}
+            drafts += _drafts(fresh, events, now, catalog.templates)
+            commit(fresh, self._world, changes, drafts, patient=False)
             catalog.put(*written)
+            self._waiving.take(used)
             self._holdings.put(fresh)
         self._loop.kick(rollout.key)
-        return _said(request, f'rollout "{name}" image updated')
+        return self._said(request, f'rollout "{name}" image updated')
 
     def act(self, action: Action, actor: str) -> views.ActionView:
         """Do what a person asked for, and take the rollout's turn at once.
 
         Raises:
-            DavyError: it cannot be done.
+            DavyError: it cannot be done, or policies refuse it.
         """
         with self._holdings.gate:
             held = self._holdings.find(action.namespace, action.name)
             now = self._clock.now()
             deed = perform(action, held, now)
+            used = self._allow(action, held, deed, actor, now)
             state, events = deed.outcome
             draft = Draft(now, "human_action", held.subject, deed.detail, actor, action.reason)
             written = self._holdings.catalog.written(deed.manifest)
             changes: dict[Record, bytes | None] = {} if deed.manifest == held.manifest else stored(*written)
-            changes[_record_of(held)] = msgspec.json.encode(state)
-            drafts = [draft, *_drafts(held, events, now)]
+            changes |= {**used.records, _record_of(held): msgspec.json.encode(state)}
+            drafts = [draft, *used.drafts, *_drafts(held, events, now, self._holdings.catalog.templates)]
             commit(held, self._world, changes, drafts, patient=isinstance(action, requests.Abort))
             self._holdings.catalog.put(*written)
+            self._waiving.take(used)
             held.manifest, held.state, held.steered = deed.manifest, state, None
             self._loop.turn_one(held)
         self._loop.kick(held.key)
-        return _said(action, deed.said)
+        return self._said(action, deed.said)
 
     def delete(self, request: requests.Delete, actor: str) -> views.ActionView:
         """Take a rollout away; what could not be stopped at once is stopped by a later turn.
 
         Raises:
-            DavyError: there is none, or it is in the middle of an update.
+            DavyError: there is none, it is in the middle of an update, or policies refuse.
         """
         with self._holdings.gate:
             held = self._holdings.find(request.namespace, request.name)
             check_deletable(held)
+            now = self._clock.now()
+            going = review(as_rollout(held.manifest, held.state), None, actor)
+            used = self._enforcing.allow(going, "delete", actor, now)
             runs = self._world.runs.of(held.key)
-            draft = Draft(self._clock.now(), "object_deleted", held.subject, {}, actor, request.reason)
-            forgetting = removal.forgetting(held.key, [run.key for run in runs])
+            draft = Draft(now, "object_deleted", held.subject, {}, actor, request.reason)
+            forgetting = {**removal.forgetting(held.key, [run.key for run in runs]), **used.records}
             late = self._loop.drop_answers(runs)
-            commit(held, self._world, forgetting, [*late, draft], patient=False)
+            commit(held, self._world, forgetting, [*late, draft, *used.drafts], patient=False)
+            self._waiving.take(used)
             self._world.runs.forget(*runs)
             self._holdings.catalog.remove("Rollout", held.key)
             self._holdings.drop(held.key)
             trouble = self._loop.part_with(held.key)
-        return _said(request, f'rollout "{request.name}" deleted{trouble}')
+        return self._said(request, f'rollout "{request.name}" deleted{trouble}')
 
-    def _revise(self, rollout: Rollout, launch: Launch, now: float) -> tuple[Held, Outcome]:
+    def delete_policy(self, request: requests.DeletePolicy, actor: str) -> views.ActionView:
+        """Take a policy away that was applied; whether that may be done is for policies to say, too.
+
+        Raises:
+            DavyError: there is none, it is the pack's, or policies refuse.
+        """
+        name = "/".join(part for part in (request.kind, request.namespace, request.name) if part)
+        with self._holdings.gate:
+            found, now = self._rulebook.removable(name), self._clock.now()
+            used = self._enforcing.allow(review(found, None, actor), "delete", actor, now)
+            subject = name.replace("/", " ", 1)
+            draft = Draft(now, "object_deleted", subject, {}, actor, request.reason)
+            self._world.store.commit({(BUCKET, name): None, **used.records}, [draft, *used.drafts])
+            self._waiving.take(used)
+            self._rulebook.remove(name)
+        return self._said(request, f'{request.kind.lower()} "{request.name}" deleted')
+
+    def _allow(self, action: Action, held: Held, deed: Deed, actor: str, now: float) -> Change:
+        """Ask policies whether a person may do this, unless it gives users back something that works.
+
+        Raises:
+            Denied: they refuse.
+        """
+        state, skips = deed.outcome[0], None
+        status: dict[str, object] = {}
+        match action:
+            case requests.Abort() | requests.Pause() | requests.Resume():
+                return Change()
+            case requests.Scale(replicas=replicas) if replicas >= held.manifest.spec.desired_replicas:
+                return Change()
+            case requests.Undo() if state.current == held.state.stable and held.state.stable:
+                return Change()
+            case requests.Promote(full=True, waiver=waiver):
+                skips, status = waiver, {"promoteFull": True}
+            case requests.Promote(skip_step=True, waiver=waiver):
+                assert isinstance(held.state.progress, Stepping), "only a step is passed over"
+                skips, status = waiver, {"currentStepIndex": held.state.progress.index + 1}
+            case requests.Retry():
+                status = {"abort": False}
+            case _:
+                pass
+        before = as_rollout(held.manifest, held.state)
+        wanted = held.manifest if isinstance(action, requests.Promote) else deed.manifest
+        after = as_rollout(wanted, held.state, **status)
+        what = str(deed.detail["action"])
+        return self._enforcing.allow(review(before, after, actor), what, actor, now, skips=skips)
+
+    def _held_to_templates(self, fresh: list[Revised], changed: list[Manifest], now: float) -> list[Revised]:
+        """Let no update pass a gate that is not the one that it set out for.
+
+        Raises:
+            Refused: an update that goes on as it is would meet another gate.
+        """
+        catalog, rollouts = self._holdings.catalog, self._holdings.rollouts
+        known = [found for found in changed if catalog.outcome(found) == "configured"]
+        again = {held.key: (held, outcome) for held, outcome in fresh}
+        for held, template in swapped(rollouts.values(), known, catalog.templates):
+            revised, (state, events) = again.get(held.key, (held, (held.state, ())))
+            if not is_held_to_templates(state) or _attempt(state) != _attempt(held.state):
+                continue
+            if self._rulebook.rules.on_template_change == "refuse":
+                raise refusal(held, template)
+            state, more = actions.begin_again(revised.manifest, state, now)
+            copy = Held(revised.manifest, state, held.watch, None, "", held.unsaved, held.unsaved_changes)
+            again[held.key] = copy, (state, (*events, *more))
+        return list(again.values())
+
+    def _answer(self, admitted: admission.Admitted) -> views.ApplyView:
+        """Say what was made, or would be, of each object, policies and waivers included."""
+        view = admission.answer(admitted, self._holdings.catalog)
+        others = [
+            views.Applied(kind, namespace, name, outcome)
+            for kind, namespace, name, outcome in (
+                *((*_names(found), self._rulebook.outcome(found)) for found in policies_in(admitted.raw)),
+                *(("Waiver", "", each.id, self._waiving.outcome(each)) for each in waivers_in(admitted.raw)),
+            )
+        ]
+        applied = (*view.applied, *others) if view.accepted else ()
+        generation = self._waiving.generation
+        return msgspec.structs.replace(view, applied=applied, waiver_generation=generation)
+
+    def _said(
+        self, request: Action | requests.SetImage | requests.Delete | requests.DeletePolicy, message: str
+    ) -> views.ActionView:
+        return views.ActionView(
+            namespace=request.namespace,
+            name=request.name,
+            message=message,
+            waiver_generation=self._waiving.generation,
+        )
+
+    def _revise(self, rollout: Rollout, launch: Launch, now: float) -> Revised:
         """Work out what a manifest makes of a rollout, in a copy of what is held."""
         held, template = self._holdings.rollouts.get(rollout.key), rollout.spec.template
         if held is None:
@@ -149,16 +287,17 @@ class Changing:
 
     def _write_down(
         self,
-        fresh: list[tuple[Held, Outcome]],
+        fresh: list[Revised],
         changes: dict[Record, bytes | None],
         drafts: list[Draft],
         now: float,
+        templates: Callable[[str], Templates],
     ) -> None:
         """Write several rollouts at once, with what an abort of theirs could not write before."""
         for held, (state, events) in fresh:
             earlier, late = owed(held)
             changes = {**earlier, **changes, _record_of(held): msgspec.json.encode(state)}
-            drafts = [*late, *drafts, *_drafts(held, events, now)]
+            drafts = [*late, *drafts, *_drafts(held, events, now, templates)]
         self._world.store.commit(changes, drafts)
         for held, _ in fresh:
             paid(held, self._world)
@@ -168,9 +307,24 @@ def _record_of(held: Held) -> Record:
     return "rollout", str(held.key)
 
 
-def _drafts(held: Held, events: Iterable[Event], now: float) -> list[Draft]:
-    return [Draft(now, event.kind, held.subject, event.detail) for event in events]
+def _attempt(state: RolloutState) -> tuple[str, int, int]:
+    """Tell two updates, and two attempts at one, apart."""
+    return state.current, state.attempt, state.newest.number
 
 
-def _said(request: Action | requests.SetImage | requests.Delete, message: str) -> views.ActionView:
-    return views.ActionView(namespace=request.namespace, name=request.name, message=message)
+def _names(policy: Json) -> tuple[str, str, str]:
+    kind, *namespace, name = name_of(policy).split("/")
+    return kind, "/".join(namespace), name
+
+
+def _drafts(
+    held: Held, events: Iterable[Event], now: float, templates: Callable[[str], Templates]
+) -> list[Draft]:
+    """Write entries; where an update begins, with the templates that it is held to."""
+    drafts = []
+    for event in events:
+        detail = event.detail
+        if event.kind == "update_started" and (found := pins(held.manifest, templates(held.key.namespace))):
+            detail = {**detail, "templates": found}
+        drafts.append(Draft(now, event.kind, held.subject, detail))
+    return drafts

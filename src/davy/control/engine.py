@@ -7,7 +7,7 @@ what is held in memory, so that the loop goes on meanwhile.
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from davy import __version__
 from davy.control import requests, views
@@ -18,21 +18,26 @@ from davy.control.holdings import Holdings
 from davy.control.looking import Looking
 from davy.control.loop import Loop
 from davy.control.ports import Clock
+from davy.control.rulebook import Rulebook, Rules
 from davy.control.tenure import Tenure
 from davy.control.turn import NOTED, World, gap
+from davy.control.waiver_desk import WaiverDesk
+from davy.control.waiving import Waiving
 from davy.ledger.entry import Draft
 from davy.ledger.lease import Fenced
+from davy.ledger.store import StoreUnavailable
 from davy.model.images import ImageMap
 from davy.model.key import Key
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How an engine runs: who it is, how fast its clock goes (for `health`), how often it looks unasked."""
+    """How an engine runs: who it is, how fast its clock goes (for `health`), how often it looks, its rules."""
 
     pid: int
     speed: float
     look_s: float = LOOK_S
+    rules: Rules = field(default_factory=Rules)
 
 
 class Engine:
@@ -57,11 +62,18 @@ class Engine:
         world.runs.load(world.store.load("run"))
         self._loop = Loop(world, self._holdings, clock, setting.look_s)
         self._looking = Looking(world, self._holdings, clock)
-        self._changing = Changing(world, self._holdings, clock, self._loop)
+        rules = setting.rules
+        rulebook = Rulebook(world.store, rules)
+        self._waiving = Waiving(world.store, clock, rules.terms)
+        self._desk = WaiverDesk(self._waiving, self._holdings, clock)
+        self._changing = Changing(world, self._holdings, clock, self._loop, self._waiving, rulebook)
         detail: dict[str, object] = {"version": __version__, "rollouts": len(self._holdings.rollouts)}
         if tenure is not None:
             detail |= {"epoch": tenure.lease.epoch}
-        world.store.commit({}, [Draft(clock.now(), "engine_started", "Engine davy", detail)])
+        started = Draft(
+            clock.now(), "engine_started", "Engine davy", detail | rulebook.detail, reason=rules.reason
+        )
+        world.store.commit(rulebook.records, [started])
 
     def kick(self, *keys: Key) -> None:
         """Say that something happened to these rollouts, or to all where none is named; they are next."""
@@ -104,7 +116,8 @@ class Engine:
         """
         with self._fencing():
             self._keep_lease()
-            return self._loop.turn(self._keep_lease)
+            wakes = (self._loop.turn(self._keep_lease), self._sweep())
+            return min((wake for wake in wakes if wake is not None), default=None)
 
     def handle(self, request: requests.AnyRequest, actor: str) -> views.AnyView:
         """Answer a request.
@@ -125,13 +138,26 @@ class Engine:
                     return self._looking.answer(look)
                 case requests.Health():
                     return self._health()
+                case requests.Waivers():
+                    return self._desk.list(request)
+                case (
+                    requests.AskWaiver()
+                    | requests.ApproveWaiver()
+                    | requests.RevokeWaiver()
+                    | requests.ReviewWaiver() as step
+                ):
+                    answer = self._desk.step(step, actor)
+                    self.wake()
+                    return answer
                 case _:
                     view = self._change(request, actor)
                     self.wake()
                     return view
 
     def _change(
-        self, request: requests.Apply | requests.SetImage | requests.Delete | requests.Action, actor: str
+        self,
+        request: requests.Apply | requests.SetImage | requests.Delete | requests.DeletePolicy | requests.Action,
+        actor: str,
     ) -> views.AnyView:
         match request:
             case requests.Apply():
@@ -140,6 +166,8 @@ class Engine:
                 return self._changing.set_image(request, actor)
             case requests.Delete():
                 return self._changing.delete(request, actor)
+            case requests.DeletePolicy():
+                return self._changing.delete_policy(request, actor)
             case _:
                 return self._changing.act(request, actor)
 
@@ -168,6 +196,14 @@ class Engine:
             self.fenced = error
             self.stop()
             raise
+
+    def _sweep(self) -> float | None:
+        """Put on record which waivers have run out, and say when the next one does."""
+        with self._holdings.gate:
+            try:
+                return self._waiving.sweep()
+            except StoreUnavailable:  # it has run out all the same, and is noted when there is a store again
+                return self._clock.now() + LOOK_S
 
     def _keep_lease(self) -> None:
         if self._tenure is not None:

@@ -5,7 +5,7 @@ get the same answer and the same sentence.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
@@ -16,7 +16,7 @@ from davy.policy.engine import Point, Policy, Violation
 from davy.policy.inventory import Inventory
 from davy.policy.problem import Problem
 from davy.policy.review import Kind, Object, Review
-from davy.policy.waivers import Waiver
+from davy.policy.waivers import TERMS, Terms, Waiver
 
 
 @runtime_checkable
@@ -42,6 +42,10 @@ class Governance:
         waivers: who may pass which rule.
         point: the place of enforcement.
         now: seconds since 1970 UTC, which the life of waivers is measured by.
+        terms: what waivers have to keep to.
+        settled: policies among manifests are read, and count only once they are accepted: nobody weakens a
+            policy and makes use of that in one go.
+        user: who wants what is judged, where a review does not say.
     """
 
     policies: Sequence[Policy] = ()
@@ -51,25 +55,31 @@ class Governance:
     waivers: Sequence[Waiver] = ()
     point: Point = Point.CHECK
     now: float = 0.0
+    terms: Terms = TERMS
+    settled: bool = False
+    user: Object = field(default_factory=dict)
 
     def reading(self, objects: Sequence[Object]) -> tuple["Governance", tuple[Problem, ...]]:
         """Take in the policies among some objects, too, and say what is wrong with them."""
         found = [each for each in objects if is_policy(Kind.of(each))]
         if not found:
             return self, ()
-        documents = (*self.documents, *found)
+        documents = _newest((*self.documents, *found))
         read = ruleset.read(documents)
-        return replace(self, documents=documents, rules=read.policies), read.problems
+        if self.settled:
+            return self, tuple(each for each in read.problems if any(each.subject is one for one in found))
+        return replace(self, documents=documents, rules=(read,)), read.problems
 
     def decide(self, review: Review) -> Decision:
         """Say what the policies have against an object, each thing once."""
         decision = decide(
             (*self.policies, *self.rules),
-            review,
+            review if review.user else replace(review, user=self.user),
             self.inventory,
             point=self.point,
             waivers=self.waivers,
             now=self.now,
+            terms=self.terms,
         )
         return replace(decision, violations=told_once(decision.violations))
 
@@ -117,6 +127,18 @@ def governed(
 def is_policy(kind: Kind) -> bool:
     """Say whether an object says what is allowed, instead of being held to it alone."""
     return kind.group in _POLICY_GROUPS or kind.kind in _POLICY_KINDS
+
+
+def _newest(documents: Sequence[Object]) -> tuple[Object, ...]:
+    """Leave out those whose place a later one takes."""
+    named = {}
+    for found in documents:
+        metadata = found.get("metadata")
+        metadata = metadata if isinstance(metadata, Mapping) else {}
+        named[
+            Kind.of(found)._replace(version=""), str(metadata.get("namespace")), str(metadata.get("name"))
+        ] = found
+    return tuple(named.values())
 
 
 _METRIC = re.compile(r"spec\.metrics\[\d+\]")

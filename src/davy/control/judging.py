@@ -2,8 +2,9 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from shlex import quote
 from typing import Literal
 
 from davy.control.analysis_gates import GATE, AnalysisGates, FoundByGates, Name, violation
@@ -13,15 +14,14 @@ from davy.model.finding import Finding, Severity
 from davy.model.kinds import is_cluster_scoped
 from davy.model.raw import RawDocument
 from davy.policy.decision import Decision, Excused
+from davy.policy.digest import digest_of
 from davy.policy.engine import Action, Violation
+from davy.policy.pack import RULES
 from davy.policy.problem import Problem
 from davy.policy.review import Kind, Object, Review, review_of
 
 Result = Literal["pass", "fail", "waived", "not-applicable", "error"]
 """What became of an object: no policy is about one that is `not-applicable`; an `error` cannot be judged."""
-
-Fix = Callable[[str], str]
-"""How to mend what breaks a rule, in a few words; empty where nobody knows."""
 
 _SEVERITIES: dict[Action, Severity] = {"deny": "error", "warn": "warning", "dryrun": "note"}
 _ACTS_ALONE = frozenset({"ValidatingAdmissionPolicy", "ValidatingPolicy", "ClusterPolicy", "Policy"})
@@ -42,10 +42,11 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What policies say of texts."""
+    """What policies say of texts; `decisions` is what they say of each change, as it was asked."""
 
     findings: tuple[Finding, ...] = ()
     judged: tuple[Judged, ...] = ()
+    decisions: tuple[tuple[Review, Decision], ...] = ()
 
     @property
     def results(self) -> Mapping[Result, int]:
@@ -74,9 +75,9 @@ class Texts:
     spoilt: Sequence[Finding] = ()
 
 
-def judge(texts: Texts, governance: Governance, *, fix: Fix = lambda _: "") -> Judgement:
+def judge(texts: Texts, governance: Governance) -> Judgement:
     """Ask the policies about every object, and say it where it is written."""
-    return _Judge(texts, governance, fix).judgement()
+    return _Judge(texts, governance).judgement()
 
 
 def complaints(
@@ -115,23 +116,23 @@ def object_of(document: RawDocument, namespace: str) -> Object:
 class _Judge:
     texts: Texts
     governance: Governance
-    fix: Fix
-    gates: dict[Name, list[tuple[Violation, Finding]]] = field(default_factory=dict)
+    gates: dict[int, list[tuple[Violation, Finding]]] = field(default_factory=dict)
 
     def judgement(self) -> Judgement:
-        objects = [object_of(document, self.texts.namespace) for document in self.texts.documents]
+        documents = [document for document in self.texts.documents if document.sound]
+        objects = [object_of(document, self.texts.namespace) for document in documents]
         findings: list[Finding] = []
         named = {
-            (document.source.file, document.node.span.start): name_in(found)
-            for document, found in zip(self.texts.documents, objects, strict=True)
+            (document.source.file, document.node.span.start): id(found)
+            for document, found in zip(documents, objects, strict=True)
         }
         for typed, finding in self.texts.gates:
-            name = named.get((typed.source.file, typed.positions[""].value.start))
-            if name is None:  # so much is wrong with the text that it was not read to its end
+            found_in = named.get((typed.source.file, typed.positions[""].value.start))
+            if found_in is None:  # so much is wrong with the text that it was not read to its end
                 findings.append(finding)
             else:
-                self.gates.setdefault(name, []).append((violation(finding), finding))
-        said = {name: [each for each, _ in found] for name, found in self.gates.items()}
+                self.gates.setdefault(found_in, []).append((violation(finding), finding))
+        said = {number: [each for each, _ in found] for number, found in self.gates.items()}
         self.governance = replace(
             self.governance,
             policies=tuple(
@@ -141,16 +142,35 @@ class _Judge:
             inventory=self.governance.inventory.with_(objects),
         )
         judged: list[Judged] = []
-        base = {name_in(self.old(document)): document for document in self.texts.base or ()}
-        for document, found in zip(self.texts.documents, objects, strict=True):
+        decisions: list[tuple[Review, Decision]] = []
+        base = {name_in(self.old(document)): document for document in self.texts.base or () if document.sound}
+        for document, found in zip(documents, objects, strict=True):
             review = self.review(found, base.pop(name_in(found), None))
             decision = self.governance.decide(review)
+            if self.governance.settled and is_unchanged(review):
+                decision = _warned_of(decision)
+            decisions.append((review, decision))
             findings += self.findings(document, review, decision)
             judged.append(self.judged(document, review, decision))
         for document in base.values():
             review = _removal(self.old(document))
-            findings += self.findings(document, review, self.governance.decide(review))
-        return Judgement(tuple(findings), tuple(judged))
+            decisions.append((review, self.governance.decide(review)))
+            findings += self.findings(document, *decisions[-1])
+        return Judgement(tuple(findings), (*judged, *self.unread(judged)), tuple(decisions))
+
+    def unread(self, judged: Sequence[Judged]) -> Iterator[Judged]:
+        """Name what could not be judged, since it could not be read: objects, and texts from some line on."""
+        met = set()
+        for document in self.texts.documents:
+            if not document.sound:
+                met.add(document.place.file)
+                kind, namespace, name = name_in(document.value)
+                yield Judged(kind.kind, namespace, name, document.place.file, document.place.line, "error")
+        met |= {each.file for each in judged if each.result == "error"}
+        for finding in self.texts.spoilt:
+            if finding.place.file not in met:
+                met.add(finding.place.file)
+                yield Judged("", "", "", finding.place.file, finding.place.line, "error")
 
     def old(self, document: RawDocument) -> Object:
         return object_of(document, self.texts.namespace)
@@ -172,10 +192,10 @@ class _Judge:
 
     def finding(self, document: RawDocument, review: Review, said: Violation) -> Finding:
         """Say what a policy says; a gate of Davy's has said it already, at the very character."""
-        waive = _waive(said, review)
+        waive = _waive(said, review, document.source.file)
         if typed := self.typed(review, said):
             return replace(typed, severity=_SEVERITIES[said.action], waive=waive)
-        title = f"{said.message} ({said.note})" if said.note else said.message
+        title = said.message.replace(f"{said.rule}: ", "", 1) + (f" ({said.note})" if said.note else "")
         found = document.finding(
             said.rule,
             _best_path(document, said.path),
@@ -183,7 +203,7 @@ class _Judge:
             severity=_SEVERITIES[said.action],
             label=_label(document, review, said),
             why=_why(said),
-            fix=self.fix(said.rule),
+            fix=RULES[said.rule].fix if said.rule in RULES else "",
             waive=waive,
         )
         return replace(found, path=said.path)
@@ -192,13 +212,15 @@ class _Judge:
         """Keep what a waiver covers in sight."""
         found = self.finding(document, review, excused.violation)
         covered = excused.sentence.removeprefix(excused.violation.sentence).strip(" -")
-        return replace(found, severity="note", title=f"{found.title} - {covered}", waive="")
+        return replace(
+            found, severity="note", title=f"{found.title} - {covered}", waive="", waived=excused.waiver.id
+        )
 
     def typed(self, review: Review, said: Violation) -> Finding | None:
         """Return the finding that a gate's violation was made of."""
         if said.source != GATE:
             return None
-        found = self.gates.get(name_in(review.subject), ())
+        found = self.gates.get(id(review.object), ())
         return next((finding for each, finding in found if each == replace(said, note="")), None)
 
     def judged(self, document: RawDocument, review: Review, decision: Decision) -> Judged:
@@ -233,6 +255,25 @@ def name_in(found: Object) -> Name:
     return review.kind, review.namespace, review.name
 
 
+def is_unchanged(review: Review) -> bool:
+    """Say whether nothing is to become of an object."""
+    return bool(review.object and review.old_object) and digest_of(review.subject) == digest_of(
+        review.old_object or {}
+    )
+
+
+def _warned_of(decision: Decision) -> Decision:
+    """Let an object that stays what it is stand in nobody's way: what ran out is told, and blocks its change.
+
+    What Davy's gates find stays: a rollout that changes may use a template otherwise that does not.
+    """
+    told = tuple(
+        each if each.source == GATE or each.action != "deny" else replace(each, action="warn")
+        for each in decision.violations
+    )
+    return replace(decision, violations=told)
+
+
 def _removal(found: Object) -> Review:
     """Make the review of an object that is to go."""
     review = review_of(found)
@@ -254,21 +295,25 @@ def _label(document: RawDocument, review: Review, said: Violation) -> str:
         return f"{review.kind.kind} {review.name} is taken away"
     if said.path and not document.has(said.path):
         return f"{said.path} is not here"
-    return said.path
+    return said.path if "." in said.path else ""
 
 
 def _why(said: Violation) -> str:
     """Name the policy as a cluster would."""
-    broken = "could not be evaluated, and so refuses: " if said.broken else ""
+    why = f"{RULES[said.rule].why}; " if said.rule in RULES else ""
+    if said.broken:
+        why = "could not be evaluated, and so refuses: "
     if not said.source:
-        return f"{broken}policy {said.policy}"
+        return f"{why}policy {said.policy}"
     if said.source in _ACTS_ALONE:
-        return f"{broken}{said.source} {said.policy}"
-    return f"{broken}constraint {said.policy} (template {said.source})"
+        return f"{why}{said.source} {said.policy}"
+    return f"{why}constraint {said.policy} (template {said.source})"
 
 
-def _waive(said: Violation, review: Review) -> str:
+def _waive(said: Violation, review: Review, file: str) -> str:
     """Say how to be excused; nothing excuses from a policy that nobody can evaluate."""
     if said.broken or said.action != "deny":
         return ""
-    return f'davy waiver request {said.rule} --scope {review.name or "NAME"} --for 48h --reason "…"'
+    kind = "" if review.kind.kind == "Rollout" else f" --kind {quote(review.kind.kind)}"
+    whom = f"--scope {quote(review.name or 'NAME')}{kind} -f {quote(file)}"
+    return f'davy waiver request {quote(said.rule)} {whom} --for 48h --ticket ID --reason "…"'

@@ -3,6 +3,8 @@
 Who asks is not part of a request: the way in knows it (the peer of a Unix socket) and says so beside it.
 """
 
+from typing import Any
+
 import msgspec
 
 
@@ -85,11 +87,14 @@ class Scale(Request, frozen=True):
 
 
 class Promote(Request, frozen=True):
-    """End the pause an update is in."""
+    """End the pause an update is in; with a waiver, pass over one step (`skip_step`) or over all (`full`)."""
 
     namespace: str
     name: str
     reason: str
+    full: bool = False
+    skip_step: bool = False
+    waiver: str = ""
 
 
 class Abort(Request, frozen=True):
@@ -132,6 +137,62 @@ class Delete(Request, frozen=True):
     reason: str
 
 
+class DeletePolicy(Request, frozen=True):
+    """Take a policy away that was applied."""
+
+    kind: str
+    name: str
+    reason: str
+    namespace: str = ""
+
+
+class AskWaiver(Request, frozen=True):
+    """Ask for a waiver of a rule for one object, until an instant or for so many seconds.
+
+    `object` is the manifest that it is to be for; None is the object as the engine holds it. With `break_glass`
+    it counts at once, for an hour at most.
+    """
+
+    rule: str
+    kind: str
+    namespace: str
+    name: str
+    reason: str
+    ticket: str
+    until: float | None = None
+    for_s: float | None = None
+    uses: int = 0
+    object: dict[str, Any] | None = None
+    break_glass: bool = False
+
+
+class ApproveWaiver(Request, frozen=True):
+    """Agree to a waiver that somebody else asks for."""
+
+    id: str
+    reason: str = ""
+
+
+class RevokeWaiver(Request, frozen=True):
+    """End a waiver early."""
+
+    id: str
+    reason: str
+
+
+class ReviewWaiver(Request, frozen=True):
+    """Say that one has looked at why glass was broken."""
+
+    id: str
+    reason: str = ""
+
+
+class Waivers(Request, frozen=True):
+    """List the waivers: all of them, or those that end `within_s` seconds from now and are in force."""
+
+    within_s: float | None = None
+
+
 class Record(Request, frozen=True):
     """Read the record from `after` on, of one rollout when it is named."""
 
@@ -157,4 +218,22 @@ Action = Undo | Restart | Scale | Promote | Abort | Retry | Pause | Resume
 MOST_REPLICAS = 2**31 - 1
 """How many replicas a manifest can ask for."""
 
-AnyRequest = Apply | List | Get | Manifest | Why | SetImage | Action | Delete | Record | Query | Health
+WaiverStep = AskWaiver | ApproveWaiver | RevokeWaiver | ReviewWaiver
+"""What a person does about waivers."""
+
+AnyRequest = (
+    Apply
+    | List
+    | Get
+    | Manifest
+    | Why
+    | SetImage
+    | Action
+    | Delete
+    | DeletePolicy
+    | WaiverStep
+    | Waivers
+    | Record
+    | Query
+    | Health
+)

@@ -3,6 +3,8 @@
 Every view that leaves as JSON names its kind and version; fields are added, never changed or removed.
 """
 
+from typing import Any
+
 import msgspec
 
 from davy.ledger.entry import Entry
@@ -234,6 +236,23 @@ class FindingView(msgspec.Struct, frozen=True, rename="camel"):
     line: int
     column: int
     text: str
+    label: str = ""
+    path: str = ""
+    why: str = ""
+    fix: str = ""
+    waive: str = ""
+    waived: str = ""
+
+
+class JudgedView(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of one object; `result` is pass, fail, waived, not-applicable or error."""
+
+    object_kind: str
+    namespace: str
+    name: str
+    file: str
+    line: int
+    result: str
 
 
 class Applied(msgspec.Struct, frozen=True, rename="camel"):
@@ -247,11 +266,19 @@ class Applied(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ApplyView(View, frozen=True, kw_only=True, tag="ApplyView"):
-    """What applying did. With an error among the findings nothing was done at all (`accepted` is false)."""
+    """What applying did. With an error among the findings nothing was done at all (`accepted` is false).
+
+    Where policies were asked, `judged` has every object and `results` how many there are of each result.
+
+    `waiver_generation` says which state of the waivers it was decided by.
+    """
 
     accepted: bool
     applied: tuple[Applied, ...]
     findings: tuple[FindingView, ...]
+    results: dict[str, int] = {}
+    judged: tuple[JudgedView, ...] = ()
+    waiver_generation: int = 0
 
 
 class ActionView(View, frozen=True, kw_only=True, tag="ActionView"):
@@ -260,6 +287,50 @@ class ActionView(View, frozen=True, kw_only=True, tag="ActionView"):
     namespace: str
     name: str
     message: str
+    waiver_generation: int = 0
+
+
+class WaiverView(msgspec.Struct, frozen=True, rename="camel"):
+    """A waiver, and how it stands: `state` is waiting, in force, expired, revoked, used up or void.
+
+    `standing` says in a sentence why it excuses nothing, and is empty while it does. `manifest` is its file.
+    """
+
+    id: str
+    state: str
+    standing: str
+    rule: str
+    object_kind: str
+    namespace: str
+    name: str
+    digest: str
+    reason: str
+    ticket: str
+    requester: str
+    approver: str
+    expires_at: str
+    seconds_left: float
+    uses: int
+    used: int
+    break_glass: bool
+    reviewed_by: str
+    review_overdue: bool
+    manifest: dict[str, Any]
+
+
+class WaiverList(View, frozen=True, kw_only=True, tag="WaiverList"):
+    """Waivers by their end, and the generation of all of them."""
+
+    items: tuple[WaiverView, ...]
+    generation: int
+
+
+class WaiverStepView(View, frozen=True, kw_only=True, tag="WaiverStep"):
+    """What became of a waiver, in a sentence, and how it is now."""
+
+    message: str
+    waiver: WaiverView
+    generation: int
 
 
 class RecordView(View, frozen=True, kw_only=True, tag="RecordView"):
@@ -309,6 +380,8 @@ AnyView = (
     | WhyView
     | ApplyView
     | ActionView
+    | WaiverList
+    | WaiverStepView
     | RecordView
     | QueryView
     | HealthView

@@ -52,7 +52,8 @@ class Finding:
 
     `title` says what is wrong in a few words; `label` says it at the place itself, under the first `length`
     characters from there. `source_line` is the line of the text, empty where it is not at hand. `why`, `fix`
-    and `waive` are left out when empty. `path` is the field of the document that it is about, where known.
+    and `waive` are left out when empty. `path` is the field of the document that it is about, where known,
+    and `waived` is the waiver that excuses it.
     """
 
     code: str
@@ -66,6 +67,7 @@ class Finding:
     source_line: str = ""
     length: int = 1
     path: str = ""
+    waived: str = ""
 
 
 class BadManifest(UsageError):

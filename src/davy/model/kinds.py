@@ -10,6 +10,7 @@ from davy.model.istio import VirtualService
 from davy.model.meta import Manifest
 from davy.model.rollout import Rollout
 from davy.model.service import Service
+from davy.model.waiver import Waiver
 from davy.model.workload import WORKLOADS
 
 _ARGO = ("argoproj.io/v1alpha1",)
@@ -27,6 +28,7 @@ KINDS: dict[str, tuple[tuple[str, ...], type[Manifest]]] = {
     ),
     "HTTPRoute": (("gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"), HTTPRoute),
     "ImageMap": (("davy.dev/v1alpha1",), ImageMap),
+    "Waiver": (("davy.dev/v1alpha1",), Waiver),
     **{name: ((version,), kind) for name, (version, kind) in WORKLOADS.items()},
 }
 

@@ -119,7 +119,7 @@ def load_raw(text: str | bytes, file: str, *, limits: Limits = LIMITS) -> tuple[
         for node in _nodes(report, limits):
             if not isinstance(node, Mapping):
                 report.tell("DV006", node.span, "a document has to be a mapping", label="this is none")
-            elif document := read_raw(node, report):
+            elif (document := read_raw(node, report)).sound:
                 found.append(document)
     except Unreadable as error:
         findings = [*findings, error.finding]
@@ -172,8 +172,7 @@ class _Read:
         try:
             for each in self.found:
                 assert self.report is not None
-                if document := read_raw(each.node, self.report, quiet=each.told):
-                    yield document
+                yield read_raw(each.node, self.report, quiet=each.told)
         except Unreadable as error:
             self.last = self.last or error.finding
 

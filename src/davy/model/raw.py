@@ -16,11 +16,16 @@ from davy.model.yaml import Mapping, Node, Scalar, Sequence
 
 @dataclass(frozen=True, slots=True)
 class RawDocument:
-    """One mapping of a text: `value` is what JSON makes of it, with lists and dictionaries of its own."""
+    """One mapping of a text: `value` is what JSON makes of it, in lists and dictionaries of its own.
+
+    One that is not `sound` holds something that readers disagree on or that JSON has no word for: `value` is
+    not what it says, so that it can be named and not judged.
+    """
 
     value: dict[str, Any]
     source: Source
     node: Mapping
+    sound: bool = True
 
     @property
     def place(self) -> Place:
@@ -34,6 +39,10 @@ class RawDocument:
     def position(self, path: str) -> Position:
         """Return where a path was written, or, where it was not, the nearest path above it."""
         return self._walk(path)[0]
+
+    def at(self, path: str) -> Node:
+        """Return what was written at a path, or, where nothing was, at the nearest above it."""
+        return self._walk(path)[2]
 
     def place_of(self, path: str) -> Place:
         """Say where a path was written: at its key, or at its value where it has no key."""
@@ -53,32 +62,32 @@ class RawDocument:
         waive: str = "",
     ) -> Finding:
         """Make a finding about a path, which underlines a key and what stands behind it in its line."""
-        (key, value), written = self._walk(path)
+        (key, value), written, _ = self._walk(path)
         span = value if key is None else Span(key.start, value.end) if written else key
         return self.source.finding(
             code, span, title, severity=severity, label=label, why=why, fix=fix, waive=waive, path=path
         )
 
-    def _walk(self, path: str) -> tuple[Position, bool]:
+    def _walk(self, path: str) -> tuple[Position, bool, Node]:
         node: Node = self.node
         position = Position(None, node.span)
         for step in steps(path):
             below = _below(node, step)
             if below is None:
-                return position, False
+                return position, False, node
             key, node = below
             position = Position(None if key is None else key.span, node.span)
-        return position, True
+        return position, True, node
 
 
-def read_raw(node: Mapping, report: Report, *, quiet: bool = False) -> RawDocument | None:
-    """Read a document without a type; None if there is something in it that JSON cannot hold.
+def read_raw(node: Mapping, report: Report, *, quiet: bool = False) -> RawDocument:
+    """Read a document without a type.
 
     Problems are told of unless `quiet`, for documents that are told of by the checker of their type.
     """
     reader = _Reader(report, quiet=quiet)
     value = reader.mapping(node)
-    return None if reader.wrong else RawDocument(value, report.source, node)
+    return RawDocument(value, report.source, node, not reader.wrong)
 
 
 class _Reader:
@@ -102,7 +111,8 @@ class _Reader:
         value = self.checker.read(node)
         if value is WRONG:
             self.wrong = True
-        elif node.plain and not node.tag and not self.quiet:
+            return None
+        if node.plain and not node.tag and not self.quiet:
             self.checker.warn_ambiguous(node, value)
         return value
 

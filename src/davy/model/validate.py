@@ -12,6 +12,7 @@ from davy.model.analysis import AnalysisRun, AnalysisTemplate, ClusterAnalysisTe
 from davy.model.checks.analysis import validate_metrics, validate_run, validate_template
 from davy.model.checks.complaints import Complaints
 from davy.model.checks.rollout import validate_rollout
+from davy.model.checks.waiver import validate_waiver
 from davy.model.checks.workload import validate_workload
 from davy.model.document import Document
 from davy.model.finding import Finding
@@ -20,6 +21,7 @@ from davy.model.references import check_references
 from davy.model.rollout import Rollout
 from davy.model.service import Service
 from davy.model.source import join
+from davy.model.waiver import Waiver
 from davy.model.workload import Deployment, PodTemplate, ReplicaSet
 
 __all__ = ["check_references", "validate", "validate_metrics"]
@@ -39,6 +41,8 @@ def validate(document: Document) -> tuple[Finding, ...]:
             _validate_service(service, complaints)
         case ImageMap() as image_map:
             _validate_image_map(image_map, complaints)
+        case Waiver() as waiver:
+            validate_waiver(waiver, complaints)
         case Deployment() | ReplicaSet() | PodTemplate() as workload:
             validate_workload(workload, complaints)
     return tuple(sorted(complaints.findings, key=lambda finding: finding.place))

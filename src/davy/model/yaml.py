@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 import msgspec
+import yaml.events as libyaml_events
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
@@ -23,6 +24,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
+from davy.model import libyaml
 from davy.model.finding import Finding
 from davy.model.report import Unreadable
 from davy.model.scanner import QuickParser, QuickReader, QuickScanner
@@ -192,7 +194,7 @@ class _Composer:
     def documents(self) -> Iterator[Node]:
         documents = 0
         for event in self.events():
-            if isinstance(event, DocumentStartEvent):
+            if isinstance(event, _DOCUMENT):
                 documents += 1
                 self.anchors.clear()
                 if documents > self.limits.documents:
@@ -203,26 +205,31 @@ class _Composer:
                 yield node
 
     def events(self) -> Iterator[Event]:
-        yaml = YAML(typ="safe", pure=True)
-        yaml.Reader, yaml.Scanner, yaml.Parser = QuickReader, QuickScanner, QuickParser
-        yield from yaml.parse(self.source.text[self.bom :])
+        text = self.source.text[self.bom :]
+        quick = libyaml.events(text, 2 * (self.limits.nodes + self.limits.documents) + 2)
+        if quick is not None:
+            yield from quick
+            return
+        reader = YAML(typ="safe", pure=True)
+        reader.Reader, reader.Scanner, reader.Parser = QuickReader, QuickScanner, QuickParser
+        yield from reader.parse(text)
 
     def node(self, event: Event) -> Node | None:
         """Take in one event; return the root of the document when it is complete."""
-        if isinstance(event, ScalarEvent):
+        if isinstance(event, _SCALAR):
             return self.add(self.scalar(event), 1, 0, event.anchor)
-        elif isinstance(event, CollectionStartEvent):
+        elif isinstance(event, _START):
             self.open(event)
         elif isinstance(event, AliasEvent):
             return self.add(*self.alias(event), None)
-        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+        elif isinstance(event, _END):
             done = self.stack.pop()
             return self.add(done.close(event.end_mark.index + self.bom), done.size, done.height, done.anchor)
         return None
 
     def open(self, event: CollectionStartEvent) -> None:
         self.count(1, event, 1)
-        is_list = isinstance(event, SequenceStartEvent)
+        is_list = isinstance(event, _LIST)
         if event.tag not in (None, "!", _PREFIX + ("seq" if is_list else "map")):
             self.unknown_tag(event)
         start = event.start_mark.index + self.bom
@@ -230,7 +237,7 @@ class _Composer:
 
     def scalar(self, event: ScalarEvent) -> Scalar:
         self.count(1, event, 0)
-        tag = "" if event.ctag is None else str(event.ctag)
+        tag = str(getattr(event, "ctag", None) or "")
         if tag not in _TAGS:
             self.unknown_tag(event)
         start, end = event.start_mark.index + self.bom, event.end_mark.index + self.bom
@@ -291,6 +298,12 @@ class _Composer:
         raise Unreadable(self.source.finding(code, span, title, fix=fix))
 
 
+#: Each sort of event, as the scanner and libyaml have it.
+_SCALAR = (ScalarEvent, libyaml_events.ScalarEvent)
+_START = (CollectionStartEvent, libyaml_events.CollectionStartEvent)
+_END = (MappingEndEvent, SequenceEndEvent, libyaml_events.CollectionEndEvent)
+_LIST = (SequenceStartEvent, libyaml_events.SequenceStartEvent)
+_DOCUMENT = (DocumentStartEvent, libyaml_events.DocumentStartEvent)
 #: How far back the last character is looked for that is no blank.
 _BLANKS = 1_000
 _HALF = re.compile("[\ud800-\udfff]")

@@ -64,13 +64,14 @@ class Wish:
 
 def request(wish: Wish, now: float, number: int, terms: Terms = TERMS) -> Waiver | Refusal:
     """Ask for a waiver; it excuses nothing until somebody else approves it."""
-    return _sound(wish.waiver(now, number, break_glass=False), now, terms)
+    waiver = wish.waiver(now, number, break_glass=False)
+    return refusal_of(waiver, now, terms) or waiver
 
 
 def break_glass(wish: Wish, now: float, number: int, terms: Terms = TERMS) -> Waiver | Refusal:
     """Pass a rule alone and at once, for an hour at most; somebody else looks at it afterwards."""
-    waiver = _sound(wish.waiver(now, number, break_glass=True), now, terms)
-    return waiver if isinstance(waiver, Refusal) else _sealed(waiver, wish.requester, now)
+    waiver = wish.waiver(now, number, break_glass=True)
+    return refusal_of(waiver, now, terms) or _sealed(waiver, wish.requester, now)
 
 
 def approve(waiver: Waiver, approver: str, now: float, terms: Terms = TERMS) -> Waiver | Refusal:
@@ -130,8 +131,8 @@ def expire(waiver: Waiver, now: float) -> Waiver | None:
     return msgspec.structs.replace(waiver, expired_at=now)
 
 
-def _sound(waiver: Waiver, now: float, terms: Terms) -> Waiver | Refusal:
-    """Return a waiver that may be asked for."""
+def refusal_of(waiver: Waiver, now: float, terms: Terms = TERMS) -> Refusal | None:
+    """Say why a waiver cannot be asked for, None where it can."""
     if not waiver.expires_at > now:
         return Refusal(f"a waiver cannot end at {_moment(waiver.expires_at)}: it is past", "--for 48h, say")
     if wrong := problem(waiver, terms):
@@ -140,7 +141,7 @@ def _sound(waiver: Waiver, now: float, terms: Terms) -> Waiver | Refusal:
             f"this cannot be asked for: {wrong}",
             f"a waiver has a rule, one object, a reason, a ticket and an end within {longest}",
         )
-    return waiver
+    return None
 
 
 def _sealed(waiver: Waiver, approver: str, now: float) -> Waiver:

@@ -165,6 +165,12 @@ def retry(rollout: Rollout, state: RolloutState, now: float) -> Outcome:
     return _begin(rollout, state, now, attempt=state.attempt + 1)
 
 
+def begin_again(rollout: Rollout, state: RolloutState, now: float) -> Outcome:
+    """Start an update that is under way at its first step again, with evidence of its own."""
+    assert isinstance(state.progress, UNDERWAY), "only an update that is under way begins again"
+    return _begin(rollout, state, now, attempt=state.attempt + 1)
+
+
 def _begin(rollout: Rollout, state: RolloutState, now: float, *, attempt: int, quick: str = "") -> Outcome:
     """Start an update at its beginning; `quick` is why it may pass over steps and analyses."""
     progress: Stepping | Previewing | Promoting = Stepping(index=0, since=now)

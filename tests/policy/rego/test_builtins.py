@@ -198,6 +198,8 @@ def test_what_cannot_be_answered_is_undefined(name: str, arguments: list[Value])
     ("name", "arguments", "answer"),
     [
         ("div", [6, 3], 2),
+        ("object.union", [{"a": {"b": 1}}, {"a": 2}], {"a": 2}),
+        ("object.union", [{"a": 2}, {"a": {"b": 1}}], {"a": {"b": 1}}),
         ("product", [[1e300, 2]], 2 * 10**300),
         ("regex.globs_match", ["ab*", "b"], False),
         ("regex.globs_match", ["ab*c", "abbc"], True),

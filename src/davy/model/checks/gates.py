@@ -51,6 +51,12 @@ def check_gates(rollout: Rollout, index: Index, complaints: Complaints) -> None:
             _check_gate(gate, _with_nested(reference, namespace, index), complaints)
 
 
+def gates(rollout: Rollout) -> Iterator[Gate]:
+    """Go through every analysis of a rollout, those of its experiments too."""
+    yield from _gates(rollout)
+    yield from _experiment_gates(rollout)
+
+
 def complain_of_template(
     path: str, reference: AnalysisTemplateRef, namespace: str, index: Index, complaints: Complaints
 ) -> None:

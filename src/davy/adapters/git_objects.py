@@ -1,0 +1,133 @@
+"""Files as they are in a commit, read from Git's objects and never from a work tree.
+
+Nothing is checked out, no hook and no filter runs, links are not followed and submodules not entered.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from davy.errors import Undecided, UsageError
+
+TIMEOUT_S = 60.0
+_FILE_MODES = ("100644", "100755")
+
+
+def files_in(
+    ref: str, paths: Iterable[str], suffixes: tuple[str, ...], *, largest: int, directory: Path | None = None
+) -> list[tuple[str, bytes]]:
+    """Return (file name, content) of every file of a commit that paths name, those below directories included.
+
+    Args:
+        ref: a branch, a tag or a commit.
+        paths: files and directories, as seen from `directory`; what the commit does not have is left out.
+        suffixes: what names of files below a directory end with; what begins with a dot is left out there.
+        largest: bytes of all files together.
+        directory: where Git is asked, the working directory where it is not given.
+
+    Raises:
+        UsageError: there is no such commit, no repository, no Git, or the files are too much.
+        Undecided: Git gives no answer.
+    """
+    here = directory or Path.cwd()
+    git = _Git(here)
+    commit = git.commit(ref)
+    wanted: dict[str, tuple[str, int]] = {}
+    for path in dict.fromkeys(paths):
+        wanted |= git.blobs(commit, os.path.relpath(Path(here, path), here), suffixes)
+    if sum(size for _, size in wanted.values()) > largest:
+        raise UsageError(
+            f"{ref}: this is too much: all the manifests of one command may have {largest} bytes",
+            hint="check fewer files at once",
+        )
+    names = sorted(wanted)
+    contents = git.contents([wanted[name][0] for name in names])
+    return list(zip(names, contents, strict=True))
+
+
+class _Git:
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def commit(self, ref: str) -> str:
+        """Return the id of a commit."""
+        if not ref or ref.startswith("-") or "\0" in ref:
+            raise UsageError(f"{ref!r} is no name of a commit", hint="--base origin/main")
+        ran = self.run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+        found = ran.stdout.decode("ascii", "replace").strip()
+        if ran.returncode or not found:
+            self.run_or_fail("rev-parse", "--git-dir")
+            raise UsageError(
+                f"there is no commit {ref!r} here",
+                hint="fetch it first; a shallow clone has only its own commit (fetch-depth: 0)",
+            )
+        return found
+
+    def blobs(self, commit: str, path: str, suffixes: tuple[str, ...]) -> dict[str, tuple[str, int]]:
+        """Return the files at and below a path: their names with object and size."""
+        listed = self.run_or_fail("ls-tree", "-r", "-l", "-z", commit, "--", _listed(path))
+        found = {}
+        for line in filter(None, listed.split(b"\0")):
+            about, _, name = line.partition(b"\t")
+            mode, _, blob, size = about.decode("ascii").split()
+            named = name.decode("utf-8", "surrogateescape")
+            if mode in _FILE_MODES and (named == path or _wanted(named, path, suffixes)):
+                found[named] = (blob, int(size))
+        return found
+
+    def contents(self, blobs: list[str]) -> list[bytes]:
+        """Return the contents of objects."""
+        if not blobs:
+            return []
+        asked = "".join(f"{blob}\n" for blob in blobs).encode("ascii")
+        answer, contents = self.run_or_fail("cat-file", "--batch", asked=asked), []
+        position = 0
+        for _ in blobs:
+            end = answer.index(b"\n", position)
+            size = int(answer[position:end].split()[2])
+            contents.append(answer[end + 1 : end + 1 + size])
+            position = end + 2 + size
+        return contents
+
+    def run(self, *arguments: str, asked: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Run Git; without hooks, monitors and prompts."""
+        command = [
+            "git",
+            "-c",
+            "core.fsmonitor=false",
+            "--no-replace-objects",
+            "--literal-pathspecs",
+            *arguments,
+        ]
+        try:
+            return subprocess.run(
+                command, cwd=self.directory, input=asked, capture_output=True, timeout=TIMEOUT_S, check=False
+            )
+        except FileNotFoundError as error:
+            raise UsageError("there is no git on this machine", hint="--base needs one") from error
+        except (OSError, ValueError) as error:
+            raise UsageError(f"git cannot be run: {error}") from error
+        except subprocess.TimeoutExpired as error:
+            raise Undecided(f"git gave no answer within {TIMEOUT_S:g} s") from error
+
+    def run_or_fail(self, *arguments: str, asked: bytes = b"") -> bytes:
+        """Run Git, and return what it says."""
+        ran = self.run(*arguments, asked=asked)
+        if ran.returncode:
+            lines = ran.stderr.decode("utf-8", "replace").strip().splitlines() or ["it does not say why"]
+            raise UsageError(f"git {arguments[0]} failed: {lines[-1]}")
+        return ran.stdout
+
+
+def _listed(path: str) -> str:
+    """Write a directory so that Git lists what is in it, and a file as it is."""
+    return path if path != "." else "./"
+
+
+def _wanted(name: str, path: str, suffixes: tuple[str, ...]) -> bool:
+    """Say whether a directory that is named stands for a file in it."""
+    base = "" if path == "." else f"{path}/"
+    below = name.removeprefix(base)
+    hidden = any(part.startswith(".") and part != ".." for part in below.split("/"))
+    return name.endswith(suffixes) and not hidden

@@ -1,0 +1,29 @@
+"""`davy policy export …`: write what other programs need to enforce the same rules."""
+
+from typing import ClassVar
+
+import click
+
+from davy.cli.policy import Policies
+
+EXPORTS: dict[str, tuple[str, str]] = {
+    "gatekeeper": ("davy.cli.policy_export_gatekeeper", "The pack as ConstraintTemplates and constraints."),
+    "kyverno": ("davy.cli.policy_export_kyverno", "The pack as Kyverno's ValidatingPolicies."),
+    "vap": (
+        "davy.cli.policy_export_vap",
+        "The pack as ValidatingAdmissionPolicies, for the API server itself.",
+    ),
+    "webhook": ("davy.cli.policy_export_webhook", "What a cluster needs in order to ask Davy: davy serve."),
+}
+"""Every target: where it lives and what it is for."""
+
+
+class Exports(Policies):
+    """The group of targets."""
+
+    table: ClassVar[dict[str, tuple[str, str]]] = EXPORTS
+
+
+@click.group("export", cls=Exports)
+def command() -> None:
+    """Write what other programs need to enforce the same rules."""

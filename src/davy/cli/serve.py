@@ -1,0 +1,182 @@
+"""`davy serve --admission`: answer a cluster's API server, which asks before anything is changed."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from davy import __version__
+from davy.cli.options import common
+from davy.cli.setting import Setting, talk
+from davy.cli.up import signals
+from davy.errors import UsageError
+from davy.policy.passage import CONTROLLER
+
+NAMES = ("davy.davy-system.svc", "localhost", "127.0.0.1")
+TICK_S = 1.0
+"""Real seconds between two looks at the files, the cluster and the certificate."""
+
+SWITCH_S = 0.0002
+"""Seconds that a thread which judges keeps others from answering; 0.005 unless it is said, for each of them."""
+
+
+@click.command("serve")
+@click.option("--admission", is_flag=True, help="Serve the admission webhook.")
+@click.option(
+    "--listen", default="127.0.0.1:8443", show_default=True, metavar="HOST:PORT", help="Where to listen."
+)
+@click.option(
+    "--cert-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIRECTORY",
+    help="Where certificates are: our own are made and renewed there.  [default: admission-tls in --home]",
+)
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="HOST",
+    help=f"A name in our own certificate; may be given again.  [default: {', '.join(NAMES)}]",
+)
+@click.option(
+    "--client-ca",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Answer reviews only to callers with a certificate of this authority.",
+)
+@click.option(
+    "--policies",
+    multiple=True,
+    metavar="FILE|DIR",
+    help="Templates, constraints and policies; read again when they change.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["starter", "standard", "strict", "none"]),
+    default="starter",
+    show_default=True,
+    help="How much the rules of Davy's own pack ask for.",
+)
+@click.option("--waivers", multiple=True, metavar="FILE|DIR", help="Waivers, read again when they change.")
+@click.option(
+    "--inventory", multiple=True, metavar="FILE|DIR", help="Objects that policies may look at, e.g. namespaces."
+)
+@click.option("--in-cluster", is_flag=True, help="Read and watch the cluster that this runs in.")
+@click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Read and watch the cluster that this names.",
+)
+@click.option("--context", "context_name", default="", metavar="NAME", help="A context of the kubeconfig.")
+@click.option(
+    "--controller",
+    "controllers",
+    multiple=True,
+    metavar="ACCOUNT",
+    help=f"A service account that carries rollouts out; may be given again.  [default: {CONTROLLER}]",
+)
+@click.option("--davy", "itself", default="", metavar="ACCOUNT", help="The service account of Davy itself.")
+@click.option(
+    "--publish",
+    default="",
+    metavar="NAME",
+    help="Keep the caBundle of this ValidatingWebhookConfiguration up to date.",
+)
+@click.option(
+    "--drain",
+    "drain_s",
+    type=click.FloatRange(min=0, max=120),
+    default=5.0,
+    show_default=True,
+    help="Seconds to go on answering, but not be ready, after SIGTERM.",
+)
+@common
+@click.pass_obj
+def command(
+    setting: Setting,
+    admission: bool,
+    listen: str,
+    cert_dir: Path | None,
+    names: tuple[str, ...],
+    client_ca: Path | None,
+    policies: tuple[str, ...],
+    profile: Literal["starter", "standard", "strict", "none"],
+    waivers: tuple[str, ...],
+    inventory: tuple[str, ...],
+    in_cluster: bool,
+    kubeconfig: Path | None,
+    context_name: str,
+    controllers: tuple[str, ...],
+    itself: str,
+    publish: str,
+    drain_s: float,
+) -> None:
+    """Answer the API server of a cluster, which asks before anything is changed.
+
+    It runs until Ctrl-C or SIGTERM. An abort and more replicas are always let through; whatever cannot be
+    judged is denied.
+    """
+    if not admission:
+        raise click.UsageError("say what to serve: --admission", click.get_current_context())
+    if in_cluster and kubeconfig:
+        raise UsageError("--in-cluster and --kubeconfig name two clusters", hint="give one of them")
+    from davy.adapters.certificate_files import ServerTls
+    from davy.cli.admitting import Admitting, Files, Secured, access
+    from davy.control.api_reviews import Reviewing
+    from davy.policy.passage import Trusted
+    from davy.serve.admission import Admission
+    from davy.serve.tls_server import TlsServer
+
+    sys.setswitchinterval(SWITCH_S)
+    host, port = address(listen)
+    directory = (cert_dir or setting.home / "admission-tls").absolute()
+    cluster = access(setting, in_cluster=in_cluster, kubeconfig=kubeconfig, context=context_name)
+    if publish and cluster is None:
+        raise UsageError("--publish needs a cluster", hint="--in-cluster or --kubeconfig FILE")
+    trusted = Trusted(frozenset(controllers or [CONTROLLER]), itself)
+    reviewing = Reviewing(trusted, setting.wall)
+    secured = Secured(ServerTls(directory, callers=client_ca), directory, names or NAMES, setting.wall, publish)
+    files = Files((*policies, *waivers, *inventory), None if profile == "none" else profile)
+    admitting = Admitting(reviewing, files, secured, cluster)
+    admitting.begin()
+    served = Admission(
+        reviewing,
+        report,
+        certain=admitting.doubt,
+        gauges=admitting.gauges,
+        known_caller=client_ca is not None,
+    )
+    with signals() as asked_to_stop, TlsServer(served, secured.tls.context, host, port) as server:
+        talk(f"davy {__version__} answers reviews  pid {os.getpid()}")
+        talk(f"  at        https://{host}:{server.port}/v1/admit")
+        talk(f"  caBundle  {directory / 'ca.crt'}")
+        while not asked_to_stop.wait(TICK_S):
+            admitting.look()
+            if not server.running:
+                raise UsageError("the server has ended by itself")
+        talk("finishing what is under way")
+        served.ending = True
+        threading.Event().wait(drain_s)
+    admitting.end()
+
+
+def address(listen: str) -> tuple[str, int]:
+    """Read HOST:PORT.
+
+    Raises:
+        UsageError: it is none.
+    """
+    host, colon, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
+        raise UsageError(f"{listen!r} is not an address to listen at", hint="--listen 0.0.0.0:8443")
+    return host, int(port)
+
+
+def report(number: str, trace: str) -> None:
+    """Tell of a fault of ours where logs are kept: nothing is written to files while a review is judged."""
+    talk(f"error[bug]: a fault of Davy itself ({number}); please send us this\n{trace}")

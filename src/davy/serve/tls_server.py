@@ -1,0 +1,146 @@
+"""Run an ASGI app over TLS in a thread of its own, and hold callers to their time."""
+
+import asyncio
+import socket
+import ssl
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from davy.errors import UsageError
+from davy.serve.admission import Admission
+
+_IDLE_S = 75
+"""How long a connection may wait for its next request; API servers keep theirs, and reuse them."""
+
+HANDSHAKE_S = 5.0
+"""Real seconds for a TLS handshake."""
+
+
+class TlsServer:
+    """Serves `admission` at `host:port` from `start` to `stop`; usable as a context manager. Port 0 is any."""
+
+    def __init__(self, admission: Admission, context: ssl.SSLContext, host: str, port: int) -> None:
+        self._admission, self._context = admission, context
+        self._at = (host, port)
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        number: int = self._listener.getsockname()[1]
+        return number
+
+    def start(self) -> None:
+        """Listen; when this returns, callers are answered.
+
+        Raises:
+            UsageError: the address cannot be listened at.
+        """
+        host, port = self._at
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            self._listener = socket.create_server(
+                self._at, family=family, backlog=1024, dualstack_ipv6=family is socket.AF_INET6 and host == "::"
+            )
+        except OSError as error:
+            hint = "choose another address with --listen"
+            raise UsageError(f"cannot listen at {host}:{port}: {error.strerror or error}", hint=hint) from error
+        # Accepted connections have it from here. asyncio sets it only where a socket names its protocol, and an
+        # answer in two parts waits 40 ms for the acknowledgement of the first.
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        limits = self._admission.limits
+        config = uvicorn.Config(
+            self._admission.app(),
+            loop="davy.serve.tls_server:PatientLoop",
+            http=_protocol(limits.head_s),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            limit_concurrency=limits.connections,
+            timeout_keep_alive=_IDLE_S,
+            timeout_graceful_shutdown=int(limits.grace_s),
+            ssl_context_factory=lambda _config, _default: self._context,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._listener],), name="davy-admission"
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more reviews, finish those under way, and end."""
+        self._admission.ending = True
+        self._server.should_exit = True
+        self._thread.join()
+        self._listener.close()
+        self._admission.close()
+
+    @property
+    def running(self) -> bool:
+        """Whether it still answers."""
+        return self._thread.is_alive()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class PatientLoop(asyncio.SelectorEventLoop):
+    """An event loop that gives the other side of a TLS handshake `HANDSHAKE_S`, and not a minute."""
+
+    async def create_server(self, *arguments: Any, **options: Any) -> Any:
+        """Make a server."""
+        if options.get("ssl"):
+            options |= {"ssl_handshake_timeout": HANDSHAKE_S, "ssl_shutdown_timeout": HANDSHAKE_S}
+        return await super().create_server(*arguments, **options)
+
+
+def _protocol(head_s: float) -> type[asyncio.Protocol]:
+    """Make a protocol that hangs up on whoever takes longer than `head_s` for the head of a request."""
+
+    class Impatient(H11Protocol):
+        """HTTP/1.1, whose peers cannot hold a connection by a byte now and then."""
+
+        _timer: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            """Begin to wait, and note whether the peer's certificate was verified."""
+            secured = transport.get_extra_info("ssl_object")
+            verified = bool(secured and secured.getpeercert())
+            self.app_state: dict[str, Any] = {**self.app_state, "verified": verified}
+            super().connection_made(transport)
+            self._timer = self.loop.call_later(head_s, transport.abort)
+
+        def data_received(self, data: bytes) -> None:
+            """Read on; the time for a head is over once, not anew with every byte."""
+            super().data_received(data)
+            if self.conn.their_state is not h11.IDLE:
+                self._forget()
+            elif self._timer is None:
+                self._timer = self.loop.call_later(head_s, self.transport.abort)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            """Stop waiting."""
+            self._forget()
+            super().connection_lost(exc)
+
+        def _forget(self) -> None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    return Impatient

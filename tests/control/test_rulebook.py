@@ -1,0 +1,95 @@
+"""The policies of an engine: a profile is not lowered in silence, and policies are held to policies."""
+
+import json
+from typing import Any
+
+import pytest
+
+from davy.cli.up import policies_of
+from davy.control import requests
+from davy.control.enforcing import Denied
+from davy.control.rulebook import Rulebook, Rules, name_of
+from davy.errors import NotFound, UsageError
+from davy.policy import pack
+from davy.policy.review import Object
+
+
+def engine(lab: Any, profile: str | None = None, reason: str = "", first: str = "starter") -> Any:
+    lab.rules = Rules(pack=policies_of, profile=profile, first=first, reason=reason)
+    lab.start()
+    return [entry for entry in lab.store.entries() if entry.kind == "engine_started"][-1]
+
+
+def constraint(lab: Any, action: str) -> Object:
+    """Return a constraint of the strict profile that denies, with another action."""
+    found = next(each for each in pack.objects("strict") if each["metadata"]["name"] == "davy-tampering-deny")
+    return {**found, "spec": {**found["spec"], "enforcementAction": action}}
+
+
+def apply(lab: Any, found: Object) -> Any:
+    return lab.ask(requests.Apply((("policy.json", json.dumps(found)),), "/"))
+
+
+def test_a_profile_is_kept_and_is_lowered_only_with_a_reason(lab: Any) -> None:
+    assert engine(lab).detail["profile"] == "starter"
+    assert engine(lab, "strict").detail["profile"] == "strict"
+    assert engine(lab).detail["profile"] == "strict"
+    with pytest.raises(UsageError, match="lowered from strict to starter, and nobody says why"):
+        engine(lab, "starter")
+    entry = engine(lab, "starter", "too much at once")
+    assert (entry.detail["profile"], entry.detail["loweredFrom"], entry.reason) == (
+        "starter",
+        "strict",
+        "too much at once",
+    )
+
+
+def test_an_engine_without_a_pack_says_nothing_of_profiles(lab: Any) -> None:
+    assert "profile" not in engine(lab, first="").detail
+
+
+def test_weakening_a_policy_is_itself_judged(lab: Any) -> None:
+    engine(lab, "strict")
+    view = apply(lab, constraint(lab, "dryrun"))
+    assert not view.accepted
+    assert "PD013" in [finding.code for finding in view.findings]
+
+
+def test_a_policy_that_is_applied_is_kept_and_taking_it_away_is_judged(lab: Any) -> None:
+    engine(lab, "strict")
+    found = constraint(lab, "deny")
+    mine = {**found, "metadata": {"name": "mine"}}
+    [applied] = apply(lab, mine).applied
+    assert (applied.object_kind, applied.name, applied.outcome) == (mine["kind"], "mine", "created")
+    engine(lab)
+    [again] = apply(lab, mine).applied
+    assert again.outcome == "unchanged"
+    with pytest.raises(Denied, match="mine"):
+        lab.ask(requests.DeletePolicy(mine["kind"], "mine", "in the way"))
+    with pytest.raises(NotFound, match="is of the profile strict"):
+        lab.ask(requests.DeletePolicy(found["kind"], found["metadata"]["name"], "x"))
+    with pytest.raises(NotFound, match="there is no policy"):
+        lab.ask(requests.DeletePolicy("ConstraintTemplate", "none", "x"))
+
+
+def test_a_policy_of_an_engine_without_a_pack_can_be_taken_away(lab: Any) -> None:
+    book = Rulebook(lab.store, Rules())
+    policy = {"apiVersion": "kyverno.io/v1", "kind": "Policy", "metadata": {"namespace": "shop", "name": "a"}}
+    assert book.outcome(policy) == "created"
+    book.put([policy])
+    assert name_of(policy) == "Policy/shop/a"
+    assert book.outcome({**policy, "spec": {}}) == "configured"
+    book.remove("Policy/shop/a")
+    assert book.documents == ()
+
+
+def test_policies_that_cannot_be_read_are_refused(lab: Any) -> None:
+    engine(lab)
+    template = {
+        "apiVersion": "templates.gatekeeper.sh/v1",
+        "kind": "ConstraintTemplate",
+        "metadata": {"name": "a"},
+    }
+    view = apply(lab, template)
+    assert not view.accepted
+    assert "DV017" in [finding.code for finding in view.findings]
