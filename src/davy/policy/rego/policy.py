@@ -10,7 +10,7 @@ from davy.policy.rego.budget import Budget, BudgetExceeded
 from davy.policy.rego.builtin import Builtin, Context
 from davy.policy.rego.builtins import BUILTINS
 from davy.policy.rego.compiler import Compiler, Program
-from davy.policy.rego.errors import NOWHERE, BadRego, OverBudget
+from davy.policy.rego.errors import NOWHERE, BadRego, EvaluationError, OverBudget
 from davy.policy.rego.query import Query
 from davy.policy.rego.runtime import Evaluation
 from davy.policy.rego.values import UNDEFINED, Value, to_json
@@ -109,6 +109,9 @@ class Policy:
             return run(evaluation)
         except BudgetExceeded as error:
             raise OverBudget(str(error)) from error
+        except (ArithmeticError, ValueError, MemoryError) as error:
+            sentence = f"a builtin cannot deal with what it is given: {error}"
+            raise EvaluationError("eval_builtin_error", sentence) from error
         except RecursionError:
             raise OverBudget("the values are nested deeper than an evaluation may follow") from None
 
@@ -153,7 +156,7 @@ def compile(
         modules = {f"module{at}.rego": text for at, text in enumerate(modules, start=1)}
     try:
         program = Compiler(modules, v1=version == "v1", builtins=builtins).program()
-    except RecursionError:
+    except (RecursionError, SyntaxError, MemoryError):
         raise BadRego("rego_compile_error", "something is nested too deep", NOWHERE) from None
     return Policy(program, version, limits, {}, Lock())
 
