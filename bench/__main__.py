@@ -24,6 +24,7 @@ BENCHES = {
     "abort": "from the verdict to no more traffic on the canary, acknowledged by Envoy",
     "switch": "from the decision to switch sides until all users are on the other one",
     "traffic": "requests that fail while weights move, replicas come and go",
+    "policy_admission": "the admission webhook over TLS, asked 200 times a second",
     "worlds": "simulated worlds: how many a second, and how many break an invariant",
     "org": "a hundred rollouts for six weeks of virtual time",
 }

@@ -255,3 +255,31 @@ def test_a_gate_and_the_packs_rule_of_its_id_are_told_once(run: Any, files: Path
 def test_the_form_of_a_report_changes_nothing_about_the_answer(run: Any, files: Path, form: str) -> None:
     assert run("check", ".", "-o", form).exit_code == 1
     assert run("check", "template.yaml", "-o", form).exit_code == 0
+
+
+def test_what_a_rule_of_the_pack_has_one_answer_to_is_mended(run: Any, files: Path) -> None:
+    rollout = files / "rollout.yaml"
+    rollout.write_text(ROLLOUT)
+    before = json.loads(run("check", "rollout.yaml", "--profile", "strict", "-o", "json").stdout)
+    assert "PD038" in {each["code"] for each in before["findings"]}
+    ran = run("check", "rollout.yaml", "--profile", "strict", "--fix")
+    assert "+  progressDeadlineAbort: true" in ran.stderr
+    assert "error[PD038]" not in ran.stderr
+    assert rollout.read_text().startswith(ROLLOUT.partition("spec:")[0] + "spec:\n")
+    assert "replicas: 3 # three is enough\n" in rollout.read_text()
+
+
+ROLLOUT = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: pay, namespace: prod}
+spec:
+  replicas: 3 # three is enough
+  selector: {matchLabels: {app: pay}}
+  template:
+    metadata: {labels: {app: pay}}
+    spec: {containers: [{name: pay, image: pay}]}
+  strategy:
+    canary:
+      steps: [{setWeight: 34}, {pause: {}}]
+"""

@@ -28,7 +28,9 @@ def test_gatekeeper_gets_the_templates_and_the_constraints(profile: pack.Profile
 @pytest.mark.parametrize("engine", ["kyverno", "vap"])
 def test_what_cel_cannot_ask_is_named_in_the_text_and_beside_it(engine: pack.Engine) -> None:
     written, told = export(engine, "--profile", "standard")
-    assert [found.value for found in load_raw(written, "pack.yaml")] == list(pack.cel_objects("standard", engine))
+    assert [found.value for found in load_raw(written, "pack.yaml")] == list(
+        pack.cel_objects("standard", engine)
+    )
     for rule in pack.not_in_cel("standard"):
         assert f"# {rule} is left out: " in written
         assert f"{rule} is left out: " in told

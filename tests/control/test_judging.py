@@ -90,7 +90,8 @@ def test_a_policy_says_its_sentence_at_the_name_with_all_that_is_needed_to_go_on
         "4 |   name: web",
         "  |   ^^^^^^^^^",
         "  = why:   constraint require-progressive-prod (template K8sRequireProgressive)",
-        '  = waive: davy waiver request K8sRequireProgressive --scope web --kind Deployment -f a.yaml --for 48h --ticket ID --reason "…"',
+        "  = waive: davy waiver request K8sRequireProgressive --scope web --kind Deployment -f a.yaml --for 48h"
+        ' --ticket ID --reason "…"',
     ]
 
 
@@ -281,7 +282,12 @@ def test_nothing_that_can_be_written_makes_it_raise(text: str) -> None:
     checked(text, AnalysisGates(), namespace="prod", base=[("a.yaml", text)])
 
 
+SOUND = """\
+      successCondition: len(result) > 0 && result[0] <= 1
+      failureCondition: len(result) > 0 && result[0] > 1
+"""
+
+
 def test_of_two_objects_with_one_name_each_is_told_what_is_its_own() -> None:
-    sound = TEMPLATE.replace("      provider", "      failureCondition: len(result) > 0 && result[0] > 1\n      successCondition: len(result) > 0 && result[0] <= 1\n      provider")
-    admitted = checked(f"{TEMPLATE}---\n{sound}")
-    assert told(admitted) == ["error PD050 6", "error DV014 10"]
+    admitted = checked(f"{TEMPLATE}---\n{TEMPLATE}{SOUND}")
+    assert told(admitted) == ["error PD050 6", "error DV014 11"]

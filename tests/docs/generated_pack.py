@@ -18,12 +18,13 @@ PACK, HOLES = DOCS / "reference" / "policy-pack.md", DOCS / "explanation" / "hol
 PACK_HEAD = """\
 # The rule pack
 
-What progressive delivery with teeth asks of manifests: {count} rules in {sections} templates of Rego, which stock Gatekeeper runs
-as they are, and Davy in CI, at admission and in its engine. Most of them are written in CEL as well, for Kyverno and for the API
-server itself. [What each of them is for](../explanation/holes.md) has the holes that they close.
+What progressive delivery with teeth asks of manifests: {count} rules in {sections} templates of Rego, which
+stock Gatekeeper runs as they are, and Davy in CI, at admission and in its engine. Most of them are written in
+CEL as well, for Kyverno and for the API server itself. [What each of them is for](../explanation/holes.md)
+has the holes that they close.
 
-A profile says what a rule leads to. `starter` is for fewer than 5 teams and only tells; `standard` is for 5 to 20 and denies the
-core; `strict` is for more, denies all of it, and wants digests.
+A profile says what a rule leads to. `starter` is for fewer than 5 teams and only tells; `standard` is for 5
+to 20 and denies the core; `strict` is for more, denies all of it, and wants digests.
 
 ```sh
 davy policy export gatekeeper --profile standard
@@ -31,11 +32,12 @@ davy policy export kyverno --profile standard
 davy policy export vap --profile standard
 ```
 
-Most rules look at production only: namespaces whose name or label says so (`prodNamespaces`, `envLabel`). Rules that need the
-object as it was, or who asks, say nothing where nobody knows, as in CI without `--base`. Nothing is ever held up by what an object
-looks like when it is deleted, when only its status changes, or when an update leaves what is judged as it was; so neither an abort
-nor a controller's bookkeeping is. Gatekeeper is not asked about deletions and about `rollouts/status` unless its webhook is
-told to ask, and needs the kinds of `metadata.gatekeeper.sh/requires-sync-data` at hand.
+Most rules look at production only: namespaces whose name or label says so (`prodNamespaces`, `envLabel`).
+Rules that need the object as it was, or who asks, say nothing where nobody knows, as in CI without `--base`.
+Nothing is ever held up by what an object looks like when it is deleted, when only its status changes, or when
+an update leaves what is judged as it was; so neither an abort nor a controller's bookkeeping is. Gatekeeper
+is not asked about deletions and about `rollouts/status` unless its webhook is told to ask, and needs the
+kinds of `metadata.gatekeeper.sh/requires-sync-data` at hand.
 
 `mends` marks what a machine can mend.
 
@@ -44,9 +46,10 @@ told to ask, and needs the kinds of `metadata.gatekeeper.sh/requires-sync-data` 
 HOLES_HEAD = """\
 # Holes, and what closes them
 
-The policy that everybody writes first denies a Deployment in `prod`. It stops one spelling of one kind. These are the ways round
-it, the rule of [the pack](../reference/policy-pack.md) or the behaviour of Davy that closes each, and where that is shown: for
-every rule there is an example that the policy lets through and the pack does not (`tests/policy/pack/test_holes.py`).
+The policy that everybody writes first denies a Deployment in `prod`. It stops one spelling of one kind. These
+are the ways round it, the rule of [the pack](../reference/policy-pack.md) or the behaviour of Davy that
+closes each, and where that is shown: for every rule there is an example that the policy lets through and the
+pack does not (`tests/policy/pack/test_holes.py`).
 
 `./dev docs` writes this page from `holes.toml`.
 
@@ -73,7 +76,8 @@ def _section(section: pack.Section) -> str:
     lines = [
         f"## {section.kind}",
         section.about,
-        "| rule | what is wrong | why it matters | fix | starter | standard | strict |\n|---|---|---|---|---|---|---|\n"
+        "| rule | what is wrong | why it matters | fix | starter | standard | strict |\n"
+        + "|---|---|---|---|---|---|---|\n"
         + "\n".join(map(_rule, section.rules)),
     ]
     own = [parameter for parameter in section.parameters if parameter not in pack.COMMON]
@@ -89,9 +93,8 @@ def _rule(rule: pack.PackRule) -> str:
 
 
 def _common() -> str:
-    return "## Parameters of all templates\n\n`rules` names the rules of a constraint; without it they are all meant.\n\n" + (
-        _parameters(list(pack.COMMON))
-    )
+    head = "## Parameters of all templates\n\n`rules` names the rules of a constraint; unnamed, they are all meant."
+    return f"{head}\n\n{_parameters(list(pack.COMMON))}"
 
 
 def _parameters(found: list[pack.Parameter]) -> str:
@@ -99,7 +102,9 @@ def _parameters(found: list[pack.Parameter]) -> str:
     for parameter in found:
         default = _value(parameter.default)
         others = "; ".join(f"{profile}: `{json.dumps(value)}`" for profile, value in parameter.profiles.items())
-        lines.append(f"| `{parameter.name}` | {parameter.about} | {default}{f' ({others})' if others else ''} |")
+        lines.append(
+            f"| `{parameter.name}` | {parameter.about} | {default}{f' ({others})' if others else ''} |"
+        )
     return "| parameter | what it says | default |\n|---|---|---|\n" + "\n".join(lines)
 
 
@@ -111,11 +116,11 @@ def _value(value: Any) -> str:
 
 def _missing() -> str:
     """Say in what the rules in CEL are less than those in Rego."""
-    left_out = [f"| `{rule}` | left out: {why} |" for rule, why in pack.not_in_cel("strict").items()]
-    less = [f"| `{found.rule}` | {found.note} |" for name in pack.SECTIONS for found in pack.cel(name.name) if found.note]
-    return "## In CEL\n\nCEL sees one object, and so:\n\n| rule | for Kyverno and for the API server |\n|---|---|\n" + (
-        "\n".join([*left_out, *less])
-    )
+    less = [f"| `{rule}` | left out: {why} |" for rule, why in pack.not_in_cel("strict").items()]
+    for section in pack.SECTIONS:
+        less += [f"| `{found.rule}` | {found.note} |" for found in pack.cel(section.name) if found.note]
+    head = "## In CEL\n\nCEL sees one object, and so:\n\n| rule | for Kyverno and for the API server |\n|---|---|\n"
+    return head + "\n".join(less)
 
 
 def _holes(section: dict[str, Any]) -> str:

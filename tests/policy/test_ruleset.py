@@ -106,3 +106,63 @@ def test_threads_may_share_a_ruleset() -> None:
     for thread in threads:
         thread.join()
     assert told == [True] * 120
+
+
+FEW = "object.spec.replicas <= 3"
+ADMISSION = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "ValidatingAdmissionPolicy",
+    "metadata": {"name": "few"},
+    "spec": {
+        "matchConstraints": {
+            "resourceRules": [
+                {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*"]},
+            ]
+        },
+        "validations": [{"expression": f"!has(object.spec.replicas) || {FEW}", "message": "too many"}],
+    },
+}
+BINDING = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "ValidatingAdmissionPolicyBinding",
+    "metadata": {"name": "few"},
+    "spec": {"policyName": "few", "validationActions": ["Deny"]},
+}
+PINNED = {
+    "apiVersion": "policies.kyverno.io/v1alpha1",
+    "kind": "ValidatingPolicy",
+    "metadata": {"name": "pinned"},
+    "spec": {
+        "autogen": {"podControllers": {"controllers": ["rollouts"]}},
+        "matchConstraints": {
+            "resourceRules": [
+                {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]},
+            ]
+        },
+        "validations": [
+            {"expression": "object.spec.containers.all(c, c.image.contains('@'))", "message": "not pinned"}
+        ],
+    },
+}
+POD = {"spec": {"containers": [{"name": "c", "image": "a:1"}]}}
+
+
+def test_policies_in_cel_are_part_of_it() -> None:
+    ruleset = read([template(), constraint(), BINDING, ADMISSION])
+    assert ruleset.problems == ()
+    assert ruleset.policies[0].name == "it"
+    found = manifest("Deployment", "apps/v1", spec={"replicas": 4})
+    told = ruleset.judge(review_of(found), Inventory(), Point.CHECK)
+    assert [(each.source, each.message) for each in told] == [
+        ("Always", "no"),
+        ("ValidatingAdmissionPolicy", "too many"),
+    ]
+    assert ruleset.digest != read([template(), constraint()]).digest
+
+
+def test_what_a_rollout_makes_is_judged_once_by_policies_that_expand_it_themselves() -> None:
+    ruleset = read([PINNED])
+    assert ruleset.problems == ()
+    rollout = manifest("Rollout", "argoproj.io/v1alpha1", spec={"template": POD})
+    told = ruleset.judge(review_of(rollout), Inventory(), Point.CHECK)
+    assert [each.message for each in told] == ["not pinned"]

@@ -15,8 +15,8 @@ from typing import Any
 from tests.policy.asking import CONTROLLER, DAVY
 
 from davy.adapters.certificate_files import BUNDLE, CERTIFICATE, ServerTls, renew
-from davy.control.governance import Governance
 from davy.control.api_reviews import Reviewing
+from davy.control.governance import Governance
 from davy.control.rules_in_force import Rules
 from davy.policy.admission_response import Edition
 from davy.policy.engine import Point, Policy, Violation

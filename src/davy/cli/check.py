@@ -80,17 +80,23 @@ def command(
     if changed_only and base is None:
         raise UsageError("--changed-only needs --base: changed since when?", hint="--base origin/main")
     texts = read_manifests(named)
-    if mending:
-        texts = mend(texts)
     before = None if base is None else base_of(base, named, texts)
-    admitted = admission.admit(
-        texts,
-        str(Path.cwd()),
-        Catalog(),
-        _governance(setting, profile, excuses),
-        namespace=setting.chosen_namespace,
-        base=before.texts if before else None,
-    )
+    governance = _governance(setting, profile, excuses)
+
+    def admit() -> Admitted:
+        return admission.admit(
+            texts,
+            str(Path.cwd()),
+            Catalog(),
+            governance,
+            namespace=setting.chosen_namespace,
+            base=before.texts if before else None,
+        )
+
+    admitted = admit()
+    if mending and (fresh := mend(texts, admitted.findings)) != texts:
+        texts = fresh
+        admitted = admit()
     if changed_only and before:
         admitted = _only(admitted, before)
     view = admission.answer(admitted, Catalog())

@@ -13,6 +13,7 @@ EXPORTS: dict[str, tuple[str, str]] = {
         "davy.cli.policy_export_vap",
         "The pack as ValidatingAdmissionPolicies, for the API server itself.",
     ),
+    "webhook": ("davy.cli.policy_export_webhook", "What a cluster needs in order to ask Davy: davy serve."),
 }
 """Every target: where it lives and what it is for."""
 

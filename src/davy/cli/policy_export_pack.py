@@ -67,7 +67,7 @@ def as_documents(objects: Iterable[Object]) -> str:
     writer.indent(mapping=2, sequence=4, offset=2)
     writer.width = 110
     text = StringIO()
-    writer.explicit_start = True  # type: ignore[assignment]
+    writer.explicit_start = True
     writer.dump_all([dict(found) for found in objects], text)
     return text.getvalue()
 

@@ -40,6 +40,10 @@ class RawDocument:
         """Return where a path was written, or, where it was not, the nearest path above it."""
         return self._walk(path)[0]
 
+    def at(self, path: str) -> Node:
+        """Return what was written at a path, or, where nothing was, at the nearest above it."""
+        return self._walk(path)[2]
+
     def place_of(self, path: str) -> Place:
         """Say where a path was written: at its key, or at its value where it has no key."""
         key, value = self.position(path)
@@ -58,22 +62,22 @@ class RawDocument:
         waive: str = "",
     ) -> Finding:
         """Make a finding about a path, which underlines a key and what stands behind it in its line."""
-        (key, value), written = self._walk(path)
+        (key, value), written, _ = self._walk(path)
         span = value if key is None else Span(key.start, value.end) if written else key
         return self.source.finding(
             code, span, title, severity=severity, label=label, why=why, fix=fix, waive=waive, path=path
         )
 
-    def _walk(self, path: str) -> tuple[Position, bool]:
+    def _walk(self, path: str) -> tuple[Position, bool, Node]:
         node: Node = self.node
         position = Position(None, node.span)
         for step in steps(path):
             below = _below(node, step)
             if below is None:
-                return position, False
+                return position, False, node
             key, node = below
             position = Position(None if key is None else key.span, node.span)
-        return position, True
+        return position, True, node
 
 
 def read_raw(node: Mapping, report: Report, *, quiet: bool = False) -> RawDocument:

@@ -36,10 +36,10 @@ class Inventory:
 
     def _add(self, found: Object) -> None:
         kind, metadata = Kind.of(found), found.get("metadata")
-        if not isinstance(metadata, Mapping):
+        if not isinstance(metadata, Mapping) or not kind.kind:
             return
         namespace, name = metadata.get("namespace") or "", metadata.get("name")
-        if not isinstance(name, str) or not isinstance(namespace, str) or not kind.kind:
+        if not isinstance(name, str) or not isinstance(namespace, str):
             return
         scope = self.document.setdefault("namespace" if namespace else "cluster", {})
         if namespace:

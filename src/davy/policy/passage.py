@@ -50,7 +50,7 @@ def is_abort(review: Review) -> bool:
         return False
     old, new = _mapping(review.old_object), _mapping(review.object)
     status = _mapping(new.get("status"))
-    if status.get("abort") is not True or _mapping(old.get("status")).get("abort"):
+    if status.get("abort") is not True or _mapping(old.get("status")).get("abort") is True:
         return False
     return _without(old, "status", "abort") == _without(new, "status", "abort")
 

@@ -14,6 +14,12 @@ from davy.policy.gatekeeper.external import Ask, nothing_recorded, recorded
 from davy.policy.inventory import Inventory
 from davy.policy.problem import Problem
 from davy.policy.review import Json, Object, Review
+from davy.policy.validating import reading as validating
+from davy.policy.validating.clusterpolicy import ClusterRule
+from davy.policy.validating.kyverno import KyvernoPolicy
+
+EXPANDING = (KyvernoPolicy, ClusterRule)
+"""Policies that look at what an object will make by themselves; they are not asked about it a second time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,7 @@ class Ruleset:
     """What judges, and what is wrong with it. Nothing changes once it is read, so threads may share it.
 
     Args:
-        policies: what judges, in the order of (kind, name).
+        policies: what judges: constraints in the order of (kind, name), then policies in CEL.
         problems: what is wrong with the documents that it was read from.
         expansions: what objects will make, and so is judged together with them.
         external: answers `external_data`.
@@ -68,7 +74,7 @@ class Ruleset:
         for policy in self.policies:
             if isinstance(policy, Constraint):
                 found += policy.judge_case(asked, point)
-            else:
+            elif not (review.generated and isinstance(policy, EXPANDING)):
                 found += policy.judge(review, inventory, point)
         return found
 
@@ -82,10 +88,17 @@ def read(objects: Sequence[Object], *, data: Json = None) -> Ruleset:
         objects: manifests, policies and others.
         data: recorded answers to `external_data`, by provider and key.
     """
-    theirs = [found for found in objects if gatekeeper.is_gatekeepers(found)]
-    constraints, expansions, problems = gatekeeper.read(theirs)
+    theirs = [found for found in objects if gatekeeper.is_gatekeepers(found) or validating.is_validating(found)]
+    constraints, expansions, problems = gatekeeper.read(filter(gatekeeper.is_gatekeepers, theirs))
+    in_cel = validating.read(theirs)
     digest = digest_of([*theirs, *([] if data is None else [{"data": data}])])
-    return Ruleset(tuple(constraints), tuple(problems), expansions, digest, recorded(data))
+    return Ruleset(
+        policies=(*constraints, *in_cel.policies),
+        problems=(*problems, *in_cel.problems),
+        expansions=expansions,
+        digest=digest,
+        external=recorded(data),
+    )
 
 
 def collapsed(violations: Iterable[Violation]) -> tuple[Violation, ...]:

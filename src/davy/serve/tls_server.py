@@ -49,6 +49,9 @@ class TlsServer:
         except OSError as error:
             hint = "choose another address with --listen"
             raise UsageError(f"cannot listen at {host}:{port}: {error.strerror or error}", hint=hint) from error
+        # Accepted connections have it from here. asyncio sets it only where a socket names its protocol, and an
+        # answer in two parts waits 40 ms for the acknowledgement of the first.
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         limits = self._admission.limits
         config = uvicorn.Config(
             self._admission.app(),

@@ -106,3 +106,32 @@ def test_what_of_a_schema_is_not_held_to_is_said() -> None:
     assert [(problem.severity, "x-kubernetes-validations" in problem.message) for problem in problems] == [
         ("warning", True)
     ]
+
+
+def native(*validations: dict[str, str], **more: Any) -> dict[str, Any]:
+    source = {"validations": list(validations), **more}
+    rego = {"engine": "Rego", "source": {"rego": ALWAYS}}
+    return template("", code=[rego, {"engine": "K8sNativeValidation", "source": source}])
+
+
+def test_code_in_cel_comes_before_code_in_rego() -> None:
+    few = {"expression": "object.spec.replicas <= variables.params.most", "message": "too many"}
+    ruleset = read([native(few), constraint(parameters={"most": 3})])
+    assert [problem.severity for problem in ruleset.problems] == ["warning"]
+    told = [
+        [
+            (each.message, each.broken, each.rule)
+            for each in ruleset.judge(review_of(found), Inventory(), Point.CHECK)
+        ]
+        for found in (manifest(spec={"replicas": 3}), manifest(spec={"replicas": 4}), manifest(spec={}))
+    ]
+    assert told[:2] == [[], [("too many", False, "Always")]]
+    assert [(broken, rule) for _, broken, rule in told[2]] == [(True, "Always")]
+
+
+def test_cel_that_cannot_be_compiled_refuses() -> None:
+    ruleset = read([native({"expression": "object.spec."}), constraint()])
+    assert [problem.severity for problem in ruleset.problems] == ["error"]
+    assert ruleset.problems[0].path.startswith("spec.targets[0].code[1].source.validations[0]")
+    (violation,) = ruleset.judge(review_of(manifest()), Inventory(), Point.CHECK)
+    assert violation.broken

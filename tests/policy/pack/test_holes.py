@@ -14,7 +14,10 @@ from davy.policy.review import review_of
 from davy.policy.ruleset import Ruleset, read
 
 ROOT = Path(__file__).parents[3]
-SEED = [ROOT / "tests" / "cases" / "seed" / f"require-progressive-{name}.yaml" for name in ("template", "constraint")]
+SEED = [
+    ROOT / "tests" / "cases" / "seed" / f"require-progressive-{name}.yaml"
+    for name in ("template", "constraint")
+]
 
 
 def holes() -> Iterator[tuple[str, str, pack.Example]]:
@@ -47,7 +50,10 @@ def test_the_seed_denies_a_deployment_in_prod(seed: Ruleset) -> None:
         (found,) = seed.judge(example.review, Inventory(), point)
         assert found.action == "deny"
         assert found.message == "Use Rollout with analysis in prod; Deployments are not allowed"
-    assert seed.judge(review_of(pack.examples()["PD020"].passing[0].review.subject), Inventory(), Point.CHECK) == ()
+    assert (
+        seed.judge(review_of(pack.examples()["PD020"].passing[0].review.subject), Inventory(), Point.CHECK)
+        == ()
+    )
 
 
 @pytest.mark.parametrize(("how", "rule", "example"), HOLES, ids=[how for how, _, _ in HOLES])
@@ -55,6 +61,10 @@ def test_a_hole_passes_the_seed_and_not_the_pack(
     how: str, rule: str, example: pack.Example, seed: Ruleset, strict: Ruleset
 ) -> None:
     inventory = Inventory(example.inventory)
-    denied = {found.rule for found in strict.judge(example.review, inventory, Point.ADMISSION) if found.action == "deny"}
+    denied = {
+        found.rule
+        for found in strict.judge(example.review, inventory, Point.ADMISSION)
+        if found.action == "deny"
+    }
     assert rule in denied
     assert seed.judge(example.review, inventory, Point.ADMISSION) == ()

@@ -75,6 +75,7 @@ def test_sets_are_sets(one: RegoSet, two: RegoSet, value: Value) -> None:
     assert one.intersection(two).issubset(one)
     assert list(one) == sort(one)
     grown = RegoSet(one)
+    assert list(grown) == list(one)
     grown.add(value)
     assert value in grown
     assert one.issubset(grown)

@@ -11,15 +11,17 @@ No text of an expression gets into the Python: names are counted (`x1`, `F2`), t
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, assert_never
+from typing import assert_never
 
-from davy.policy.cel import loops, operators, tree
+from davy.policy.cel import tree
 from davy.policy.cel.budget import Budget
-from davy.policy.cel.environment import TYPES, Environment
+from davy.policy.cel.environment import KUBERNETES, TYPES, Environment
 from davy.policy.cel.errors import CelError
+from davy.policy.cel.library import optionals
 from davy.policy.cel.library.formats import clauses
+from davy.policy.cel.macros import Macros
 from davy.policy.cel.numbers import Uint
+from davy.policy.cel.pieces import Code
 from davy.policy.cel.signature import Function
 from davy.policy.cel.types import (
     BOOL,
@@ -43,20 +45,9 @@ from davy.policy.cel.values import TypeName, Value
 
 Run = Callable[[Mapping[str, Value], Budget], Value]
 
-DEEPEST = 20
-"""How deep one piece of Python may be nested; CPython's own limit is 200 brackets."""
-
 LITERALS: dict[type, Type] = {
     type(None): NULL, bool: BOOL, int: INT, Uint: UINT, float: DOUBLE, str: STRING, bytes: BYTES
 }  # fmt: skip
-
-
-class Code(NamedTuple):
-    """A piece of Python, the type of what it gives, and how deep it is nested."""
-
-    text: str
-    type: Type
-    depth: int = 1
 
 
 def compile_tree(
@@ -75,102 +66,19 @@ def compile_tree(
     return run, code.type
 
 
-def variable(variables: Mapping[str, Value], name: str) -> Value:
-    """Look a variable up."""
-    try:
-        return variables[name]
-    except KeyError:
-        raise CelError(f"no such attribute(s): {name}") from None
-
-
-def placed(offset: int, run: Callable[..., Value], *arguments: Any) -> Value:
-    """Call something; an error that has no place yet gets this one."""
-    try:
-        return run(*arguments)
-    except CelError as error:
-        if error.offset is None:
-            error.offset = offset
-        raise
-
-
-RUNTIME = {
-    "placed": placed,
-    "variable": variable,
-    **{found.__name__: found for found in (
-        operators.boolean, operators.equal, operators.unequal, operators.less, operators.at_most,
-        operators.greater, operators.at_least, operators.member, operators.field, operators.presence,
-        operators.optional_presence, operators.index, operators.optional_index, operators.optional_field,
-        operators.add, operators.subtract, operators.multiply, operators.divide, operators.modulo,
-        operators.negate, operators.invert, operators.conjunction, operators.disjunction,
-        operators.list_from, operators.map_from,
-        loops.elements, loops.turns, loops.every, loops.some, loops.one, loops.singles, loops.mapped,
-        loops.entered, loops.in_order, loops.if_present, loops.then_present,
-    )},
-}  # fmt: skip
-"""What the Python of an expression may call by name."""
-
 METERED = {"_==_": "equal", "_!=_": "unequal", "@in": "member", "_+_": "add"}
 PLAIN = {
     "_<_": "less", "_<=_": "at_most", "_>_": "greater", "_>=_": "at_least", "_-_": "subtract",
     "_*_": "multiply", "_/_": "divide", "_%_": "modulo", "-_": "negate", "!_": "invert",
 }  # fmt: skip
+LAZY = {"or": optionals.or_, "orValue": optionals.or_value}
+LENIENTLY = {"or": optionals.or_, "orValue": optionals.or_value_leniently}
 SIGNS = {"_==_": "==", "_!=_": "!=", "_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">="}
-BUILTINS = {"all": all, "any": any, "sum": sum}
 SCALARS = frozenset((BOOL, INT, UINT, DOUBLE, STRING, BYTES, NULL))
 
 
-@dataclass(frozen=True, slots=True)
-class _Local:
-    """A name of a macro: what Python calls it, and its type."""
-
-    name: str
-    type: Type
-
-
-class _Compiler:
-    """One compilation. It keeps what the Python needs: constants, functions, the names in scope."""
-
-    def __init__(self, environment: Environment, variables: Mapping[str, Type], careful: bool) -> None:
-        self.environment = environment
-        self.variables = variables
-        self.careful = careful
-        self.mixed = False
-        self.count = 0
-        self.scope: dict[str, _Local] = {}
-        self.functions: list[str] = []
-        self.namespace: dict[str, Any] = {**RUNTIME, "__builtins__": BUILTINS}
-
-    # ----- names and pieces
-
-    def fresh(self, letter: str) -> str:
-        self.count += 1
-        return f"{letter}{self.count}"
-
-    def constant(self, value: object) -> str:
-        name = self.fresh("K")
-        self.namespace[name] = value
-        return name
-
-    def made(self, text: str, kind: Type, *parts: Code) -> Code:
-        """Put a piece together; one that is nested too deeply moves into a function of its own."""
-        depth = 1 + max((part.depth for part in parts), default=0)
-        if depth < DEEPEST:
-            return Code(text, kind, depth)
-        name = self.fresh("F")
-        names = ", ".join(("V", "B", *(local.name for local in self.scope.values())))
-        self.functions.append(f"def {name}({names}): return {text}")
-        return Code(f"{name}({names})", kind)
-
-    def call(
-        self, at: int, run: str, kind: Type, *parts: Code, metered: bool = False, before: str = ""
-    ) -> Code:
-        """Call a function of the namespace."""
-        given = [*(("B",) if metered else ()), *(part.text for part in parts), *((before,) if before else ())]
-        if self.careful:
-            return self.made(f"placed({', '.join((str(at), run, *given))})", kind, *parts)
-        return self.made(f"{run}({', '.join(given)})", kind, *parts)
-
-    # ----- parts of the tree
+class _Compiler(Macros):
+    """One compilation: a method for each sort of part."""
 
     def code(self, node: tree.Node) -> Code:
         match node:
@@ -223,9 +131,6 @@ class _Compiler:
     def type_name(self, name: str) -> Code:
         return Code(self.constant(TypeName(name)), type_of(TYPES[name]))
 
-    def undeclared(self, name: str, at: int) -> CelError:
-        return CelError(f"undeclared reference to '{name}' (in container '')", at)
-
     def select(self, node: tree.Select) -> Code:
         qualified = self.qualified(node)
         if qualified in TYPES:
@@ -269,8 +174,7 @@ class _Compiler:
     def presence(self, node: tree.Presence) -> Code:
         operand = self.code(node.operand)
         self.field_type(operand.type, node)
-        run = "optional_presence" if node.optional else "presence"
-        return self.call(node.at, run, BOOL, operand, before=repr(node.field))
+        return self.call(node.at, "presence", BOOL, operand, before=repr(node.field))
 
     def index(self, node: tree.Index) -> Code:
         operand, key = self.code(node.operand), self.code(node.key)
@@ -286,7 +190,9 @@ class _Compiler:
             case _:
                 raise self.no_overload("_[_]", node.at, (operand, key), False)
         if node.optional or optional:
-            return self.call(node.at, "optional_index", optional_of(kind), operand, key)
+            # Of what is not known the checker of cel-go cannot choose between lists and maps: it says dyn.
+            vague = held.name == "dyn" and (not optional or fits(key.type, INT, {}))
+            return self.call(node.at, "optional_index", DYN if vague else optional_of(kind), operand, key)
         if not self.careful and isinstance(node.key, tree.Literal) and isinstance(node.key.value, str):
             return self.made(f"{operand.text}[{key.text}]", kind, operand)
         return self.call(node.at, "index", kind, operand, key)
@@ -301,17 +207,6 @@ class _Compiler:
         return self.made(
             "(" + (" and " if node.every else " or ").join([code.text for code in parts]) + ")", BOOL, *parts
         )
-
-    def test(self, node: tree.Node) -> Code:
-        """Compile what has to be a bool; at run time it is one, or an error."""
-        return self.tested(node, self.code(node))
-
-    def tested(self, node: tree.Node, code: Code) -> Code:
-        if code.type == BOOL:
-            return code
-        if not fits(code.type, BOOL, {}):
-            raise CelError(f"expected type 'bool' but found '{code.type}'", node.at)
-        return self.call(node.at, "boolean", BOOL, code)
 
     def conditional(self, node: tree.Conditional) -> Code:
         test, then, other = self.code(node.test), self.code(node.then), self.code(node.other)
@@ -370,8 +265,6 @@ class _Compiler:
             return self.made(f"placed({node.at}, map_from, {text})", kind, *codes)
         return self.made(f"map_from({text})", kind, *codes)
 
-    # ----- functions
-
     def function(self, node: tree.Call) -> Code:
         qualified = self.qualified(node.receiver) if node.receiver is not None else ""
         named = f"{qualified}.{node.name}"
@@ -402,6 +295,10 @@ class _Compiler:
             return self.call(node.at, METERED[node.name], kind, *codes, metered=True)
         if node.name in PLAIN:
             return self.call(node.at, PLAIN[node.name], kind, *codes)
+        if method and node.name in LAZY:
+            run = self.constant(LAZY[node.name] if self.environment is KUBERNETES else LENIENTLY[node.name])
+            other = Code(f"lambda: {codes[1].text}", DYN, codes[1].depth)
+            return self.call(node.at, run, kind, codes[0], other)
         run = self.constant(function.caller(method, len(codes)))
         return self.call(node.at, run, kind, *codes, metered=True)
 
@@ -459,124 +356,6 @@ class _Compiler:
                 function.literal(argument.value)
             except CelError:
                 raise CelError(f"invalid {function.name} argument", argument.at) from None
-
-    def no_overload(self, name: str, at: int, codes: tuple[Code, ...], method: bool) -> CelError:
-        kinds = [str(code.type) for code in codes]
-        applied = f"{kinds[0]}.({', '.join(kinds[1:])})" if method else f"({', '.join(kinds)})"
-        return CelError(f"found no matching overload for '{name}' applied to '{applied}'", at)
-
-    # ----- macros
-
-    def loop(self, node: tree.Loop) -> Code:
-        if node.macro not in self.environment.macros and len(node.names) == 1:
-            raise self.undeclared(node.macro, node.at)
-        over = self.code(node.range)
-        if node.macro in ("optMap", "optFlatMap"):
-            return self.option(node, over)
-        kinds = self.loop_types(node, over.type)
-        two = len(kinds) == 2
-        source = self.call(node.at, "turns" if two else "elements", DYN, over, metered=True)
-        before = self.scope
-        names = [self.fresh("x") for _ in node.names]
-        self.scope = {
-            **before,
-            **{name: _Local(fresh, kind) for name, fresh, kind in zip(node.names, names, kinds, strict=True)},
-        }
-        try:
-            return self.turned(node, names, kinds, source, over)
-        finally:
-            self.scope = before
-
-    def loop_types(self, node: tree.Loop, kind: Type) -> tuple[Type, ...]:
-        two = len(node.names) == 2
-        match kind.name:
-            case "list":
-                return (INT, kind.of[0]) if two else (kind.of[0],)
-            case "map":
-                return (kind.of[0], kind.of[1]) if two else (kind.of[0],)
-            case name if name == "dyn" or name.isupper():
-                return (DYN, DYN) if two else (DYN,)
-            case _:
-                raise CelError(
-                    f"expression of type '{kind}' cannot be range of a comprehension "
-                    "(must be list, map, or dynamic)",
-                    node.range.at,
-                )
-
-    def turned(
-        self, node: tree.Loop, names: list[str], kinds: tuple[Type, ...], source: Code, over: Code
-    ) -> Code:
-        turn = f"for {', '.join(names)} in {source.text}"
-        guard = self.test(node.steps[0]) if len(node.steps) == 2 else None
-        condition = f" if {guard.text}" if guard is not None else ""
-        parts = [source] if guard is None else [source, guard]
-        match node.macro:
-            case "all" | "exists" | "exists_one" | "existsOne":
-                return self.quantified(node, names, turn, source)
-            case "filter":
-                test = self.test(node.steps[0])
-                kind = over.type if over.type.name == "list" else list_of(kinds[0])
-                return self.outside(f"[{names[0]} {turn} if {test.text}]", kind, source, test)
-            case "sortBy":
-                body = self.code(node.steps[0])
-                return self.outside(
-                    f"in_order({source.text}, lambda {names[0]}: {body.text})", over.type, source, body
-                )
-            case "map" | "transformList":
-                body = self.code(node.steps[-1])
-                return self.outside(f"[{body.text} {turn}{condition}]", list_of(body.type), *parts, body)
-            case "transformMap":
-                body = self.code(node.steps[-1])
-                text = f"mapped([({names[0]}, {body.text}) {turn}{condition}])"
-                return self.outside(text, map_of(kinds[0], body.type), *parts, body)
-            case _:
-                body = self.code(node.steps[-1])
-                if not fits(body.type, map_of(DYN, DYN), {}):
-                    raise CelError(f"expected a map but found '{body.type}'", node.steps[-1].at)
-                return self.outside(f"entered([{body.text} {turn}{condition}])", body.type, *parts, body)
-
-    def outside(self, text: str, kind: Type, *parts: Code) -> Code:
-        """Put a loop together: its own names are not in scope where it stands."""
-        return self.made(text, kind, *parts)
-
-    def quantified(self, node: tree.Loop, names: list[str], turn: str, source: Code) -> Code:
-        test = self.test(node.steps[0])
-        if not self.careful:
-            text = {"all": f"all({test.text} {turn})", "exists": f"any({test.text} {turn})"}.get(
-                node.macro, f"(sum([{test.text} {turn}]) == 1)"
-            )
-            return self.outside(text, BOOL, source, test)
-        run = {"all": "every", "exists": "some"}.get(node.macro, "one")
-        over = source.text if len(names) == 2 else f"singles({source.text})"
-        return self.outside(f"{run}({over}, lambda {', '.join(names)}: {test.text})", BOOL, source, test)
-
-    def option(self, node: tree.Loop, over: Code) -> Code:
-        if over.type != DYN and over.type.name != "optional_type":
-            raise self.no_overload("hasValue", node.at, (over,), True)
-        held = over.type.of[0] if over.type.of else DYN
-        body, name = self.within(node.names[0], held, node.steps[0])
-        flat = node.macro == "optFlatMap"
-        if flat and not fits(body.type, optional_of(DYN), {}):
-            raise self.no_overload("optFlatMap", node.at, (over, body), True)
-        run = "then_present" if flat else "if_present"
-        kind = body.type if flat else optional_of(body.type)
-        lambda_ = Code(f"lambda {name}: {body.text}", DYN, body.depth)
-        return self.call(node.at, run, kind, over, lambda_)
-
-    def bind(self, node: tree.Bind) -> Code:
-        if not self.environment.bindings:
-            raise self.undeclared("cel", node.at)
-        value = self.code(node.value)
-        body, name = self.within(node.name, value.type, node.body)
-        return self.made(f"(lambda {name}: {body.text})({value.text})", body.type, value, body)
-
-    def within(self, name: str, kind: Type, node: tree.Node) -> tuple[Code, str]:
-        before, fresh = self.scope, self.fresh("x")
-        self.scope = {**before, name: _Local(fresh, kind)}
-        try:
-            return self.code(node), fresh
-        finally:
-            self.scope = before
 
 
 def _texts(node: tree.ListOf) -> bool:

@@ -1,4 +1,4 @@
-"""What expressions may use: the names, the functions and the macros of an environment."""
+"""What expressions may use: the types and the functions of an environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,6 @@ from davy.policy.cel.library.standard import STANDARD
 from davy.policy.cel.library.strings import REVERSED, STRINGS
 from davy.policy.cel.library.urls import URLS
 from davy.policy.cel.library.versions import VERSIONS
-from davy.policy.cel.parser import LOOPS
 from davy.policy.cel.signature import Function, functions
 from davy.policy.cel.types import (
     BOOL,
@@ -58,7 +57,6 @@ class Environment:
 
     name: str
     functions: Mapping[str, Function]
-    macros: frozenset[str]
     bindings: bool
 
 
@@ -70,14 +68,11 @@ SERVER = (
 KUBERNETES = Environment(
     "kubernetes",
     functions(*SERVER),
-    frozenset(LOOPS) - {"existsOne"},
     bindings=False,
 )
 """As `kube-apiserver` 1.37 evaluates admission policies."""
 
-KYVERNO = Environment(
-    "kyverno", functions(*SERVER, LENIENT, REVERSED, ENCODERS, MATHS), frozenset(LOOPS), bindings=True
-)
+KYVERNO = Environment("kyverno", functions(*SERVER, LENIENT, REVERSED, ENCODERS, MATHS), bindings=True)
 """As Kyverno evaluates its policies: with more libraries, and `orValue` of what is no optional."""
 
 ENVIRONMENTS = {found.name: found for found in (KUBERNETES, KYVERNO)}

@@ -96,13 +96,17 @@ def entered(over: Iterable[Any]) -> dict[Any, Value]:
     return found
 
 
-def in_order(over: Iterable[Value], key: Callable[[Value], Value]) -> list[Value]:
+def in_order(over: Any, key: Callable[[Value], Value]) -> list[Value]:
     """`sortBy`: sorted by what becomes of each element."""
     if not is_list(over):
         raise CelError("no such overload: @sortByAssociatedKeys")
-    keyed = [(key(value), value) for value in over]
+    keyed: list[tuple[Any, Value]] = [(key(value), value) for value in over]
     comparable([found for found, _ in keyed])
-    return [value for _, value in sorted(keyed, key=cmp_to_key(lambda a, b: compared(a[0], b[0])))]
+    return [value for _, value in sorted(keyed, key=cmp_to_key(_in_order))]
+
+
+def _in_order(one: tuple[Any, Value], other: tuple[Any, Value]) -> int:
+    return compared(one[0], other[0])
 
 
 def if_present(value: Value, change: Callable[[Value], Value]) -> Optional:

@@ -160,13 +160,11 @@ def presence(value: Any, name: str) -> bool:
     return False
 
 
-def optional_presence(value: Value, name: str) -> bool:
-    """`has(value.?name)`."""
-    return optional_field(value, name).present
-
-
 def index(value: Any, key: Any) -> Value:
     """`value[key]`."""
+    if type(value) is list and type(key) is int and 0 <= key < len(value):
+        found: Value = value[key]
+        return found
     if isinstance(value, Optional):
         return optional_index(value, key)
     found = _looked_up(value, key)
@@ -184,12 +182,23 @@ def optional_index(value: Any, key: Any) -> Optional:
     return _looked_up(value, key)
 
 
-def optional_field(value: Value, name: str) -> Optional:
+def optional_field(value: Any, name: str) -> Optional:
     """`value.?name`."""
+    if type(value) is Optional:
+        if not value.present:
+            return NONE
+        value = value.value
+    if type(value) is dict:
+        return Optional(value[name]) if name in value else NONE
     return optional_index(value, name)
 
 
+KEYS = frozenset(("string", "int", "uint", "double", "bool"))
+
+
 def _looked_up(value: Any, key: Any) -> Optional:
+    if sort_of(type(key)) not in KEYS:
+        raise CelError(f"invalid qualifier type: {sort_of(type(key))}")
     if is_map(value):
         return Optional(value[key]) if has_key(value, key) else NONE
     if not is_list(value):

@@ -21,7 +21,7 @@ LOOPS = {
     "all": ((1, 1), (2, 1)),
     "exists": ((1, 1), (2, 1)),
     "exists_one": ((1, 1), (2, 1)),
-    "existsOne": ((1, 1), (2, 1)),
+    "existsOne": ((2, 1),),
     "map": ((1, 1), (1, 2)),
     "filter": ((1, 1),),
     "sortBy": ((1, 1),),
@@ -252,8 +252,8 @@ class _Parser:
 
     def presence(self, at: int, arguments: tuple[tree.Node, ...]) -> tree.Node:
         match arguments:
-            case (tree.Select(_, operand, field, optional),):
-                return tree.Presence(at, operand, field, optional)
+            case (tree.Select(_, operand, field, False),):
+                return tree.Presence(at, operand, field)
             case _:
                 raise CelError("invalid argument to has() macro", arguments[0].at if arguments else at)
 

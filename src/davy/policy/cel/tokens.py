@@ -1,7 +1,8 @@
 """Expressions cut into words. Literals become values here."""
 
+import math
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from davy.policy.cel.errors import CelError
 from davy.policy.cel.numbers import LARGEST_INT, LARGEST_UINT, Uint
@@ -30,8 +31,7 @@ RESERVED = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One word. `kind` is literal, name, quoted (a field in backticks), sign or end."""
 
     kind: str
@@ -79,9 +79,16 @@ def _token(kind: str, text: str, at: int) -> Token:
         case "int":
             return Token("literal", text, at, _integer(text, at))
         case "float":
-            return Token("literal", text, at, float(text))
+            return Token("literal", text, at, _double(text, at))
         case _:
             return Token("literal", text, at, _text(text, kind == "raw", at))
+
+
+def _double(text: str, at: int) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise CelError("invalid double literal", at)
+    return number
 
 
 def _integer(text: str, at: int) -> int:

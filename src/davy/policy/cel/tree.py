@@ -31,12 +31,11 @@ class Select:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """`has(operand.field)`, or `has(operand.?field)`."""
+    """`has(operand.field)`."""
 
     at: int
     operand: "Node"
     field: str
-    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,9 +79,9 @@ def _fits_parameter(given: Type, name: str, known: Known) -> bool:
 
 
 def filled(wanted: Type, known: Known) -> Type:
-    """Return a type with its parameters filled in; one that nobody knows is `dyn`."""
+    """Return a type with its parameters filled in; one that nobody knows stays, and fits anything."""
     if wanted.name.isupper():
-        return known.get(wanted.name, DYN)
+        return known.get(wanted.name, wanted)
     if not wanted.of:
         return wanted
     return Type(wanted.name, tuple([filled(part, known) for part in wanted.of]), wanted.fields)

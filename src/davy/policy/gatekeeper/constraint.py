@@ -88,6 +88,7 @@ class Constraint:
             action=action,
             details=details,
             path=path if isinstance(path, str) else "",
+            broken=result.broken,
             source=self.kind,
         )
 

@@ -1,5 +1,6 @@
 """The code of a template as a function: from a review and parameters to what it finds."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,9 +13,13 @@ from davy.policy.gatekeeper.reach import check_reach
 from davy.policy.rego.parser import parse_module
 from davy.policy.rego.values import RegoSet, Value, to_json
 from davy.policy.review import Json, Object
+from davy.policy.validating.native import Native, compile_native
 
 KEPT = 1024
 """How many compiled templates are remembered: a set that is read again is compiled once."""
+
+
+Version = Literal["v0", "v1"]
 
 
 class Broken(Exception):
@@ -23,17 +28,18 @@ class Broken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One violation as the code tells it."""
+    """One violation as the code tells it; a `broken` one could not be evaluated, and says why."""
 
     message: str
     details: Mapping[str, Json] = field(default_factory=dict)
+    broken: bool = False
 
 
 Evaluator = Callable[[Case, Json], Sequence[Result]]
 """Asks the code about a review, with the parameters of a constraint. Raises `Broken`."""
 
 
-def rego_evaluator(code: str, libs: tuple[str, ...], version: Literal["v0", "v1"], path: str) -> Evaluator:
+def rego_evaluator(code: str, libs: tuple[str, ...], version: Version, path: str) -> Evaluator:
     """Compile a template's Rego.
 
     Raises:
@@ -51,32 +57,63 @@ def native_evaluator(source: Object, path: str) -> Evaluator:
     Raises:
         Malformed: it cannot be compiled.
     """
-    raise Malformed(path, "there is no compiler for CEL here yet")
+    found = _native(json.dumps(source, sort_keys=True, default=str), path)
+    if isinstance(found, Malformed):
+        raise Malformed(found.path, found.message, found.fix)
+
+    def evaluate(case: Case, parameters: Json) -> Sequence[Result]:
+        objections = found.judge(case.review, parameters, case.inventory)
+        return [Result(objection.message, broken=objection.broken) for objection in objections]
+
+    return evaluate
 
 
 @lru_cache(KEPT)
-def _compiled(code: str, libs: tuple[str, ...], version: Literal["v0", "v1"]) -> Evaluator | str:
+def _native(source: str, path: str) -> Native | Malformed:
+    """Compile CEL, or say what is wrong with it; the same source is compiled once."""
+    try:
+        return compile_native(json.loads(source), path)
+    except Malformed as error:
+        return error
+
+
+@lru_cache(KEPT)
+def _compiled(code: str, libs: tuple[str, ...], version: Version) -> Evaluator | str:
     """Compile Rego, or say what is wrong with it; the same text is compiled once."""
     modules = {"template": code, **{f"libs[{at}]": text for at, text in enumerate(libs)}}
     try:
-        parsed = {name: parse_module(text, name, v1=version == "v1") for name, text in modules.items()}
-        for name, module in parsed.items():
-            check_reach(module, library=name != "template")
-        policy = rego.compile(modules, version)
-        package = parsed["template"].package
-        document = policy.program.compiler.document((*package, "violation"))
-        if document is None or document.kind != "set":
-            return 'the rule violation has to be there, and to make a set: violation[{"msg": msg}] { … }'
-        return _evaluator(policy.rule(".".join((*package, "violation"))))
+        policy = _reaching(modules, version)
     except rego.BadRego as error:
         return error.message
+    path = (*policy.program.compiler.modules[0].package, "violation")
+    document = policy.program.compiler.document(path)
+    if document is None or document.kind != "set":
+        return 'the rule violation has to be there, and to make a set: violation[{"msg": msg}] { … }'
+    return _evaluator(policy.rule(".".join(path)))
+
+
+def _reaching(modules: Mapping[str, str], version: Version) -> rego.Policy:
+    """Compile modules that reach for nothing they may not see; that is told before anything else.
+
+    Raises:
+        BadRego: they do, or cannot be compiled.
+    """
+    try:
+        policy = rego.compile(modules, version)
+    except rego.BadRego:
+        for at, (name, text) in enumerate(modules.items()):
+            check_reach(parse_module(text, name, v1=version == "v1"), library=at > 0)
+        raise
+    for at, module in enumerate(policy.program.compiler.modules):
+        check_reach(module, library=at > 0)
+    return policy
 
 
 def _evaluator(violation: rego.Prepared) -> Evaluator:
     def evaluate(case: Case, parameters: Json) -> Sequence[Result]:
         asked = {"review": case.document, "parameters": parameters}
         try:
-            found = violation(asked, case.data, rego.Context(external_data=case.external))
+            found = violation(asked, case.data, case.context)
         except rego.EvaluationError as error:
             raise Broken(error.message) from error
         return [_result(each) for each in found] if isinstance(found, RegoSet) else ()

@@ -55,9 +55,11 @@ def verify(schema: Json, path: str, depth: int = 0) -> None:
     """
     if depth > DEPTH:
         raise Malformed(path, f"this goes deeper than {DEPTH} schemas within each other")
+    if schema is None and depth:
+        raise Malformed(path, "there has to be a schema")
     known = mapping(schema, path)
     kind = known.get("type")
-    if kind is not None and kind not in TYPES:
+    if kind is not None and (not isinstance(kind, str) or kind not in TYPES):
         raise Malformed(f"{path}.type", f"{kind!r} is no type", f"use {', '.join(TYPES)}")
     if known.get("pattern") is not None:
         regexp(known["pattern"], f"{path}.pattern")

@@ -58,9 +58,10 @@ class DocumentWriter(StepWriter):
             self.branches(definition, document, target, parameters)
             self.depth = depth
             if not alone:
-                self.write(f"if {target} is not U:")
-                self.write(f" if o is not U and not equal(o,{target}): {self.conflict(document, definition)}")
-                self.write(f" o={target}")
+                self.write(f"if o is U: o={target}")
+                self.write(
+                    f"elif {target} is not U and not equal(o,{target}): {self.conflict(document, definition)}"
+                )
         if default is not None:
             depth = self.depth
             self.into("if o is U:", default.place)
@@ -98,8 +99,10 @@ class DocumentWriter(StepWriter):
         else:
             if self.blocks > blocks + once:
                 place = self.conflict(document, alternative)
-                self.write(f"if {target} is not U and not equal({target},{value}): {place}")
-            self.write(f"{target}={value}")
+                self.write(f"if {target} is U: {target}={value}")
+                self.write(f"elif not equal({target},{value}): {place}")
+            else:
+                self.write(f"{target}={value}")
         self.depth, self.blocks = depth, blocks
 
     def gathered(self, document: Document, definitions: list[Definition]) -> None:

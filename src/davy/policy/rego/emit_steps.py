@@ -8,8 +8,8 @@ from davy.policy.rego.emit_terms import Names, TermWriter
 from davy.policy.rego.errors import BadRego, Place
 from davy.policy.rego.lower import PRINT, TEMPLATE
 from davy.policy.rego.lowered import Block, ForAll, Invoke, Overrides, Step, Test, Unify
-from davy.policy.rego.safety import ordered, variables
-from davy.policy.rego.terms import Array, Collect, Literal, Object, Ref, SetOf, Term, Var
+from davy.policy.rego.safety import bare, ordered, variables
+from davy.policy.rego.terms import Array, Collect, Literal, Object, Ref, Term, Var
 from davy.policy.rego.tree import Document, Node
 
 ANSWERS = frozenset({"equal", "neq", "lt", "lte", "gt", "gte", "internal.member_2", "internal.member_3"})
@@ -36,7 +36,7 @@ class StepWriter(TermWriter):
     # Bodies
 
     def block(self, block: Block, names: Names, place: Place) -> Names:
-        """Write the steps of a body within a loop that goes round once; whoever calls goes back to where it was."""
+        """Write the steps of a body in a loop that goes round once; whoever calls goes back to where it was."""
         inner = dict(names)
         self.into("for _ in ONCE:", place, block=True)
         for step in ordered(block, inner.keys()):
@@ -91,17 +91,19 @@ class StepWriter(TermWriter):
     def test(self, step: Test, names: Names) -> None:
         """Write a term that has to hold."""
         if not step.negated:
-            value = self.value(step.term, names)
-            if not isinstance(step.term, Literal) or step.term.value is False:
-                self.write(f"if {value} is False: continue")
+            self.holds(self.value(step.term, names))
             return
         term = self.outside(step.term, names)
 
         def inner() -> None:
-            value = self.value(term, dict(names))
-            self.write(f"if {value} is False: continue")
+            self.holds(self.value(term, dict(names)))
 
         self.unless(inner, step.place)
+
+    def holds(self, value: str) -> None:
+        """Write that a value must not be false; a literal is looked at here."""
+        if value.isidentifier():
+            self.write(f"if {value} is False: continue")
 
     def outside(self, term: Term, names: Names) -> Term:
         """Write what OPA takes out of a negation: everything but the outermost reference."""
@@ -141,14 +143,7 @@ class StepWriter(TermWriter):
             right = self.settled(right, names)
         todo = [(left, right)]
         while todo:
-            at = next((at for at, pair in enumerate(todo) if self.solvable(*pair, names)), None)
-            if at is None:
-                unknown = next(
-                    iter(name for pair in todo for name in variables(*pair) if name not in names), ""
-                )
-                raise BadRego(
-                    "rego_unsafe_var_error", f"var {unknown.partition('#')[0] or '_'} is unsafe", place
-                )
+            at = next((at for at, pair in enumerate(todo) if self.solvable(*pair, names)), 0)
             pair = todo.pop(at)
             todo[at:at] = self.solve(*pair, names)
 
@@ -175,7 +170,8 @@ class StepWriter(TermWriter):
                     return []
                 return list(zip(items, others, strict=True))
             case Object(pairs), Object(others) if not (self.valued(left, names) or self.valued(right, names)):
-                return self.paired(pairs, others, names)
+                there = {bare(key): value for key, value in others}
+                return [(value, there[bare(key)]) for key, value in pairs]
             case _:
                 pass
         if (isinstance(left, Ref | Collect) and self.valued(left, names)) or not self.valued(right, names):
@@ -190,22 +186,6 @@ class StepWriter(TermWriter):
         self.match(second, found, names)
         return []
 
-    def paired(
-        self, pairs: tuple[tuple[Term, Term], ...], others: tuple[tuple[Term, Term], ...], names: Names
-    ) -> list[tuple[Term, Term]]:
-        """Pair the values of two objects by their keys, which have to be written alike."""
-        found = []
-        there = {repr(_bare(key)): value for key, value in others}
-        for key, value in pairs:
-            other = there.pop(repr(_bare(key)), None)
-            if other is None:
-                self.write("if True: continue")
-                return []
-            found.append((value, other))
-        if there:
-            self.write("if True: continue")
-        return found
-
     # Calls
 
     def invoke(self, step: Invoke, names: Names) -> None:
@@ -216,13 +196,12 @@ class StepWriter(TermWriter):
         if document is not None:
             self.depends(document, step.place)
             self.check_arity(step, document.arity)
-            call = self.user_call(document, arguments)
-            self.use(step, call, names, maybe=True)
+            self.user_call(step, document, arguments, names)
         elif step.function == PRINT:
             self.write(f"said({self.evaluation},{arguments[0]})")
         elif name in INLINE and name not in self.mocked:
             self.check_arity(step, ARITIES.get(name, 2))
-            self.use(step, INLINE[name].format(*arguments), names, maybe=False, sure=name in ANSWERS)
+            self.use(step, INLINE[name].format(*arguments), names, sure=name in ANSWERS)
         else:
             self.builtin_call(step, name, arguments, names)
 
@@ -241,36 +220,39 @@ class StepWriter(TermWriter):
             raise BadRego("rego_type_error", f"undefined function {'.'.join(step.function)}", step.place)
         return node.document
 
-    def user_call(self, document: Document, arguments: list[str]) -> str:
-        """Write the call of a rule with arguments."""
-        name = document.name
-        given = "".join(f",{argument}" for argument in arguments)
-        if name in self.mocked:
-            return f"mocked({self.evaluation},{name!r},r{document.number}{given})"
-        return f"r{document.number}({self.evaluation}{given})"
+    def user_call(self, step: Invoke, document: Document, arguments: list[str], names: Names) -> None:
+        """Write the call of a rule with arguments; a builtin may stand in its place."""
+        name, value = document.name, self.fresh()
+        if name not in self.mocked:
+            self.write(f"{value}=r{document.number}({','.join([self.evaluation, *arguments])})")
+        else:
+            given = ",".join([self.evaluation, repr(name), f"r{document.number}", *arguments])
+            self.write(f"try: {value}=mocked({given})")
+            self.write(f"except BuiltinError: {value}=U")
+        self.accept(step, value, names, maybe=True)
 
     def builtin_call(self, step: Invoke, name: str, arguments: list[str], names: Names) -> None:
         """Write the call of a builtin; where it cannot answer, the call is undefined."""
         found = self.builtins.get(name)
-        if found is None and name not in INLINE:
+        if found is None:
             raise self.unknown(name, step.place)
         function = f"b_{name.replace('.', '_')}"
-        if found is not None and found.arity >= 0:
-            self.check_arity(step, found.arity)
+        self.check_arity(step, found.arity)
         given = ",".join(arguments)
         if name in self.mocked:
-            call = f"mocked({self.evaluation},{name!r},m_{name.replace('.', '_')}{''.join(',' + a for a in arguments)})"
-        elif found is not None and found.contextual:
+            mock = f"m_{name.replace('.', '_')}"
+            call = f"mocked({','.join([self.evaluation, repr(name), mock, *arguments])})"
+        elif found.contextual:
             call = f"{function}({self.evaluation}.builtin{',' + given if given else ''})"
         else:
             call = f"{function}({given})"
         value = self.fresh()
-        if found is not None and found.relation and step.negated and name not in self.mocked:
+        if found.relation and step.negated and name not in self.mocked:
             output = "None" if step.output is None else self.value(step.output, names)
             test = "True" if step.output is None else f"equal({value},{output})"
             self.write(f"if any([{test} for {value} in turns({self.evaluation},{call})]): continue")
             return
-        if found is not None and found.relation and name not in self.mocked:
+        if found.relation and name not in self.mocked:
             self.into(f"for {value} in turns({self.evaluation},{call}):", step.place, block=True)
             self.accept(step, value, names, maybe=False)
             return
@@ -298,7 +280,7 @@ class StepWriter(TermWriter):
                 step.place,
             )
 
-    def use(self, step: Invoke, call: str, names: Names, *, maybe: bool, sure: bool = False) -> None:
+    def use(self, step: Invoke, call: str, names: Names, *, sure: bool) -> None:
         """Write what is done with an answer that needs no name."""
         if sure and step.output is None:
             self.write(f"if {call}: continue" if step.negated else f"if not {call}: continue")
@@ -309,7 +291,7 @@ class StepWriter(TermWriter):
             self.write("except BuiltinError: continue")
         else:
             self.write(f"{value}={call}")
-        self.accept(step, value, names, maybe=maybe)
+        self.accept(step, value, names, maybe=False)
 
     def accept(self, step: Invoke, value: str, names: Names, *, maybe: bool) -> None:
         """Write what is done with an answer: it is an output, or has to hold."""
@@ -371,7 +353,7 @@ class StepWriter(TermWriter):
                         values.append(f"({given.target!r},{value},{self.pinned(given.target, given.place)!r})")
                     case "function":
                         mocks.append(f"{_named(given.target)!r}:{self.replacing(given.function, given.place)}")
-                    case "constant":
+                    case _:
                         value = self.value(given.value, names)
                         mocks.append(f"{_named(given.target)!r}:constantly({value})")
             name = self.fresh()
@@ -408,16 +390,3 @@ class StepWriter(TermWriter):
 
 def _named(target: tuple[str, ...]) -> str:
     return ".".join(target)
-
-
-def _bare(term: Term) -> object:
-    """Return what a key is, without its place."""
-    match term:
-        case Literal(value):
-            return (type(value).__name__, value)
-        case Var(name):
-            return ("var", name)
-        case Array(items) | SetOf(items):
-            return (type(term).__name__, tuple(map(_bare, items)))
-        case _:
-            return ("other", id(term))

@@ -29,7 +29,7 @@ class Token(NamedTuple):
     """One word.
 
     `glued` says that nothing stood before it, `fresh` that a new line began; `start` and `stop` are where it is
-    in the text. The value of a template is its parts: texts, and where the text of an expression starts and ends.
+    in the text. The value of a template is its parts: texts, and where the text of an expression is.
     """
 
     kind: Kind
@@ -160,7 +160,7 @@ class Lexer:
         raise self.refuse("non-terminated template string", at)
 
     def template_text(self, start: int, quote: str, at: int) -> str:
-        """Read a stretch of text in a template, where `\\{` is a brace."""
+        """Read a stretch of text in a template; a brace may stand behind a backslash."""
         raw = self.text[start : self.at].replace("\\{", "{")
         return raw if quote == "`" else self.unescaped(f'"{raw}"', at)
 

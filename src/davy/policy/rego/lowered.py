@@ -5,7 +5,7 @@ follows from them, and with it that such a body is undefined where the operand i
 """
 
 from dataclasses import dataclass
-from typing import Literal, Union
+from typing import Literal, TypeAlias
 
 from davy.policy.rego.errors import Place
 from davy.policy.rego.terms import Term, Var
@@ -71,7 +71,7 @@ class ForAll:
     overrides: Overrides
 
 
-Step = Union[Test, Unify, Invoke, ForAll]
+Step: TypeAlias = Test | Unify | Invoke | ForAll
 Block = tuple[Step, ...]
 
 

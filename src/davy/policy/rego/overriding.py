@@ -1,4 +1,4 @@
-"""What the `with` of a policy replace, looked for before anything is written: what nobody mocks is called directly."""
+"""What the `with` of a policy replace, found before anything is written: the rest is called directly."""
 
 from collections.abc import Iterable, Iterator
 

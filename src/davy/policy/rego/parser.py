@@ -3,14 +3,12 @@
 from collections.abc import Iterable
 
 from davy.policy.rego.errors import BadRego, Place
-from davy.policy.rego.term_parser import FUTURE, TermParser
+from davy.policy.rego.term_parser import FUTURE, ROOTS, TermParser
 from davy.policy.rego.terms import (
     Array,
     Body,
     Branch,
     Call,
-    Collect,
-    Comprehension,
     Expression,
     Import,
     Literal,
@@ -23,8 +21,6 @@ from davy.policy.rego.terms import (
     Term,
     Var,
 )
-
-ROOTS = ("data", "input")
 
 
 def parse_module(text: str, file: str = "", *, v1: bool) -> Module:
@@ -43,7 +39,7 @@ def parse_query(text: str, file: str = "", *, v1: bool = True) -> Body:
         BadRego: it is no Rego.
     """
     parser = TermParser(text, file, v1=v1)
-    if parser.ended:
+    if parser.ended():
         raise parser.refuse("the query is empty", parser.token.place)
     return parser.body("")
 
@@ -54,13 +50,13 @@ class ModuleParser(TermParser):
     def module(self) -> Module:
         """Read all of a module."""
         place = self.token.place
-        if self.ended:
+        if self.ended():
             raise self.refuse("the module is empty", place)
         self.need("package", "package expected")
         package = self.path(self.take_name("expected a package name"))
         imports: list[Import] = []
         rules: list[Rule] = []
-        while not self.ended:
+        while not self.ended():
             if self.sees("import"):
                 imports += self.imported()
             else:
@@ -139,7 +135,7 @@ class ModuleParser(TermParser):
         if element is not None and assigned:
             raise self.refuse("a contains rule has no value", place)
         if default:
-            return [self.default(ref, arguments, value, assigned, place)]
+            return [self.default(ref, arguments, value, place)]
         iffy = self.sees("if")
         body, blocked = self.rule_body(place)
         if element is None and arguments is None and len(ref) == 2 and not iffy and not assigned:
@@ -193,12 +189,9 @@ class ModuleParser(TermParser):
         ref: tuple[Term, ...],
         arguments: tuple[Term, ...] | None,
         value: Term,
-        assigned: bool,
         place: Place,
     ) -> Rule:
         """Make a default of what was read."""
-        if not assigned:
-            raise self.refuse("default rules must have a value (`default name := value`)", place)
         if self.sees("{") or self.sees("if"):
             raise self.refuse("default rules cannot have a body", self.token.place)
         what = _changing(value)
@@ -227,7 +220,7 @@ class ModuleParser(TermParser):
         return (), False
 
     def literal(self) -> bool:
-        """Whether a brace behind `if` begins a term and not a body: a set is never meant, and counts as a body."""
+        """Whether a brace behind `if` begins a term and not a body; what looks like a set is a body."""
         mark = self.at, self.wildcards, self.depth
         try:
             found = self.statement()
@@ -264,5 +257,5 @@ def _changing(term: Term) -> str:
             return next(filter(None, map(_changing, items)), "")
         case Object(pairs):
             return next(filter(None, (_changing(part) for pair in pairs for part in pair)), "")
-        case Literal() | Comprehension() | Collect():
+        case _:
             return ""

@@ -10,7 +10,7 @@ from davy.policy.rego.budget import Budget, BudgetExceeded
 from davy.policy.rego.builtin import Builtin, Context
 from davy.policy.rego.builtins import BUILTINS
 from davy.policy.rego.compiler import Compiler, Program
-from davy.policy.rego.errors import NOWHERE, BadRego, OverBudget
+from davy.policy.rego.errors import NOWHERE, BadRego, EvaluationError, OverBudget
 from davy.policy.rego.query import Query
 from davy.policy.rego.runtime import Evaluation
 from davy.policy.rego.values import UNDEFINED, Value, to_json
@@ -53,12 +53,13 @@ class Policy:
     def query(
         self, path: str, input: Value = UNDEFINED, data: Value = None, *, context: Context | None = None
     ) -> Value:
-        """Ask for the value of a reference or of any expression: `data.pkg.rule`, `pkg.rule`, `count(data.p.q)`.
+        """Ask for the value of a reference or of any expression: `data.p.rule`, `p.rule`, `count(data.p.q)`.
 
         Args:
             path: what is asked; a path without `data` or `input` in front is one of `data`.
             input: what the policy is asked about, as JSON.
             data: what it knows beside.
+            context: what builtins may know: the time, where random numbers begin.
 
         Returns:
             JSON, sets as sorted arrays; `UNDEFINED` where there is no value.
@@ -108,6 +109,9 @@ class Policy:
             return run(evaluation)
         except BudgetExceeded as error:
             raise OverBudget(str(error)) from error
+        except (ArithmeticError, ValueError, MemoryError) as error:
+            sentence = f"a builtin cannot deal with what it is given: {error}"
+            raise EvaluationError("eval_builtin_error", sentence) from error
         except RecursionError:
             raise OverBudget("the values are nested deeper than an evaluation may follow") from None
 
@@ -141,6 +145,7 @@ def compile(
         modules: the texts, by the name that errors give them.
         version: the Rego that modules are written in: Gatekeeper's templates are v0 unless they say otherwise.
         limits: what one evaluation may spend.
+        builtins: the functions that rules may call.
 
     Raises:
         BadRego: a text is no Rego, or cannot be compiled; never is any of it left out.
@@ -151,7 +156,7 @@ def compile(
         modules = {f"module{at}.rego": text for at, text in enumerate(modules, start=1)}
     try:
         program = Compiler(modules, v1=version == "v1", builtins=builtins).program()
-    except RecursionError:
+    except (RecursionError, SyntaxError, MemoryError):
         raise BadRego("rego_compile_error", "something is nested too deep", NOWHERE) from None
     return Policy(program, version, limits, {}, Lock())
 

@@ -11,14 +11,11 @@ from davy.policy.rego.errors import BadRego, Place
 from davy.policy.rego.lowered import Block, ForAll, Invoke, Step, Test, Unify
 from davy.policy.rego.terms import (
     Array,
-    Call,
     Collect,
-    Comprehension,
     Literal,
     Object,
     Ref,
     SetOf,
-    Template,
     Term,
     Var,
 )
@@ -47,7 +44,7 @@ def variables(*terms: Term, keys: bool = True, heads: bool = True, sets: bool = 
                     if keys:
                         yield from variables(key, keys=keys, heads=heads, sets=sets)
                     yield from variables(value, keys=keys, heads=heads, sets=sets)
-            case Literal() | Collect() | Comprehension() | Template() | Call():
+            case _:
                 pass
 
 
@@ -173,10 +170,10 @@ def _unify(known: set[str], left: Term, right: Term) -> None:
             for pair in zip(left.items, right.items, strict=True):
                 _unify(known, *pair)
     elif isinstance(left, Object) and isinstance(right, Object):
-        for key, value in left.pairs:
-            for other, found in right.pairs:
-                if _same(key, other):
-                    _unify(known, value, found)
+        there = {bare(key): value for key, value in right.pairs}
+        if there.keys() == {bare(key) for key, _ in left.pairs}:
+            for key, value in left.pairs:
+                _unify(known, value, there[bare(key)])
     else:
         if _known(known, left):
             _bind(known, right)
@@ -184,15 +181,19 @@ def _unify(known: set[str], left: Term, right: Term) -> None:
             _bind(known, left)
 
 
-def _same(left: Term, right: Term) -> bool:
-    """Whether two keys are the same as they are written."""
-    match left, right:
-        case Literal(value), Literal(other):
-            return type(value) is type(other) and value == other
-        case Var(name), Var(other_name):
-            return name == other_name
+def bare(term: Term) -> object:
+    """Return what a key is, without its place: two are the same where they are written alike."""
+    match term:
+        case Literal(value):
+            return (type(value).__name__, value)
+        case Var(name):
+            return ("var", name)
+        case Array(items) | SetOf(items):
+            return (type(term).__name__, tuple(map(bare, items)))
+        case Object(pairs):
+            return ("object", tuple((bare(key), bare(value)) for key, value in pairs))
         case _:
-            return False
+            return ("other", id(term))
 
 
 def _known(known: Set[str], term: Term) -> bool:
@@ -269,8 +270,7 @@ def unsafe_error(found: list[tuple[Step, list[str]]]) -> BadRego:
     told: list[tuple[str, Place]] = []
     for step, names in found:
         told += [(written(name), step.place) for name in names if written(name)]
-    if not told:
-        return BadRego("rego_unsafe_var_error", "expression is unsafe", found[0][0].place)
+    told = told or [("_", found[0][0].place)]
     errors = [
         BadRego("rego_unsafe_var_error", f"var {name} is unsafe", place) for name, place in sorted(set(told))
     ]

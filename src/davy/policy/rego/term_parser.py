@@ -42,6 +42,8 @@ LEVELS: tuple[dict[str, str], ...] = (
 
 MEMBER, RELATION = 0, 1
 
+ROOTS = ("data", "input")
+
 MEMBER_2 = ("internal", "member_2")
 MEMBER_3 = ("internal", "member_3")
 
@@ -70,7 +72,6 @@ class TermParser:
         """What comes next."""
         return self.all[self.at]
 
-    @property
     def ended(self) -> bool:
         """Whether nothing comes next."""
         return self.all[self.at].kind == "end"
@@ -82,8 +83,7 @@ class TermParser:
     def take(self) -> Token:
         """Step over what comes next."""
         token = self.all[self.at]
-        if token.kind != "end":
-            self.at += 1
+        self.at = min(self.at + 1, len(self.all) - 1)
         return token
 
     def sees(self, text: str) -> bool:
@@ -131,7 +131,9 @@ class TermParser:
         while True:
             found.append(self.statement())
             semicolon = self.eat(";")
-            if self.eat(end) if end else self.ended:
+            if semicolon and self.sees(end):
+                raise self.unexpected("a statement is expected behind ;")
+            if self.eat(end) if end else self.ended():
                 return tuple(found)
             if not semicolon and not self.token.fresh:
                 raise self.unexpected(f"expected a new line or ; or {end or 'the end'}")
@@ -219,7 +221,7 @@ class TermParser:
         """Read a term with operators, and `key, value in collection`."""
         term = self.binary(MEMBER)
         if self.sees(",") and "in" in self.keywords:
-            mark = self.at, self.wildcards
+            mark = self.at, self.wildcards, self.depth
             place = self.take().place
             try:
                 value = self.binary(RELATION)
@@ -231,7 +233,7 @@ class TermParser:
                 while self.eat("in"):
                     member = Call(MEMBER_2, (member, self.binary(RELATION)), place)
                 return member
-            self.at, self.wildcards = mark
+            self.at, self.wildcards, self.depth = mark
         return term
 
     def binary(self, level: int) -> Term:
@@ -374,10 +376,10 @@ class TermParser:
                 continue
             kept = self.all, self.at
             self.read(Lexer(self.text, self.file, start=part[0], stop=part[1]).tokens())
-            if self.ended:
+            if self.ended():
                 raise self.refuse("invalid template string expression: it is empty", token.place)
             term = self.expression()
-            if not self.ended:
+            if not self.ended():
                 raise self.refuse("expected } to end template string expression", self.token.place)
             parts.append(term)
             self.all, self.at = kept
@@ -390,7 +392,8 @@ class TermParser:
         place = self.take().place
         term = self.expression()
         self.need(")")
-        if isinstance(term, Var | Call | Array | Object | SetOf | Comprehension):
+        rooted = isinstance(term, Var) and term.name in ROOTS
+        if not rooted and isinstance(term, Var | Call | Array | Object | SetOf | Comprehension):
             return self.applied(term)
         if self.token.glued and self.token.text in (".", "[", "("):
             raise self.refuse("illegal ref (head cannot be a ref or a scalar in parentheses)", place)
@@ -459,6 +462,6 @@ def _place(term: Term) -> Place:
     return term.place
 
 
-def _scalar(value: object) -> None | bool | int | float | str:
+def _scalar(value: object) -> bool | int | float | str | None:
     assert value is None or isinstance(value, bool | int | float | str)
     return value

@@ -1,12 +1,12 @@
 """The syntax tree of Rego, as it is written: terms, statements, rules and modules, each with its place."""
 
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, TypeAlias
 from typing import Literal as Choice
 
 from davy.policy.rego.errors import Place
 
-Scalar = None | bool | int | float | str
+Scalar = bool | int | float | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Var:
-    """A name. A `_` is a variable of its own, called `$1`, `$2` …"""
+    """A name. Each `_` is a variable of its own, called `$1`, `$2` and so on."""
 
     name: str
     place: Place
@@ -41,7 +41,7 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function that is applied, by its path; an operator is called by the name of its builtin, e.g. `plus`."""
+    """A function that is applied, by its path; an operator goes by the name of its builtin, e.g. `plus`."""
 
     function: tuple[str, ...]
     arguments: tuple["Term", ...]
@@ -50,7 +50,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """`[…]`."""
+    """An array: `[…]`."""
 
     items: tuple["Term", ...]
     place: Place
@@ -102,12 +102,12 @@ class Collect:
     place: Place
 
 
-Term = Union[Literal, Var, Ref, Call, Array, SetOf, Object, Comprehension, Template, Collect]
+Term: TypeAlias = Literal | Var | Ref | Call | Array | SetOf | Object | Comprehension | Template | Collect
 
 
 @dataclass(frozen=True, slots=True)
 class With:
-    """`with target as value`."""
+    """One `with target as value`."""
 
     target: Term
     value: Term
@@ -174,7 +174,7 @@ class Every:
     text: str = ""
 
 
-Statement = Union[Expression, Equation, Some, SomeIn, Every]
+Statement: TypeAlias = Expression | Equation | Some | SomeIn | Every
 Body = tuple[Statement, ...]
 
 

@@ -1,6 +1,6 @@
 """The documents that rules make, in the tree of `data`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal as Choice
 
@@ -54,7 +54,6 @@ class Node:
 
     children: dict[str, "Node"] = field(default_factory=dict)
     document: Document | None = None
-    number: int = -1
 
     def documents(self) -> Iterator[Document]:
         """List every document at or below this place."""
@@ -79,8 +78,12 @@ def constant(rule: Rule) -> bool:
     return all(isinstance(operand, Literal) and isinstance(operand.value, str) for operand in rule.ref[1:])
 
 
-def grow(entries: Iterable[Entry], packages: Iterable[Path]) -> tuple[Node, list[Document]]:
-    """Make the tree. Rules below a rule belong to the document of that rule."""
+def grow(entries: Iterable[Entry], packages: Mapping[Path, Place]) -> tuple[Node, list[Document]]:
+    """Make the tree. Rules below a rule belong to the document of that rule.
+
+    Raises:
+        BadRego: rules of one path do not go together, or a package stands where a rule does.
+    """
     root = Node()
     for package in packages:
         _descend(root, package)
@@ -90,28 +93,21 @@ def grow(entries: Iterable[Entry], packages: Iterable[Path]) -> tuple[Node, list
         while rest and node.document is None:
             node, rest = node.children.setdefault(rest[0], Node()), rest[1:]
         if node.document is None:
-            if node.children:
-                raise BadRego(
-                    "rego_type_error", f"package {'.'.join(found.path)} conflicts with rule", found.rule.place
-                )
             node.document = Document(found.path, len(documents), place=found.rule.place)
             documents.append(node.document)
         _join(node.document, found)
-    number = 0
-    for node in _nodes(root):
-        node.number, number = number, number + 1
+    for package, place in packages.items():
+        if any(node.document is not None for node in _descend(root, package)):
+            raise BadRego("rego_type_error", f"package {'.'.join(package)} conflicts with a rule", place)
     return root, documents
 
 
-def _nodes(node: Node) -> Iterator[Node]:
-    yield node
-    for child in node.children.values():
-        yield from _nodes(child)
-
-
-def _descend(node: Node, path: Path) -> None:
+def _descend(node: Node, path: Path) -> list[Node]:
+    passed = []
     for name in path:
         node = node.children.setdefault(name, Node())
+        passed.append(node)
+    return passed
 
 
 def _join(document: Document, found: Entry) -> None:

@@ -177,6 +177,8 @@ def type_name(value: Value) -> str:
 
 def equal(left: Value, right: Value) -> bool:
     """Whether two values are the same to Rego: `1 == 1.0`, and never `1 == true`."""
+    if left is right:
+        return True
     if left != right:
         return False
     kind = type(left)

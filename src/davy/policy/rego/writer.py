@@ -1,4 +1,4 @@
-"""Lines of Python. What is written is made of our own counter and of literals through `repr`, of nothing else."""
+"""Lines of Python, made of our own counter and of literals through `repr`, and of nothing else."""
 
 from collections.abc import Iterable
 

@@ -1,6 +1,5 @@
-"""The authorizer of the API server. Here nobody knows what a user may do, so every check ends in an error."""
+"""The authorizer of the API server. Here nobody knows what a user may do, so whoever asks it gets an error."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -17,14 +16,9 @@ _NAME = "kubernetes.authorization"
 
 @dataclass(frozen=True, slots=True)
 class Authorizer(Opaque):
-    """The value of `authorizer`, and of what is asked of it."""
+    """The value of `authorizer`."""
 
     type_name = f"{_NAME}.Authorizer"
-
-
-def same(value: Value, *_: Value) -> Value:
-    """Narrow a question down; the answer will be the same."""
-    return value
 
 
 def unknown(*_: Value) -> NoReturn:
@@ -49,9 +43,7 @@ for _function, _signature in (
     ("errored", "Decision.() -> bool"),
     ("error", "Decision.() -> string"),
 ):
-    _narrows = _function not in ("check", "allowed", "reason", "errored", "error")
-    _run: Callable[..., Value] = same if _narrows else unknown
     _left, _right = _signature.split(".(")
     _arguments, _result = _right.split(" -> ")
     _result = _result if _result in ("bool", "string") else f"{_NAME}.{_result}"
-    AUTHORIZATION.add(_function, f"{_NAME}.{_left}.({_arguments} -> {_result}", _run)
+    AUTHORIZATION.add(_function, f"{_NAME}.{_left}.({_arguments} -> {_result}", unknown)

@@ -48,7 +48,7 @@ def clauses(text: str) -> int:
     """
     count, at = 0, 0
     while (place := text.find("%", at)) >= 0:
-        clause, at, _ = _clause(text, place + 1)
+        clause, at, _digits = _clause(text, place + 1)
         count += clause != "%"
     return count
 
@@ -79,8 +79,19 @@ def _written(budget: Budget, clause: str, digits: int, value: Any) -> str:
 
 def shown(budget: Budget, value: Any) -> str:
     """Write any value for a person to read."""
-    sort = sort_of(type(value))
-    return str(value) if sort == "string" else shortest(value) if sort == "double" else _inside(budget, value)
+    match sort_of(type(value)):
+        case "string":
+            return str(value)
+        case "double":
+            return shortest(value)
+        case "bytes":
+            return str(value.decode(errors="replace"))
+        case Instant.type_name:
+            return string_of_timestamp(value)
+        case Duration.type_name:
+            return string_of_duration(value)
+        case _:
+            return _inside(budget, value)
 
 
 def _inside(budget: Budget, value: Any) -> str:
@@ -97,16 +108,16 @@ def _inside(budget: Budget, value: Any) -> str:
         case "null_type":
             return "null"
         case "bytes":
-            return str(value.decode(errors="replace"))
+            return f'b"{value.decode(errors="replace")}"'
         case "list" if is_list(value):
             return "[" + ", ".join([_inside(budget, part) for part in value]) + "]"
         case "map" if is_map(value):
             entries = sorted([(_inside(budget, key), _inside(budget, part)) for key, part in value.items()])
             return "{" + ", ".join([f"{key}:{part}" for key, part in entries]) + "}"
         case Instant.type_name:
-            return string_of_timestamp(value)
+            return f'timestamp("{string_of_timestamp(value)}")'
         case Duration.type_name:
-            return string_of_duration(value)
+            return f'duration("{string_of_duration(value)}")'
         case TypeName.type_name:
             return str(value.name)
         case sort:
@@ -143,10 +154,10 @@ def _fixed(number: float, digits: int) -> str:
     return f"{number:.{digits}f}"
 
 
-def _scientific(value: Any, _: int) -> str:
+def _scientific(value: Any, _digits: int) -> str:
     number = _double(value, "scientific")
     if not math.isfinite(number):
-        return _fixed(number, 6)
+        return _fixed(number, 6).rjust(6)
     figures, _, power = f"{number:.6e}".partition("e")
     exponent = int(power)
     return f"{figures}×10" + ("-" * (exponent < 0) + f"{abs(exponent):02d}").translate(HIGH)

@@ -80,7 +80,6 @@ def range_(budget: Budget, length: int) -> list[int]:
 @LISTS.define(
     "flatten",
     "list(list(T)).() -> list(T)",
-    "list(dyn).() -> list(dyn)",
     "list(dyn).(int) -> list(dyn)",
     metered=True,
 )

@@ -65,12 +65,6 @@ def same(value: Duration | Instant) -> Duration | Instant:
     return value
 
 
-@MOMENTS.define("duration", "(int) -> duration")
-def duration_of_int(number: int) -> Duration:
-    """Return so many nanoseconds."""
-    return Duration(number)
-
-
 @MOMENTS.define("timestamp", "(string) -> timestamp")
 def timestamp(text: str) -> Instant:
     """Read a time of RFC 3339."""

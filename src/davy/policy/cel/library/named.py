@@ -135,7 +135,7 @@ def _date(text: str) -> list[str]:
 
 def _datetime(text: str) -> list[str]:
     try:
-        timestamp(text.upper().replace(",", "?"))
+        timestamp(text.upper())
     except CelError:
         return ["invalid datetime"]
     return []

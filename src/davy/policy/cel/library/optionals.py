@@ -1,8 +1,9 @@
 """Values that may be absent."""
 
+from collections.abc import Callable
 from typing import Any
 
-from davy.policy.cel.operators import is_list, is_map
+from davy.policy.cel.operators import is_list, is_map, no_overload
 from davy.policy.cel.signature import Library
 from davy.policy.cel.values import NONE, Optional, Value
 
@@ -45,18 +46,24 @@ def value(optional: Optional) -> Value:
 
 
 @OPTIONALS.define("or", "optional(T).(optional(T)) -> optional(T)")
-def or_(optional: Optional, other: Optional) -> Optional:
-    """Return it if it is there, else another."""
-    return optional if optional.present else other
+def or_(optional: Any, other: Callable[[], Value]) -> Value:
+    """Return it if it is there, else another, which is evaluated only then."""
+    return optional if _optional(optional).present else other()
 
 
 @OPTIONALS.define("orValue", "optional(T).(T) -> T")
-def or_value(optional: Optional, other: Value) -> Value:
-    """Return what is in it if it is there, else another value."""
-    return optional.value if optional.present else other
+def or_value(optional: Any, other: Callable[[], Value]) -> Value:
+    """Return what is in it if it is there, else another value, which is evaluated only then."""
+    return optional.value if _optional(optional).present else other()
+
+
+def _optional(value: Value) -> Optional:
+    if not isinstance(value, Optional):
+        no_overload()
+    return value
 
 
 @LENIENT.define("orValue", "dyn.(dyn) -> dyn")
-def or_value_leniently(found: Value, other: Value) -> Value:
-    """Return the value itself; nothing about it is optional."""
-    return found
+def or_value_leniently(found: Value, other: Callable[[], Value]) -> Value:
+    """Do the same; what is no optional is its own answer."""
+    return or_value(found, other) if isinstance(found, Optional) else found

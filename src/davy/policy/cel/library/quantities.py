@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from davy.policy.cel.errors import CelError
 from davy.policy.cel.numbers import LARGEST_INT, SMALLEST_INT
@@ -40,10 +41,11 @@ class Quantity(Opaque):
 
 
 @QUANTITIES.define("quantity", "(string) -> quantity")
+@lru_cache(maxsize=1024)
 def quantity(text: str) -> Quantity:
     """Read a quantity."""
     found = SHAPE.fullmatch(text) if text and len(text) < 1000 else None
-    if found is None or not (found[2] or found[3] is not None) or text in ("+", "-"):
+    if found is None:
         raise CelError(
             "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
         )
@@ -55,13 +57,17 @@ def quantity(text: str) -> Quantity:
         scale: int | None = 0 if room >= 0 else None
         power = -len(part)
     else:
-        power = (TENS[suffix] if suffix in TENS else max(-99, min(99, int(suffix[1:])))) - len(part)
+        power = (TENS[suffix] if suffix in TENS else _exponent(suffix)) - len(part)
         amount = number
         scale = power if len(whole) + len(part) <= 18 and power >= -9 else None
     nanos = _rounded_up(amount, power + 9)
-    if scale is None:
-        nanos = min(nanos, LARGEST_INT * NANO)
     return Quantity(-nanos if sign == "-" else nanos, scale)
+
+
+def _exponent(suffix: str) -> int:
+    if len(suffix) > 5:
+        raise CelError("unable to parse quantity's suffix")
+    return int(suffix[1:])
 
 
 def _rounded_up(amount: int, power: int) -> int:

@@ -45,7 +45,7 @@ def index_of(text: str, part: str, start: int = 0) -> int:
     """Return where a text begins in another, -1 if nowhere."""
     if start < 0:
         raise CelError(f"index out of range: {start}")
-    return text.find(part, start)
+    return text.find(part, min(start, len(text)))
 
 
 @STRINGS.define("lastIndexOf", "string.(string) -> int", "string.(string, int) -> int")
@@ -98,12 +98,11 @@ def split(budget: Budget, text: str, separator: str, most: int = -1) -> list[str
 @STRINGS.define("substring", "string.(int) -> string", "string.(int, int) -> string")
 def substring(text: str, start: int, end: int | None = None) -> str:
     """Return the characters from a place on, up to another."""
-    _within(start, text)
-    if end is None:
-        return text[start:]
-    _within(end, text)
-    if end < start:
+    end = len(text) if end is None else end
+    if start <= len(text) and end < start:
         raise CelError(f"invalid substring range. start: {start}, end: {end}")
+    _within(start, text)
+    _within(end, text)
     return text[start:end]
 
 

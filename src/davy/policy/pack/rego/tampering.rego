@@ -120,14 +120,14 @@ violation[found] {
 }
 
 violation[found] {
-	davy.enforced("PD066")
+	davy.enforced("PD067")
 	davy.changed
 	where := ["labels", "annotations"][_]
 	davy.map(davy.before_metadata, [where])[key]
 	startswith(key, "davy.dev/")
 	davy.at(davy.metadata, [where, key], null) == null
 	not davy.trusted
-	found := davy.violation("PD066", ["metadata", where], sprintf("%s of %s would be gone, and with it what is asked of it", [key, davy.name]))
+	found := davy.violation("PD067", ["metadata", where], sprintf("%s of %s would be gone, and with it what is asked of it", [key, davy.name]))
 }
 
 label(metadata, key) = found {

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from davy.policy.rego.builtin import Builtin, BuiltinError, refuse, text
 from davy.policy.rego.builtins.encoding import octets, readable
 from davy.policy.rego.builtins.objects import mapping
-from davy.policy.rego.values import RegoSet, Value, json_text, sorted_keys, value_of
+from davy.policy.rego.values import Key, RegoSet, Value, json_text, value_of
 
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
 _ESCAPED = re.compile(rb"%(?:([0-9a-fA-F]{2})|)")
@@ -44,8 +44,8 @@ def encode_object(pairs: Value) -> str:
     """Write a query; a key may have several values."""
     found = mapping(pairs, 1)
     parts = []
-    for key in sorted_keys(found):
-        name, value = query_escape(_name(value_of(key))), found[key]
+    for key in sorted(found, key=_name):
+        name, value = query_escape(_name(key)), found[key]
         if type(value) is str:
             value = [value]
         elif type(value) not in (list, RegoSet):
@@ -54,8 +54,8 @@ def encode_object(pairs: Value) -> str:
     return "&".join(parts)
 
 
-def _name(key: Value) -> bytes:
-    return octets(key if type(key) is str else json_text(key), 1)
+def _name(key: Key) -> bytes:
+    return octets(key if type(key) is str else json_text(value_of(key)), 1)
 
 
 def decode_object(value: Value) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ from fractions import Fraction
 from functools import reduce
 
 from davy.policy.rego.arithmetic import exact, in_64_bits, plus, rounded, times
-from davy.policy.rego.budget import check_collection
+from davy.policy.rego.budget import BudgetExceeded, check_collection
 from davy.policy.rego.builtin import Builtin, BuiltinError, number, place, refuse
 from davy.policy.rego.values import UNDEFINED, RegoSet, Value, equal, key_of, sort, sort_key
 
@@ -35,7 +35,7 @@ def count(value: Value) -> int:
 
 def total(values: Value) -> int | float:
     """Add numbers up."""
-    found = [0, *(number(value, 1) for value in several(values, 1))]
+    found = [0, *_numbers(values)]
     if all(type(value) is int for value in found):
         return reduce(plus, found)
     made = Fraction(0)
@@ -44,9 +44,15 @@ def total(values: Value) -> int | float:
     return rounded(made)
 
 
+def _numbers(values: Value) -> list[int | float]:
+    """Take numbers; a `1e21` is as whole as what it stands for."""
+    found = [number(value, 1) for value in several(values, 1)]
+    return [int(exact(value)) if type(value) is float and value.is_integer() else value for value in found]
+
+
 def product(values: Value) -> int | float:
     """Multiply numbers."""
-    found = [1, *(number(value, 1) for value in several(values, 1))]
+    found = [1, *_numbers(values)]
     if all(type(value) is int for value in found):
         return reduce(times, found)
     made = 1.0
@@ -60,7 +66,7 @@ def _double(value: Fraction) -> float:
     try:
         return float(value)
     except OverflowError as error:
-        raise BuiltinError("the product is too large") from error
+        raise BudgetExceeded("the product is too large") from error
 
 
 def _extreme(choose: Callable[..., Value]) -> Callable[[Value], Value]:

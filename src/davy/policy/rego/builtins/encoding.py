@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from json import JSONDecodeError, loads
 
-from davy.policy.rego.budget import check_text
+from davy.policy.rego.budget import BudgetExceeded, check_text
 from davy.policy.rego.builtin import Builtin, BuiltinError, refuse, text
 from davy.policy.rego.builtins.objects import mapping
 from davy.policy.rego.values import Value, json_text, number_of, value_of
@@ -18,14 +18,14 @@ def octets(value: Value, position: int) -> bytes:
 
 
 def readable(found: bytes) -> str:
-    """Make a text of bytes; what is no UTF-8 becomes U+FFFD."""
-    return found.decode("utf-8", "replace")
+    """Make a text of bytes; each that is no UTF-8 becomes U+FFFD."""
+    return _SURROGATES.sub("\ufffd", found.decode("utf-8", "surrogateescape"))
 
 
 def _number(written: str) -> int | float:
     found = number_of(written)
     if found is None:
-        raise BuiltinError(f"a number that nobody could compute with: {written[:40]}")
+        raise BudgetExceeded(f"a number that nobody could compute with: {written[:40]}")
     return found
 
 
@@ -144,7 +144,7 @@ def from_base64url(value: str) -> bytes:
     """
     if "+" in value or "/" in value:
         raise BuiltinError("illegal base64 data")
-    plain = value.replace("\n", "").replace("\r", "").replace("-", "+").replace("_", "/")
+    plain = value.replace("-", "+").replace("_", "/")
     if not plain.endswith("="):
         plain += "=" * (-len(plain) % 4)
     return from_base64(plain)

@@ -1,14 +1,10 @@
 """`glob.match`: patterns of gobwas/glob, which is what OPA has, translated for RE2."""
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from davy.policy.rego.builtin import Builtin, BuiltinError, refuse, text
-from davy.policy.rego.builtins.patterns import compiled, escape
+from davy.policy.rego.builtins.patterns import escape, matched
 from davy.policy.rego.values import Value
-
-if TYPE_CHECKING:
-    from re2 import _Regexp
 
 
 def match(pattern: Value, delimiters: Value, searched: Value) -> bool:
@@ -20,7 +16,7 @@ def match(pattern: Value, delimiters: Value, searched: Value) -> bool:
         refuse(2, delimiters, "array", "null")
     else:
         stops = "".join(map(_delimiter, delimiters)) or "."
-    return _compiled(glob, stops).fullmatch(text(searched, 3)) is not None
+    return matched(_translated(glob, stops), text(searched, 3))
 
 
 def _delimiter(value: Value) -> str:
@@ -29,10 +25,10 @@ def _delimiter(value: Value) -> str:
     return value  # type: ignore[no-any-return]
 
 
-@lru_cache(maxsize=1024)
-def _compiled(glob: str, stops: str) -> "_Regexp[str]":
+@lru_cache(maxsize=512)
+def _translated(glob: str, stops: str) -> str:
     inside = f"[^{''.join(map(escape, stops))}]" if stops else "."
-    return compiled(f"(?s){_Translation(glob, inside).run()}")
+    return rf"(?s)\A(?:{_Translation(glob, inside).run()})\z"
 
 
 class _Translation:

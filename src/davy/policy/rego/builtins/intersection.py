@@ -19,10 +19,16 @@ class _Token:
 def overlap(left: str, right: str) -> bool:
     """Whether some string matches both patterns.
 
+    As OPA has it, what one has left when the other is at its end is never nothing, be it `a*`.
+
     Raises:
         BuiltinError: one is no such pattern.
     """
     ours, theirs = _tokens(left), _tokens(right)
+    for end in (0, -1):
+        while ours and theirs and not ours[end].flag and not theirs[end].flag:
+            if not _share(ours.pop(end), theirs.pop(end)):
+                return False
     if not ours or not theirs:
         return ours == theirs
     if len(ours) * len(theirs) > _LONGEST * _LONGEST:

@@ -112,9 +112,9 @@ def _classful(value: str) -> Network:
 
 def contains_matches(networks: Value, others: Value) -> RegoSet:
     """The pairs of keys, places or elements of two collections where the one has the other in it."""
-    here, there = list(_entries(networks, 1)), list(_entries(others, 2))
-    if not here or not there:
+    if any(type(found) in (list, dict, RegoSet) and not len(found) for found in (networks, others)):
         return RegoSet()
+    here, there = list(_entries(networks, 1)), list(_entries(others, 2))
     ours = [(key, _network(found)) for key, found in here]
     theirs = [(key, _either(found)) for key, found in there]
     if len(ours) * len(theirs) > LARGEST_COLLECTION:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from re2 import _Regexp
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def compiled(pattern: str) -> "_Regexp[str]":
     """Compile a pattern as Go's regexp does.
 
@@ -27,6 +27,20 @@ def compiled(pattern: str) -> "_Regexp[str]":
         return re2.compile(pattern, options)
     except re2.error as error:
         raise BuiltinError(f"error parsing regexp: {error}") from error
+
+
+_SHORT = 200
+"""Characters of a text for which an answer is remembered: constraints ask of the same names and images."""
+
+
+def matched(pattern: str, searched: str) -> bool:
+    """Whether a text has a match anywhere."""
+    return (_matched if len(searched) < _SHORT else _matched.__wrapped__)(pattern, searched)
+
+
+@lru_cache(maxsize=4096)
+def _matched(pattern: str, searched: str) -> bool:
+    return compiled(pattern).search(searched) is not None
 
 
 _SPECIAL = re.compile("[^A-Za-z0-9_\x80-\U0010ffff]")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from davy.policy.rego.budget import BudgetExceeded, check_text
 from davy.policy.rego.builtin import Builtin, BuiltinError, place, text
 from davy.policy.rego.builtins.intersection import overlap
-from davy.policy.rego.builtins.patterns import compiled, escape
+from davy.policy.rego.builtins.patterns import compiled, escape, matched
 from davy.policy.rego.values import Value
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ _MOST_LOOKED_THROUGH = 1_000_000_000
 
 def match(pattern: Value, searched: Value) -> bool:
     """Whether a string has a match anywhere."""
-    found = text(searched, 2)
-    return compiled(text(pattern, 1)).search(found) is not None
+    wanted, asked = text(pattern, 1), text(searched, 2)
+    return matched(wanted, asked)
 
 
 def is_valid(pattern: Value) -> bool:

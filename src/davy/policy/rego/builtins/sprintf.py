@@ -18,7 +18,7 @@ def sprintf(template: Value, values: Value) -> str:
     pattern = text(template, 1)
     if type(values) is not list:
         refuse(2, values, "array")
-    if pattern.count("%") == pattern.count("%s") + pattern.count("%v") == len(values):
+    if pattern.count("%") == len(values) == sum(map(pattern.count, ("%s", "%v", "%d"))):
         return _plain(pattern, values)
     return _Printer(pattern, [operand(value) for value in values]).run()
 
@@ -32,17 +32,20 @@ def operand(value: Value) -> Operand:
 
 
 _VALUE = Spec("v")
-_STRING = Spec("s")
 
 
 def _plain(pattern: str, values: list[Value]) -> str:
-    """The everyday case: only `%s` and `%v`, as many as there are values."""
-    pieces = pattern.split("%")
-    made = [pieces[0]]
-    for piece, value in zip(pieces[1:], values, strict=True):
-        found = value if type(value) is str else to_text(value) if type(value) not in (int, float) else None
-        if found is None:
-            found = printed(_VALUE if piece[0] == "v" else _STRING, value)
+    """The everyday case: only `%s`, `%v` and `%d`, as many as there are values."""
+    first, *pieces = pattern.split("%")
+    made = [first]
+    for piece, value in zip(pieces, values, strict=True):
+        kind, verb = type(value), piece[0]
+        if kind is str and verb != "d":
+            found = value
+        elif kind is int and verb != "s":
+            found = str(value)
+        else:
+            found = printed(Spec(verb), operand(value))
         made += (found, piece[1:])
     check_text(sum(map(len, made)))
     return "".join(made)

@@ -8,14 +8,24 @@ from davy.policy.rego.builtins.encoding import from_base64url, octets, parsed_js
 from davy.policy.rego.values import Value
 
 
-def _parts(token: Value) -> list[str]:
+def sections(token: Value) -> list[str]:
+    """Take a token apart without reading it.
+
+    Raises:
+        BuiltinError: it has not three sections.
+    """
     parts = text(token, 1).split(".")
     if len(parts) != 3:
         raise BuiltinError("encoded JWT must have 3 sections")
     return parts
 
 
-def _unpadded(part: str) -> bytes:
+def unpadded(part: str) -> bytes:
+    """Read a section, which must not be padded.
+
+    Raises:
+        BuiltinError: it is, or it is no Base64.
+    """
     if "=" in part:
         raise BuiltinError("JWT sections are not padded")
     return from_base64url(part)
@@ -23,7 +33,7 @@ def _unpadded(part: str) -> bytes:
 
 def decode(token: Value) -> list[Value]:
     """Header, claims and signature (in hexadecimal); nothing is verified."""
-    header, claims, signature = map(_unpadded, _parts(token))
+    header, claims, signature = map(unpadded, sections(token))
     found = parsed_json(readable(header))
     if type(found) is not dict or "enc" in found:
         raise BuiltinError("JWT is a JWE object, which is not supported")
@@ -35,9 +45,9 @@ def decode(token: Value) -> list[Value]:
 
 def _verified(algorithm: str) -> Callable[[Value, Value], bool]:
     def call(token: Value, secret: Value) -> bool:
-        header, claims, signature = _parts(token)
+        header, claims, signature = sections(token)
         wanted = digest(octets(secret, 2), f"{header}.{claims}".encode("utf-8", "surrogatepass"), algorithm)
-        return compare_digest(wanted, _unpadded(signature))
+        return compare_digest(wanted, unpadded(signature))
 
     return call
 

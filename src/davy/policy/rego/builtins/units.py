@@ -2,9 +2,10 @@
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 from davy.policy.rego.arithmetic import in_64_bits, rounded
-from davy.policy.rego.budget import LARGEST_NUMBER
+from davy.policy.rego.budget import LARGEST_NUMBER, BudgetExceeded
 from davy.policy.rego.builtin import Builtin, BuiltinError, text
 from davy.policy.rego.values import Value
 
@@ -18,7 +19,13 @@ _BYTES = {**_QUANTITIES, **{f"{unit}b": factor for unit, factor in _QUANTITIES.i
 
 def parse(value: Value) -> int | float:
     """Read a quantity: `10Ki`, `1.5M`; `m` is milli and `M` is mega."""
-    found, unit = _taken(text(value, 1))
+    written = text(value, 1)
+    return (_parsed if len(written) < 50 else _parsed.__wrapped__)(written)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(written: str) -> int | float:
+    found, unit = _taken(written)
     factor = Fraction(1, 1000) if unit == "m" else _QUANTITIES.get(unit.lower())
     if factor is None:
         raise BuiltinError(f"unit {unit} not recognized")
@@ -41,7 +48,7 @@ def _taken(value: str) -> tuple[Fraction, str]:
         raise BuiltinError("no amount provided")
     power = re.search("[eE](.*)", found[1])
     if (power is not None and abs(int(power[1][:9])) > LARGEST_NUMBER) or len(found[1]) > LARGEST_NUMBER:
-        raise BuiltinError("could not parse amount to a number")
+        raise BudgetExceeded("an amount that nobody could compute with")
     return Fraction(found[1].rstrip(".")), found[2]
 
 

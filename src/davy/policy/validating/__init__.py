@@ -1,0 +1,1 @@
+"""Policies written in CEL: the API server's own, Kyverno's, and what Gatekeeper's templates may have."""
