@@ -24,6 +24,7 @@ from davy.analysis.promql.parse import UNSUPPORTED_AGGREGATIONS, UNSUPPORTED_FUN
 from davy.analysis.promql.tokens import NESTING_LIMIT, OPERATOR_LIMIT, QUERY_LIMIT
 from davy.analysis.rules import RULES
 from davy.cli.program import program
+from davy.control import sound_policies
 from davy.errors import DavyError
 from davy.ledger import entry
 from davy.model.finding import CODES
@@ -33,6 +34,8 @@ from davy.policy import pack, truthful_waivers
 
 DOCS = Path(__file__).parents[2] / "docs"
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
+OWN = {each.RULE: each.WHY for each in (truthful_waivers, sound_policies)}
+"""Rules about policies and waivers themselves, at admission."""
 EVERYWHERE = {"--home", "--namespace", "--color", "--help", "--version"}
 
 
@@ -113,14 +116,12 @@ def test_every_field_is_told_as_the_engine_treats_it(kind: str) -> None:
 
 def test_every_code_of_a_finding_is_told_with_the_reason_that_it_gives() -> None:
     table = rows(page("findings"))
-    reasons = (
-        CODES | {code: rule.why for code, rule in RULES.items()} | {truthful_waivers.RULE: truthful_waivers.WHY}
-    )
+    reasons = CODES | {code: rule.why for code, rule in RULES.items()} | OWN
     assert {code: cells[-1] for code, cells in table.items()} == reasons
 
 
 def test_no_page_speaks_of_a_code_that_no_finding_has() -> None:
-    known = CODES.keys() | RULES.keys() | pack.RULES.keys() | {truthful_waivers.RULE}
+    known = CODES.keys() | RULES.keys() | pack.RULES.keys() | OWN.keys()
     for path in [DOCS.parent / "README.md", *DOCS.rglob("*.md")]:
         assert set(re.findall(r"\b(?:DV|PD)\d{3}\b", path.read_text())) <= known, path
 
