@@ -19,6 +19,7 @@ from davy.policy.rego.builtins import (
     paths,
     regex,
     said,
+    schemas,
     semver,
     signatures,
     sprintf,
@@ -26,6 +27,7 @@ from davy.policy.rego.builtins import (
     tokens,
     units,
     yaml,
+    yaml_text,
 )
 
 __all__ = ["BUILTINS", "REFUSED", "Builtin", "BuiltinError", "Context"]
@@ -46,6 +48,7 @@ _FAMILIES = (
     paths.FAMILY,
     regex.FAMILY,
     said.FAMILY,
+    schemas.FAMILY,
     semver.FAMILY,
     signatures.FAMILY,
     sprintf.FAMILY,
@@ -53,6 +56,7 @@ _FAMILIES = (
     tokens.FAMILY,
     units.FAMILY,
     yaml.FAMILY,
+    yaml_text.FAMILY,
 )
 
 BUILTINS: Mapping[str, Builtin] = {builtin.name: builtin for family in _FAMILIES for builtin in family}
@@ -72,9 +76,6 @@ REFUSED: Mapping[str, str] = {
     "io.jwt.decode_verify": "use `io.jwt.verify_…` and `io.jwt.decode`, and compare the claims",
     "io.jwt.encode_sign": _TOKENS,
     "io.jwt.encode_sign_raw": _TOKENS,
-    "json.match_schema": "schemas are not covered yet",
-    "json.verify_schema": "schemas are not covered yet",
-    "yaml.marshal": "YAML is read and not written; `json.marshal` writes JSON, which YAML takes",
     "http.send": _WORLD,
     "net.lookup_ip_addr": _WORLD,
     "opa.runtime": "it tells the configuration and the environment of an OPA server, and here is none",
