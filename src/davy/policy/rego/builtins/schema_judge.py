@@ -151,11 +151,11 @@ class Judge:
     def listed(self, schema: dict[str, Any], value: Value, field: str) -> Iterator[Word]:
         """Say what `const` and `enum` say."""
         if "const" in schema and not equal(schema["const"], value):
-            yield self.word(field, "const", f"{field} does not match: {json_text(schema['const'])}")
+            yield self.word(field, "const", f"{field} does not match: {_json(schema['const'])}")
         if "enum" in schema:
             self.budget.spend(len(schema["enum"]))
             if not any(equal(one, value) for one in schema["enum"]):
-                found = ", ".join(map(json_text, schema["enum"]))
+                found = ", ".join(map(_json, schema["enum"]))
                 yield self.word(field, "enum", f"{field} must be one of the following: {found}")
 
     # Types
@@ -275,3 +275,16 @@ def _under(field: str, name: str) -> str:
 
 def _said(number: int | float) -> str:
     return number_text(int(number) if number == int(number) else number)
+
+
+def _json(value: Value) -> str:
+    """Write what a schema wants; whole numbers without a fraction."""
+    match value:
+        case list():
+            return f"[{','.join(map(_json, value))}]"
+        case dict():
+            return f"{{{','.join(f'{json_text(key)}:{_json(value[key])}' for key in sorted(value))}}}"
+        case float():
+            return _said(value)
+        case _:
+            return json_text(value)

@@ -11,7 +11,7 @@ from davy.policy.rego.builtin import Builtin, BuiltinError, Context
 from davy.policy.rego.builtins.encoding import parsed_json
 from davy.policy.rego.builtins.patterns import compiled
 from davy.policy.rego.builtins.schema_judge import Judge, followed
-from davy.policy.rego.values import Value, to_json
+from davy.policy.rego.values import Value, key_of, to_json
 
 _TYPES = frozenset(("array", "boolean", "integer", "number", "null", "object", "string"))
 _SCHEMA = ("additionalItems", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else")
@@ -102,6 +102,9 @@ def _check(here: dict[str, Any]) -> None:
         count = here.get(name, 0)
         if not (type(count) in (int, float) and count >= 0 and count == int(count)):
             raise BuiltinError(f"{name} must be an integer that is not negative")
+    for what in ("Length", "Items", "Properties"):
+        if here.get(f"min{what}", 0) > here.get(f"max{what}", here.get(f"min{what}", 0)):
+            raise BuiltinError(f"min{what} cannot be greater than max{what}")
     for name in _NUMBERS:
         if type(here.get(name, 0)) not in (int, float):
             raise BuiltinError(f"{name} must be of a number")
@@ -118,6 +121,8 @@ def _check(here: dict[str, Any]) -> None:
         _check_names("dependencies", inner if type(inner) is list else [])
     if not (type(here.get("enum", [0])) is list and here.get("enum", [0])):
         raise BuiltinError("enum must be an array with values")
+    if len(set(map(key_of, here.get("enum", ())))) < len(here.get("enum", ())):
+        raise BuiltinError("enum must not have a value twice")
     if type(here.get("uniqueItems", True)) is not bool or type(here.get("format", "")) is not str:
         raise BuiltinError("uniqueItems must be a boolean and format a string")
     for pattern in (here.get("pattern", ""), *here.get("patternProperties", ())):
