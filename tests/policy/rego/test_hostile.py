@@ -56,6 +56,8 @@ KNOWN = {
     "builtin",
     "steps",
     "spend",
+    "grow",
+    "size",
     "replaced",
     "append",
     "add",

@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from typing import assert_never
 
+from davy.policy.rego.builtin import Builtin
 from davy.policy.rego.builtins import REFUSED
 from davy.policy.rego.emit_terms import Names, TermWriter
 from davy.policy.rego.errors import BadRego, Place
 from davy.policy.rego.lower import PRINT, TEMPLATE
 from davy.policy.rego.lowered import Block, ForAll, Invoke, Overrides, Step, Test, Unify
+from davy.policy.rego.runtime import LARGE, SIZED
 from davy.policy.rego.safety import bare, ordered, variables
-from davy.policy.rego.terms import Array, Collect, Literal, Object, Ref, Term, Var
+from davy.policy.rego.terms import Array, Collect, Literal, Object, Ref, SetOf, Term, Var
 from davy.policy.rego.tree import Document, Node
 
 ANSWERS = frozenset({"equal", "neq", "lt", "lte", "gt", "gte", "internal.member_2", "internal.member_3"})
@@ -26,6 +28,14 @@ INLINE = {
     "internal.member_3": "member_pair({},{},{})",
     "internal.template_string": "template({})",
 }
+
+NUMERIC = frozenset({"plus", "minus", "mul", "div", "rem", "bits.lsh", "bits.or", "bits.xor", "bits.negate",
+                     "abs", "ceil", "floor", "round", "sum", "product", "to_number"})  # fmt: skip
+"""Builtins whose numbers can become long."""
+
+CONSTANT = frozenset({"count", "object.get", "is_string", "is_array", "is_object", "is_number", "is_boolean", "is_null",
+                      "is_set", "type_name"})  # fmt: skip
+"""Builtins that do not look through what they are given."""
 
 ARITIES = {"internal.member_3": 3, "internal.template_string": 1}
 
@@ -224,12 +234,16 @@ class StepWriter(TermWriter):
             self.write(f"said({self.evaluation},{arguments[0]})")
         elif name in INLINE and name not in self.mocked:
             self.check_arity(step, ARITIES.get(name, 2))
+            if step.function[0] == "internal":
+                self.charged(self.builtins.get(name), arguments[-1:])
             self.use(step, INLINE[name].format(*arguments), names, maybe=False, sure=name in ANSWERS)
         else:
             self.builtin_call(step, name, arguments, names)
 
     def argument(self, term: Term, names: Names) -> str:
-        """Write an argument."""
+        """Write an argument; a collection that is written out in a call is gone after it, and costs nothing."""
+        if isinstance(term, Array | Object | SetOf):
+            return self.composite(term, names, kept=False)
         return self.value(term, names)
 
     def function(self, step: Invoke) -> Document | None:
@@ -268,6 +282,7 @@ class StepWriter(TermWriter):
         else:
             call = f"{function}({given})"
         value = self.fresh()
+        self.charged(found, arguments)
         if found is not None and found.relation and step.negated and name not in self.mocked:
             output = "None" if step.output is None else self.value(step.output, names)
             test = "True" if step.output is None else f"equal({value},{output})"
@@ -282,8 +297,28 @@ class StepWriter(TermWriter):
             self.write(f"except BuiltinError: {value}=U")
         else:
             self.write("except BuiltinError: continue")
-            self.write(f"if type({value}) is str and len({value})>LARGE_TEXT: grown({self.evaluation},{value})")
+            if name in NUMERIC:
+                self.write(f"if type({value}) is not int or not -HUGE<{value}<HUGE: grown({self.evaluation},{value})")
+            elif name not in ANSWERS:
+                self.write(f"if type({value}) in SIZED: grown({self.evaluation},{value})")
         self.accept(step, value, names, maybe=name in self.mocked or step.negated)
+
+    def charged(self, found: Builtin | None, arguments: list[str]) -> None:
+        """Write what a call costs beside the turn of the loop that it is in."""
+        if found is not None and found.cost:
+            self.write(f"{self.evaluation}.budget.spend({found.cost})")
+        if found is None or found.name in CONSTANT:
+            return
+        for argument in arguments:
+            if argument.isidentifier() and argument not in self.small and not self.known_small(argument):
+                self.write(
+                    f"if type({argument}) in SIZED and len({argument})>LARGE: laboured({self.evaluation},{argument})"
+                )
+
+    def known_small(self, argument: str) -> bool:
+        """Whether an argument is a constant collection that is not large."""
+        value = self.constants.get(argument)
+        return type(value) in SIZED and len(value) <= LARGE  # type: ignore[arg-type]
 
     def unknown(self, name: str, place: Place) -> BadRego:
         """Make the error of a function that is not there."""
