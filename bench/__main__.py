@@ -17,9 +17,9 @@ from bench.figure import Figure, Skipped
 BENCHES = {
     "startup": "how long it takes until the command says something",
     "decision": "one decision about a rollout",
-    "policy_check": "`davy check` of a thousand manifests, gates and pack",
     "scale": "what many rollouts cost in one process",
     "policy": "a library of policies, beside regorus",
+    "policy_check": "`davy check` of a thousand manifests, gates and pack",
     "promql": "the seed's queries in process and by a Prometheus over HTTP",
     "abort": "from the verdict to no more traffic on the canary, acknowledged by Envoy",
     "switch": "from the decision to switch sides until all users are on the other one",

@@ -283,3 +283,38 @@ spec:
     canary:
       steps: [{setWeight: 34}, {pause: {}}]
 """
+
+
+BROKEN = Path(__file__).parent.parent / "cases" / "broken"
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "junit", "github", "gitlab"])
+def test_no_manifest_is_a_fault_of_ours(run: Any, files: Path, form: str) -> None:
+    for path in sorted(BROKEN.glob("*.yaml")):
+        ran = run("check", str(path), ".", "-n", "prod", "--profile", "strict", "-o", form)
+        assert ran.exit_code in (1, 2), f"{path.name}: {ran.stderr}"
+        assert ran.exception is None or isinstance(ran.exception, SystemExit)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\xff\xfe",
+        b"kind: Deployment\nmetadata: [1]\napiVersion: apps/v1\n",
+        b"kind: Rollout\napiVersion: argoproj.io/v1alpha1\nmetadata: {name: a, namespace: {b: c}}\nspec: []\n",
+        b"kind: ConstraintTemplate\napiVersion: templates.gatekeeper.sh/v1\nspec: {targets: 1}\n",
+        b"kind: K8sX\napiVersion: constraints.gatekeeper.sh/v1beta1\nmetadata: {name: [x]}\nspec: {match: 1}\n",
+        b"kind: Waiver\napiVersion: davy.dev/v1alpha1\nmetadata: {name: w}\nspec: {expiresAt: .nan}\n",
+        b"kind: AnalysisTemplate\napiVersion: argoproj.io/v1alpha1\nmetadata: {name: 1}\nspec: {metrics: 7}\n",
+        b"kind: ValidatingAdmissionPolicy\napiVersion: admissionregistration.k8s.io/v1\nspec: 1\n",
+        b'kind: Deployment\napiVersion: apps/v1\nmetadata: {name: "::error::x%0A\\u202e", namespace: prod}\n',
+    ],
+)
+def test_nothing_hostile_gets_through_or_breaks_it(run: Any, files: Path, text: bytes) -> None:
+    (files / "z\n::error::hostile.yaml").write_bytes(text)
+    for form in ("text", "json", "sarif", "junit", "github", "gitlab"):
+        ran = run("check", ".", "-n", "prod", "--profile", "strict", "-o", form)
+        assert ran.exit_code in (1, 2), ran.stderr
+        for line in ran.stdout.splitlines():
+            assert not line.startswith("::error::hostile")
+        assert form == "json" or "\u202e" not in ran.stdout

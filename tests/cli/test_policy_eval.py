@@ -116,7 +116,7 @@ def test_a_difference_needs_an_opa(run: Any) -> None:
 
 
 @pytest.mark.parametrize(("answer", "code"), [('{"result": [{"expressions": [{"value": 1, "text": "data.a.p", '
-                                               '"location": {"row": 1, "col": 1}}]}]}', 0), ("{}", 1), ("?", 3)])  # fmt: skip
+                                               '"location": {"row": 1, "col": 1}}]}]}', 0), ("{}", 1), ("?", 3)])  # fmt: skip # noqa: E501
 def test_an_opa_is_asked(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
 ) -> None:

@@ -61,7 +61,7 @@ def test_a_name_that_is_none_is_refused(run: Any, engine: Scripted, verb: list[s
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["aply"], "there is no command 'aply'; did you mean apply?"),
+        (["statsu"], "there is no command 'statsu'; did you mean status"),
         (["zzzzz"], "there is no command 'zzzzz'\n"),
         (["lint", "-f", "x"], "there is no command 'lint'; there is davy check\n"),
         (["terminate", "analysisrun", "x"], "there is davy abort, which ends an update with all its runs"),

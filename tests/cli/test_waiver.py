@@ -11,8 +11,9 @@ from davy.cli.terms import read_terms
 from davy.control import requests, views
 from davy.control.waiver_desk import view
 from davy.errors import UsageError
+from davy.model.loader import load_all
 from davy.policy import granting
-from davy.policy.waiver_file import read
+from davy.policy.waiver_file import document_of, read
 from davy.policy.waivers import DAY_S, TERMS, Waiver, standing
 from davy.testing.scripted import Scripted
 
@@ -166,6 +167,44 @@ def test_what_is_exported_is_what_check_reads(run: Any, engine: Scripted, shelf:
         assert standing(waiver, waiver.digest, NOW) == ""
     shelf.waivers = shown(waiting())
     assert run("waiver", "export").stderr == "no waiver is in force\n"
+
+
+TOOTHLESS = """\
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: errors}
+spec:
+  metrics:
+  - name: errors
+    interval: 10s
+    count: 5
+    provider: {prometheus: {address: "http://prometheus:9090", query: "sum(errors)"}}
+"""
+
+
+def test_check_goes_by_a_waiver_until_its_very_end(run: Any, tmp_path: Path) -> None:
+    template, waivers = tmp_path / "errors.yaml", tmp_path / "waivers"
+    template.write_text(TOOTHLESS)
+    waivers.mkdir()
+    [found] = load_all([("errors.yaml", TOOTHLESS)], raw=True).raw
+    waiver = granted(rule="PD050", subject=found.value)
+    (waivers / "w.json").write_text(json.dumps(document_of(waiver)))
+    excused = ("check", str(template), "--waivers", str(waivers))
+    assert run("check", str(template), wall=lambda: NOW).exit_code == 1
+    ran = run(*excused, wall=lambda: waiver.expires_at - 1)
+    assert (ran.exit_code, "1 object passes, 1 by a waiver" in ran.stderr) == (0, True)
+    for now, told in ((waiver.expires_at, "0 s"), (waiver.expires_at + 3 * 3600, "3 h")):
+        ran = run(*excused, wall=lambda now=now: now)
+        assert ran.exit_code == 1
+        assert f"waiver {waiver.id} expired {told} ago" in ran.stderr
+    template.write_text(TOOTHLESS.replace("count: 5", "count: 6"))
+    assert "was granted for other content" in run(*excused, wall=lambda: NOW).stderr
+    (waivers / "w.json").write_text(
+        json.dumps(document_of(waiver)).replace("2026-03-03T12:00:00Z", "2026-03-03")
+    )
+    ran = run(*excused, wall=lambda: NOW)
+    assert ran.exit_code == 2
+    assert "a day has no instant" in ran.stderr
 
 
 # Promotion past gates:

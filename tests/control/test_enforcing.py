@@ -7,21 +7,22 @@ from typing import Any
 
 import pytest
 from tests.control.conftest import ROLLOUT
+from tests.policy import test_waivers as waivers
 
 from davy.control import admission, requests, views
 from davy.control.catalog import Catalog
 from davy.control.enforcing import Denied
 from davy.control.governance import Governance
 from davy.control.rulebook import Rules
-from davy.errors import NotFound, NotPermitted, Refused, UsageError
+from davy.errors import Conflict, NotFound, NotPermitted, Refused, UsageError
 from davy.ledger.store import StoreUnavailable
 from davy.model.loader import load_all
 from davy.policy.decision import decide
 from davy.policy.engine import Point, Violation
 from davy.policy.inventory import Inventory
 from davy.policy.review import Review, review_of
-from davy.policy.waiver_file import read
-from davy.policy.waivers import DAY_S, HOUR_S, Terms
+from davy.policy.waiver_file import document_of, read
+from davy.policy.waivers import DAY_S, HOUR_S, Terms, standing
 
 ANNA, BEN = "anna (uid 1000)", "ben (uid 1001)"
 STEEP = {"setWeight: 20": "setWeight: 60", "app:1": "app:2"}
@@ -409,6 +410,33 @@ def test_a_waiver_in_a_file_is_a_request_of_whoever_applies_it(lab: Any) -> None
     forever = {**file, "spec": {**file["spec"], "expiresAt": "1999-01-01T00:00:00Z"}}
     with pytest.raises(Refused, match="it is for longer than 30 days"):
         apply(forever)
+
+
+def test_a_waiver_excuses_nothing_that_is_applied_with_it(lab: Any) -> None:
+    governed(lab, Weights())
+    waiver = waivers.granted(now=900.0, until=2000.0, subject=manifest(**STEEP))
+    assert standing(waiver, waiver.digest, 1000.0) == ""
+    forged = ("waiver.json", json.dumps(document_of(waiver)))
+    texts = (forged, ("payments.yaml", text(**STEEP)), ("errors.yaml", lab.template))
+    assert not lab.ask(requests.Apply(texts, "/")).accepted
+    assert not lab.ask(requests.Waivers()).items
+    assert lab.ask(requests.Apply((forged,), "/")).accepted
+    assert not lab.ask(requests.Apply(texts, "/")).accepted
+
+
+def test_an_apply_whose_waiver_ends_meanwhile_is_a_conflict(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    governed(lab, Weights())
+    id_ = granted(lab, object=manifest(**STEEP))
+    resolve = lab.platform.resolve
+
+    def slowly(key: Any, template: Any) -> Any:
+        lab.ask(requests.RevokeWaiver(id_, "no"), BEN)
+        return resolve(key, template)
+
+    monkeypatch.setattr(lab.platform, "resolve", slowly)
+    with pytest.raises(Conflict, match="was revoked by ben"):
+        lab.apply("payments", **STEEP)
+    assert not lab.engine.catalog.rollouts
 
 
 def test_who_may_approve_can_be_said(lab: Any) -> None:

@@ -90,8 +90,8 @@ def test_a_policy_says_its_sentence_at_the_name_with_all_that_is_needed_to_go_on
         "4 |   name: web",
         "  |   ^^^^^^^^^",
         "  = why:   constraint require-progressive-prod (template K8sRequireProgressive)",
-        "  = waive: davy waiver request K8sRequireProgressive --scope web --kind Deployment -f a.yaml --for 48h"
-        ' --ticket ID --reason "…"',
+        "  = waive: davy waiver request K8sRequireProgressive --scope web -n prod --kind Deployment -f a.yaml"
+        ' --for 48h --ticket ID --reason "…"',
     ]
 
 

@@ -72,6 +72,18 @@ def test_a_policy_that_is_applied_is_kept_and_taking_it_away_is_judged(lab: Any)
         lab.ask(requests.DeletePolicy("ConstraintTemplate", "none", "x"))
 
 
+def test_a_policy_is_taken_away_where_policies_only_warn(lab: Any) -> None:
+    engine(lab)
+    found = next(each for each in pack.objects("strict") if each["metadata"]["name"] == "davy-strategy-deny")
+    mine = {**found, "metadata": {"name": "mine"}}
+    assert apply(lab, mine).accepted
+    message = lab.ask(requests.DeletePolicy(mine["kind"], "mine", "in the way")).message
+    assert message == f'{mine["kind"].lower()} "mine" deleted'
+    assert [entry.reason for entry in lab.store.entries() if entry.kind == "object_deleted"] == ["in the way"]
+    engine(lab)
+    assert apply(lab, mine).applied[0].outcome == "created"
+
+
 def test_a_policy_of_an_engine_without_a_pack_can_be_taken_away(lab: Any) -> None:
     book = Rulebook(lab.store, Rules())
     policy = {"apiVersion": "kyverno.io/v1", "kind": "Policy", "metadata": {"namespace": "shop", "name": "a"}}

@@ -1,11 +1,16 @@
 """Which rules are in force: the newest set that could be read, with what is there now."""
 
+from dataclasses import replace
 from typing import Any
 
 from tests.policy.asking import deployment
 from tests.serve.test_admission import granted
 
 from davy.control.rules_in_force import in_force
+from davy.control.sound_policies import SoundPolicies
+from davy.policy.engine import Point
+from davy.policy.inventory import Inventory
+from davy.policy.review import Operation, review_of
 from davy.policy.truthful_waivers import TruthfulWaivers
 from davy.policy.waiver_file import document_of
 
@@ -95,3 +100,27 @@ def test_who_writes_waivers_is_always_judged() -> None:
     found = in_force(None, ())
     assert any(isinstance(policy, TruthfulWaivers) for policy in found.governance.policies)
     assert in_force(found, (deployment(),)).governance.inventory.objects == (deployment(),)
+
+
+def written(found: dict[str, Any], *there: dict[str, Any], old: dict[str, Any] | None = None) -> list[str]:
+    """Return what is said of writing a policy beside those that are there."""
+    operation: Operation = "CREATE" if old is None else "UPDATE"
+    review = replace(review_of(found, old=old), operation=operation)
+    return [each.message for each in in_force(None, there).governance.decide(review).violations]
+
+
+def test_a_policy_that_cannot_be_read_is_not_let_in() -> None:
+    assert written(template()) == []
+    assert written(constraint(), template()) == []
+    (said,) = written(template("package x\nviolation[{"), *GOOD, old=template())
+    assert "rego_parse_error" in said
+    assert written(constraint()) != []
+    assert written({**constraint(), "spec": {"enforcementAction": "denny"}}, *GOOD) != []
+
+
+def test_what_is_taken_away_and_what_is_no_policy_is_not_its_matter() -> None:
+    policy = SoundPolicies()
+    bad = replace(review_of(template("package x\n{")), operation="CREATE")
+    assert policy.judge(bad, Inventory(), Point.ADMISSION)
+    for review in (replace(bad, operation="DELETE"), replace(bad, sub_resource="status"), review_of(NAMESPACE)):
+        assert policy.judge(review, Inventory(), Point.ADMISSION) == ()

@@ -93,7 +93,9 @@ def _rule(rule: pack.PackRule) -> str:
 
 
 def _common() -> str:
-    head = "## Parameters of all templates\n\n`rules` names the rules of a constraint; unnamed, they are all meant."
+    head = (
+        "## Parameters of all templates\n\n`rules` names the rules of a constraint; without it all are meant."
+    )
     return f"{head}\n\n{_parameters(list(pack.COMMON))}"
 
 
@@ -119,8 +121,8 @@ def _missing() -> str:
     less = [f"| `{rule}` | left out: {why} |" for rule, why in pack.not_in_cel("strict").items()]
     for section in pack.SECTIONS:
         less += [f"| `{found.rule}` | {found.note} |" for found in pack.cel(section.name) if found.note]
-    head = "## In CEL\n\nCEL sees one object, and so:\n\n| rule | for Kyverno and for the API server |\n|---|---|\n"
-    return head + "\n".join(less)
+    head = "## In CEL\n\nCEL sees one object, and so:\n\n| rule | for Kyverno and for the API server |"
+    return "\n".join([head, "|---|---|", *less])
 
 
 def _holes(section: dict[str, Any]) -> str:

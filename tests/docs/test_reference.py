@@ -23,16 +23,19 @@ from davy.analysis.promql.functions import FUNCTIONS as QUERY_FUNCTIONS
 from davy.analysis.promql.parse import UNSUPPORTED_AGGREGATIONS, UNSUPPORTED_FUNCTIONS
 from davy.analysis.promql.tokens import NESTING_LIMIT, OPERATOR_LIMIT, QUERY_LIMIT
 from davy.analysis.rules import RULES
-from davy.cli.program import COMMANDS, program
+from davy.cli.program import program
+from davy.control import sound_policies
 from davy.errors import DavyError
 from davy.ledger import entry
 from davy.model.finding import CODES
-from davy.policy import pack
 from davy.model.honoured import HONOURED, IGNORED, REFUSED
 from davy.model.kinds import KINDS
+from davy.policy import pack, truthful_waivers
 
 DOCS = Path(__file__).parents[2] / "docs"
-OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
+OWN = {each.RULE: each.WHY for each in (truthful_waivers, sound_policies)}
+"""Rules about policies and waivers themselves, at admission."""
 EVERYWHERE = {"--home", "--namespace", "--color", "--help", "--version"}
 
 
@@ -64,17 +67,16 @@ def sections(text: str) -> dict[str, str]:
     }
 
 
-def commands() -> Iterator[tuple[str, click.Command]]:
+def commands(group: click.Group = program, words: str = "") -> Iterator[tuple[str, click.Command]]:
     """Walk the program down to what can be run."""
-    context = click.Context(program)
-    for name in COMMANDS:
-        command = program.get_command(context, name)
+    context = click.Context(group)
+    for name in list(group.commands) or group.list_commands(context):
+        command = group.get_command(context, name)
         assert command is not None
         if isinstance(command, click.Group):
-            below = {each: command.get_command(context, each) for each in command.list_commands(context)}
-            yield from ((f"{name} {each}", found) for each, found in below.items() if found is not None)
+            yield from commands(command, f"{words}{name} ")
         else:
-            yield name, command
+            yield f"{words}{name}", command
 
 
 def test_every_command_has_its_section() -> None:
@@ -114,12 +116,12 @@ def test_every_field_is_told_as_the_engine_treats_it(kind: str) -> None:
 
 def test_every_code_of_a_finding_is_told_with_the_reason_that_it_gives() -> None:
     table = rows(page("findings"))
-    reasons = CODES | {code: rule.why for code, rule in RULES.items()}
+    reasons = CODES | {code: rule.why for code, rule in RULES.items()} | OWN
     assert {code: cells[-1] for code, cells in table.items()} == reasons
 
 
 def test_no_page_speaks_of_a_code_that_no_finding_has() -> None:
-    known = CODES.keys() | RULES.keys() | pack.RULES.keys()
+    known = CODES.keys() | RULES.keys() | pack.RULES.keys() | OWN.keys()
     for path in [DOCS.parent / "README.md", *DOCS.rglob("*.md")]:
         assert set(re.findall(r"\b(?:DV|PD)\d{3}\b", path.read_text())) <= known, path
 

@@ -12,6 +12,7 @@ from davy.model.kinds import is_cluster_scoped
 from davy.model.loader import Limits, load_all, load_raw
 from davy.model.raw import RawDocument
 from davy.model.source import join, steps
+from davy.model.yaml import Mapping, Sequence
 
 KEYS = st.text("abz_-./ é\"'\\[]", min_size=1, max_size=6)
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -198,3 +199,9 @@ def test_a_text_of_others_is_read_whole_or_not_at_all() -> None:
     for text in ("- 1", "kind: [", "kind: {a: 1, a: 2}"):
         with pytest.raises(BadManifest):
             load_raw(text, "a.yaml")
+
+
+def test_what_was_written_at_a_path_is_at_hand() -> None:
+    document = raw(CUSTOM)
+    assert isinstance(document.at("spec.parts"), Sequence)
+    assert isinstance(document.at("spec.gone.deeper"), Mapping)

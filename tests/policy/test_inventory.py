@@ -1,5 +1,7 @@
 """The inventory: objects where policies look for them, and nothing that has no place there."""
 
+from typing import Any
+
 from davy.policy.inventory import Inventory
 from davy.policy.review import Kind
 
@@ -29,7 +31,7 @@ def test_of_two_with_one_name_the_later_one_counts_and_nothing_changes_before() 
 
 
 def test_what_has_no_name_or_no_kind_has_no_place() -> None:
-    nowhere = [
+    nowhere: list[Any] = [
         {},
         {"kind": "Pod"},
         {**POD, "metadata": {}},

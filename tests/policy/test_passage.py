@@ -21,7 +21,7 @@ from tests.policy.asking import (
 )
 
 from davy.policy.admission_request import read
-from davy.policy.passage import Trusted, passage
+from davy.policy.passage import Trusted, as_signed_in, passage
 
 TRUSTED = Trusted(davy=DAVY)
 
@@ -150,3 +150,14 @@ def test_replicas_that_are_none_are_judged() -> None:
     bare = patched(rollout(), {"spec": {"replicas": None}})
     assert why(asked(patched(bare, {"spec": {"replicas": 2}}), old=bare)) == "scale-up"
     assert why(asked(patched(scale(1), {"spec": "9"}), old=scale(1))) == ""
+
+
+@pytest.mark.parametrize("user", [person(), account(CONTROLLER), {"username": ""}])
+def test_who_signed_in_keeps_their_name(user: dict[str, Any]) -> None:
+    review = read(body(asked(rollout(), user=user))).review
+    assert as_signed_in(review) is review
+
+
+def test_a_borrowed_name_is_told_from_the_real_one() -> None:
+    review = read(body(asked(rollout(), user=impersonated(CONTROLLER)))).review
+    assert as_signed_in(review).user["username"] == f"{CONTROLLER} (by impersonation)"

@@ -133,6 +133,6 @@ SCHEMA.app = ADMISSION.app()
 
 @SCHEMA.parametrize()
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-def test_it_answers_as_it_is_described(case: schemathesis.Case) -> None:
+def test_it_answers_as_it_is_described(case: schemathesis.Case[Any]) -> None:
     answer = case.call()
     case.validate_response(answer, checks=CHECKS)

@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -140,3 +141,20 @@ def test_a_caller_may_have_to_show_who_it_is_and_a_probe_not(tmp_path: Path) -> 
         connection = server.connection(known)
         assert server.post(asked(rollout()), connection)[1]["allowed"]
         connection.close()
+
+
+def test_a_handshake_that_does_not_come_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("davy.serve.tls_server.HANDSHAKE_S", 0.2)
+    with serving(tmp_path / "tls", rules()) as server:
+        at = ("127.0.0.1", server.server.port)
+        with socket.create_connection(at, timeout=30) as plain, suppress(ConnectionResetError):
+            assert plain.recv(1) == b""
+        assert server.get("/healthz")[0] == 200
+
+
+def test_answers_are_sent_at_once(tmp_path: Path) -> None:
+    with serving(tmp_path / "tls", rules()) as server:
+        listener = server.server._listener
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

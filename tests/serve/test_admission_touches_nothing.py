@@ -58,7 +58,8 @@ sys.addaudithook(_hook)  # it stays for the life of the process, and sleeps but 
 @contextmanager
 def watched() -> Iterator[list[str]]:
     global _events
-    _events = found = []
+    found: list[str] = []
+    _events = found
     try:
         yield found
     finally:

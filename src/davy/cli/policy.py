@@ -6,10 +6,10 @@ from typing import ClassVar
 import click
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "export": ("davy.cli.policy_export", "Write what other programs need to enforce the same."),
-    "test": ("davy.cli.policy_test", "Run the suites of tests that policies come with."),
     "eval": ("davy.cli.policy_eval", "Ask a Rego policy, as opa eval does."),
     "diff": ("davy.cli.policy_diff", "Hold our Rego to that of an opa on this machine."),
+    "test": ("davy.cli.policy_test", "Run the suites of tests that policies come with."),
+    "export": ("davy.cli.policy_export", "Write what other programs need to enforce the same."),
 }
 """Every command: where it lives and what it is for."""
 

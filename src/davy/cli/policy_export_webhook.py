@@ -57,7 +57,7 @@ _DNS = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 @click.option(
     "--profile",
     type=click.Choice(["starter", "standard", "strict", "none"]),
-    default="starter",
+    default="standard",
     show_default=True,
     help="How much the rules of Davy's own pack ask for there.",
 )

@@ -56,7 +56,7 @@ SWITCH_S = 0.0002
 @click.option(
     "--profile",
     type=click.Choice(["starter", "standard", "strict", "none"]),
-    default="starter",
+    default="standard",
     show_default=True,
     help="How much the rules of Davy's own pack ask for.",
 )

@@ -17,7 +17,7 @@ from davy.policy import admission_response
 from davy.policy.admission_request import Request
 from davy.policy.admission_response import Edition
 from davy.policy.decision import Decision
-from davy.policy.passage import Trusted, passage
+from davy.policy.passage import Trusted, as_signed_in, passage
 from davy.policy.review import Kind, Review
 from davy.policy.waivers import Waiver
 
@@ -65,7 +65,7 @@ class Reviewing:
         rules = self.rules
         if rules is None:
             return refusal(request.uid, "the rules have not been read yet, so nothing is allowed", "unready")
-        review = self._in_its_namespace(request.review, rules.governance)
+        review = self._in_its_namespace(as_signed_in(request.review), rules.governance)
         decision = self._decided(rules.governance, review)
         outcome = "allowed" if decision.allowed else "denied"
         return Reply(outcome, admission_response.answer(request.uid, decision, rules.edition))

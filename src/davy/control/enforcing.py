@@ -47,6 +47,7 @@ class Enforcing:
         self._documents: tuple[Object, ...] = ()
         self._policies: tuple[Policy, ...] = ()
         self._shown: dict[int, tuple[object, Object]] = {}
+        self._read()  # before anybody waits for the gate
 
     def governance(self, now: float) -> Governance:
         """Return what governs at this moment; the policies among new manifests count once they are accepted."""

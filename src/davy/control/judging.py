@@ -315,5 +315,6 @@ def _waive(said: Violation, review: Review, file: str) -> str:
     if said.broken or said.action != "deny":
         return ""
     kind = "" if review.kind.kind == "Rollout" else f" --kind {quote(review.kind.kind)}"
-    whom = f"--scope {quote(review.name or 'NAME')}{kind} -f {quote(file)}"
+    where = "" if review.namespace in ("", "default") else f" -n {quote(review.namespace)}"
+    whom = f"--scope {quote(review.name or 'NAME')}{where}{kind} -f {quote(file)}"
     return f'davy waiver request {quote(said.rule)} {whom} --for 48h --ticket ID --reason "…"'

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from davy.control.governance import Governance, governed, is_policy
+from davy.control.sound_policies import SoundPolicies
 from davy.policy import waiver_file
 from davy.policy.admission_response import Edition
 from davy.policy.engine import Point
@@ -56,7 +57,8 @@ def in_force(before: Rules | None, found: Sequence[Object]) -> Rules:
     if errors and before is not None and not before.fault:
         kept = replace(before.governance, inventory=inventory, waivers=waivers)
         return replace(before, governance=kept, stale=_stale(errors), notes=(*_warnings(before), *notes))
-    governance = replace(governance, policies=(*governance.policies, TruthfulWaivers()))
+    own = (TruthfulWaivers(), SoundPolicies(tuple(policies)))
+    governance = replace(governance, policies=(*governance.policies, *own))
     generation = 1 if before is None else before.edition.generation + 1
     warnings = tuple(told(each) for each in problems if each.severity == "warning")
     return Rules(governance, Edition(generation, digest), fault=_first(errors), notes=(*warnings, *notes))

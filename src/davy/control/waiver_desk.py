@@ -34,7 +34,7 @@ class WaiverDesk:
                 case requests.AskWaiver():
                     wish = self._wish(request, actor)
                     waiver = self._waiving.request(wish, break_glass=request.break_glass)
-                    said = _asked(waiver, self._clock.now())
+                    said = _asked(waiver)
                 case requests.ApproveWaiver(id=id_, reason=reason):
                     waiver = self._waiving.approve(id_, actor, reason)
                     said = f"waiver {id_} is approved by {actor}: {waiver.about} as {short(waiver.digest)}"
@@ -137,8 +137,8 @@ def _state(waiver: Waiver, wrong: str, now: float) -> str:
     return "used up" if waiver.uses and waiver.used >= waiver.uses else "void"
 
 
-def _asked(waiver: Waiver, now: float) -> str:
-    left = lasting(waiver.expires_at - now)
+def _asked(waiver: Waiver) -> str:
+    left = lasting(round(waiver.expires_at - waiver.requested_at))
     if waiver.break_glass:
         return (
             f"GLASS BROKEN: {waiver.id} lets {waiver.about} pass for {left}; it is on record, "

@@ -226,7 +226,7 @@ def _fresh(found: Waiver, actor: str, now: float) -> Waiver:
         reason=found.reason,
         ticket=found.ticket,
         requester=actor,
-        requested_at=now,
+        requested_at=round(now, 3),
         expires_at=found.expires_at,
         uses=found.uses,
     )

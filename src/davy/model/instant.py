@@ -42,6 +42,7 @@ def parse_instant(text: str) -> float:
 
 def written(seconds: float) -> str:
     """Write an instant in UTC, to the millisecond where there is a part of a second."""
+    seconds = round(seconds, 3)
     precision = "seconds" if seconds == int(seconds) else "milliseconds"
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from davy.policy.engine import Point, Policy, Violation
 from davy.policy.inventory import Inventory
+from davy.policy.parked import not_held_against
 from davy.policy.review import Review
 from davy.policy.waivers import TERMS, Excused, Terms, Waiver
 from davy.policy.waivers import apply as excuse
@@ -42,8 +43,11 @@ def decide(
 ) -> Decision:
     """Ask every policy, then take out what waivers excuse; the same arguments give the same answer anywhere.
 
+    A Deployment that only carries a Rollout's template is not refused for being one (`davy.policy.parked`).
+
     Deciding uses no waiver up, a dry run least of all: whoever acts on the answer does that with the change.
     """
     found = [violation for policy in policies for violation in policy.judge(review, inventory, point)]
+    found = not_held_against(found, review, inventory)
     left = excuse(found, waivers, subject=review.subject, now=now, terms=terms)
     return Decision(left.active, left.excused, left.warnings)

@@ -35,6 +35,7 @@ class Violation:
         broken: the policy could not be evaluated, and so refuses (never the other way round).
         source: what sort of thing the policy is: the kind of the constraint, `ValidatingAdmissionPolicy` …
         note: what is to be said beside it, e.g. of a waiver for it that has run out.
+        of_kind: the policy has looked at nothing of the object but its kind, its name and its namespace.
     """
 
     policy: str
@@ -46,6 +47,7 @@ class Violation:
     broken: bool = False
     source: str = ""
     note: str = ""
+    of_kind: bool = field(default=False, compare=False)
 
     @property
     def sentence(self) -> str:

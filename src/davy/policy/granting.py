@@ -40,7 +40,10 @@ class Wish:
     uses: int = 0
 
     def waiver(self, now: float, number: int, *, break_glass: bool) -> Waiver:
-        """Write the waiver that is asked for; `number` tells two of one text apart."""
+        """Write the waiver that is asked for; `number` tells two of one text apart.
+
+        Its times are in whole milliseconds, as a file has them: what is approved is what a file says.
+        """
         metadata = self.subject.get("metadata")
         metadata = metadata if isinstance(metadata, Mapping) else {}
         waiver = Waiver(
@@ -53,8 +56,8 @@ class Wish:
             reason=self.reason.strip(),
             ticket=self.ticket.strip(),
             requester=self.requester,
-            requested_at=now,
-            expires_at=self.until,
+            requested_at=round(now, 3),
+            expires_at=round(self.until, 3),
             uses=self.uses,
             break_glass=break_glass,
         )
@@ -96,7 +99,7 @@ def revoke(waiver: Waiver, actor: str, now: float, terms: Terms = TERMS) -> Waiv
     """End a waiver early. Anybody may: what is lost is an exception."""
     if over := _over(waiver, now, terms):
         return over
-    return msgspec.structs.replace(waiver, revoked_by=actor, revoked_at=now)
+    return msgspec.structs.replace(waiver, revoked_by=actor, revoked_at=round(now, 3))
 
 
 def use(waiver: Waiver, digest: str, now: float, terms: Terms = TERMS) -> Waiver | Refusal:
@@ -121,7 +124,7 @@ def review(waiver: Waiver, reviewer: str, now: float, terms: Terms = TERMS) -> W
     if not terms.may_approve(reviewer):
         named = ", ".join(sorted(terms.approvers))
         return Refusal(f"{reviewer} may not review waivers", f"these may: {named}", permitted=False)
-    return msgspec.structs.replace(waiver, reviewed_by=reviewer, reviewed_at=now)
+    return msgspec.structs.replace(waiver, reviewed_by=reviewer, reviewed_at=round(now, 3))
 
 
 def expire(waiver: Waiver, now: float) -> Waiver | None:
@@ -145,7 +148,9 @@ def refusal_of(waiver: Waiver, now: float, terms: Terms = TERMS) -> Refusal | No
 
 
 def _sealed(waiver: Waiver, approver: str, now: float) -> Waiver:
-    return msgspec.structs.replace(waiver, approver=approver, approved_at=now, approval=text_digest(waiver))
+    return msgspec.structs.replace(
+        waiver, approver=approver, approved_at=round(now, 3), approval=text_digest(waiver)
+    )
 
 
 def _over(waiver: Waiver, now: float, terms: Terms) -> Refusal | None:

@@ -5,12 +5,14 @@ answered while the rest of the server is drowned in reviews.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from davy.policy.review import Json, Review
 
 GROUP = "argoproj.io"
+
+_ACCOUNT = "system:serviceaccount:"
 
 CONTROLLER = "system:serviceaccount:argo-rollouts:argo-rollouts"
 """Who Argo Rollouts is in a cluster where it was installed as its documentation says."""
@@ -39,6 +41,17 @@ def passage(review: Review, trusted: Trusted) -> str:
     if is_abort(review):
         return "abort"
     return "scale-up" if is_scale_up(review) else ""
+
+
+def as_signed_in(review: Review) -> Review:
+    """Take its name from whoever has that of a service account, and has not signed in as it.
+
+    Policies trust accounts by their names. Whoever borrowed one by `kubectl --as` is not who they trust.
+    """
+    name = str(review.user.get("username", ""))
+    if not name.startswith(_ACCOUNT) or _is_service_account(review.user, name):
+        return review
+    return replace(review, user={**review.user, "username": f"{name} (by impersonation)"})
 
 
 def is_abort(review: Review) -> bool:

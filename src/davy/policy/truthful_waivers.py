@@ -16,6 +16,8 @@ from davy.policy.waivers import problem
 
 RULE = "PD070"
 
+WHY = "a waiver is worth what its names are worth: whoever asked and whoever agreed have to be who they say"
+
 _ACTS: Mapping[str, frozenset[str]] = {
     "approver": frozenset({"approver", "approvedAt", "approval"}),
     "revokedBy": frozenset({"revokedBy", "revokedAt"}),

@@ -25,6 +25,9 @@ AHEAD_S = 7 * DAY_S
 SKEW_S = 60.0
 """By how much two clocks may differ: a waiver that was granted later than that from now is none yet."""
 
+_MOMENT_S = 0.002
+"""What rounding two instants to milliseconds may add to the time between them."""
+
 OF_A_CHANGE = frozenset(f"PD{number:03d}" for number in (3, 5, 10, 12, 13, 41, 42, 43, 44, 60, 61))
 """Rules that are about a change, never about an object as such: a waiver for one may lie in wait."""
 
@@ -229,7 +232,7 @@ def problem(waiver: Waiver, terms: Terms = TERMS) -> str:
     if lasts_s <= 0:
         return "it ends before it was asked for"
     most_s = min(terms.glass_s, terms.longest_s) if waiver.break_glass else terms.longest_s
-    if lasts_s > most_s:
+    if lasts_s > most_s + _MOMENT_S:
         return f"it is for longer than {lasting(most_s)}"
     return ""
 

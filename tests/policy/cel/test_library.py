@@ -46,6 +46,7 @@ def error(expression: str, x: Any = None, environment: Any = "kubernetes") -> st
         ("{?'a': x.?b, 'b': dyn(2)}", {}, {"b": 2}),
         ("{?'a': x.?b, 'b': dyn(2)}", {"b": 1}, {"a": 1, "b": 2}),
         ("'%% %s'.format([x])", 1, "% 1"),
+        ("[?x.?a, ?x.?b, x.a]", {"a": 1}, [1, 1]),
         ("[].map(e, e.foo)", None, []),
         ("x.all(e, e)", [], True),
         ("x < 'b' && 'a' < x + 'c'", "a", True),
@@ -66,6 +67,8 @@ def test_values(expression: str, x: Any, wanted: Any) -> None:
         ("double(x)", "1e400", "type conversion error from 'string' to 'double'"),
         ("double(x)", "0x10", "type conversion error from 'string' to 'double'"),
         ("x % 0", 1, "modulus by zero"),
+        ("int(x)", 1e19, "integer overflow"),
+        ("int(x)", float("nan"), "integer overflow"),
         ("[?x]", 1, "no such overload"),
         ("{?'a': x}", 1, "no such overload"),
         ("{x: 1}", [1], "unsupported key type: list"),
@@ -98,6 +101,17 @@ def test_numbers_that_kyverno_chooses_among() -> None:
     assert "no such overload" in error("math.greatest(x, 1, 2)", "a", "kyverno")
     assert "argument must not be empty" in error("math.least(x)", [], "kyverno")
     assert value("math.greatest(x, 2, 3.5)", 3, "kyverno") == 3.5
+
+
+def test_the_careful_way_agrees_with_the_fast_one() -> None:
+    assert error("x.l.all(e, e > 0) && x.nope", {"l": [1, 2]}) == "no such key: nope"
+    assert error("!x.l.exists(e, e > 5) && x.nope", {"l": [1, 2]}) == "no such key: nope"
+    assert (
+        error("(x.l[0] == 1 || x.nope) && (x.l[0] == 1 && true) && x.nope", {"l": [1]}) == "no such key: nope"
+    )
+    assert error("[?x.?l, ?x.?m, x.nope][0]", {"l": 1}) == "no such key: nope"
+    assert error("x.?m.value()", {}) == "optional.none() dereference"
+    assert error("x.?m.or(x).value()", {"l": 1}) == "no such overload: value(map)"
 
 
 def test_an_unterminated_text_is_told() -> None:

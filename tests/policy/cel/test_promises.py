@@ -1,6 +1,7 @@
 """What holds for every expression and every object, however odd they are."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -125,7 +126,7 @@ def test_the_order_of_operands_does_not_matter(operands: list[str]) -> None:
 
 @given(st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1), st.sampled_from("+-*/%"))
 def test_arithmetic_is_exact_or_an_error(a: int, b: int, sign: str) -> None:
-    exact = {
+    exact: Callable[[], int] = {
         "+": lambda: a + b,
         "-": lambda: a - b,
         "*": lambda: a * b,
@@ -288,3 +289,13 @@ def test_what_is_refused(text: str, message: str) -> None:
     with pytest.raises(CelError) as raised:
         compile(text, ["x"])
     assert message in raised.value.message
+
+
+def test_one_expression_may_not_take_what_many_may() -> None:
+    budget = Budget(10_000_000)
+    many = "x.map(a, x.map(b, b)).size() > 0"
+    assert compile(many, ["x"]).evaluate({"x": [0] * 900}, budget) is True
+    assert budget.left == 10_000_000 - 900 * 901
+    with pytest.raises(OutOfBudget):
+        compile(many, ["x"]).evaluate({"x": [0] * 1000}, budget)
+    assert 8_000_000 < budget.left < 9_000_000

@@ -95,8 +95,10 @@ def test_generation_follows_generation_and_each_is_implied_by_its_own() -> None:
 
 
 def test_deleting_makes_nothing() -> None:
-    review = Review(kind=review_of(DEPLOYMENT).kind, object=None, old_object=DEPLOYMENT, operation="DELETE")
-    assert read([*SHOWN, expansion()]).judge(review, Inventory(), Point.ADMISSION) == ()
+    kind = review_of(DEPLOYMENT).kind
+    for found in (None, DEPLOYMENT):
+        review = Review(kind=kind, object=found, old_object=DEPLOYMENT, operation="DELETE")
+        assert read([*SHOWN, expansion()]).judge(review, Inventory(), Point.ADMISSION) == ()
 
 
 @pytest.mark.parametrize(

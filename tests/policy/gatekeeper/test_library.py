@@ -16,7 +16,7 @@ from davy.policy.ruleset import read
 
 CASES = Path(__file__).parents[2] / "cases" / "policy"
 RECORDED: dict[str, list[Any]] = json.loads((CASES / "library.json").read_text())
-"""Of `gator test` 3.20.1, by constraint: how many violations there are, and a digest of who and what they say."""
+"""Of `gator test` 3.20.1, by constraint: how many violations there are, and a digest of what they say."""
 
 DOCUMENTS = {
     path: [found.value for found in load_raw(path.read_bytes(), path.name)]
@@ -56,7 +56,7 @@ def said() -> dict[str, list[tuple[str, ...]]]:
     everything = Inventory([*objects, *named("template", "constraint")])
     ruleset = read(named("template", "constraint"))
     assert ruleset.problems == ()
-    found = defaultdict(list)
+    found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for each in objects:
         for violation in ruleset.judge(review_of(each), everything, Point.CHECK):
             if not violation.message.startswith("[Implied by rollout-pods]"):

@@ -134,6 +134,21 @@ def test_a_namespace_that_came_with_the_request_counts_before_the_one_that_is_th
     assert verdict({"namespaceSelector": {"matchLabels": {"env": "prod"}}}, review, there) == "yes"
 
 
+def test_a_namespace_that_came_with_the_request_is_that_of_an_object_that_names_none() -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}
+    shop = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": {"env": "dev"}}}
+    review = Review(kind=Kind.of(pod), object=pod, namespace_object=shop)
+    wanted = [
+        {"namespaceSelector": {"matchLabels": {"env": "dev"}}},
+        {"namespaceSelector": {"matchLabels": {"env": "prod"}}},
+        {"namespaces": ["shop"]},
+        {"namespaces": ["prod"]},
+        {"scope": "Namespaced"},
+        {"scope": "Cluster"},
+    ]
+    assert [verdict(each, review, Inventory()) for each in wanted] == ["yes", "no"] * 3
+
+
 def test_labels_of_which_one_is_no_text_are_none_at_all() -> None:
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "labels": {"app": "web", "n": 1}}}
     assert verdict({"labelSelector": {"matchLabels": {"app": "web"}}}, review_of(pod), Inventory()) == "no"

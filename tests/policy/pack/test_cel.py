@@ -47,6 +47,44 @@ def test_the_rules_that_look_at_other_objects_are_left_out_or_say_what_they_do_n
     assert {"PD031", "PD061"} <= set(pack.not_in_cel("strict"))
 
 
+@pytest.mark.parametrize("profile", pack.PROFILES)
+def test_a_profile_is_a_policy_and_a_binding_for_each_rule(profile: pack.Profile) -> None:
+    made = pack.cel_objects(profile, "vap")
+    wanted = {rule: pack.RULES[rule].severity[profile] for rule in ALONE}
+    bindings = {
+        found["spec"]["policyName"]: found["spec"]["validationActions"]
+        for found in made
+        if found["kind"] == "ValidatingAdmissionPolicyBinding"
+    }
+    assert bindings == {
+        f"davy-{rule.lower()}": [severity.capitalize()]
+        for rule, severity in wanted.items()
+        if severity != "off"
+    }
+    policies = [found for found in made if found["kind"] == "ValidatingAdmissionPolicy"]
+    assert {found["metadata"]["name"] for found in policies} == set(bindings)
+    for found in policies:
+        assert found["spec"]["failurePolicy"] == "Fail"
+
+
+@pytest.mark.parametrize("profile", pack.PROFILES)
+def test_kyverno_is_asked_the_same(profile: pack.Profile) -> None:
+    policies = {found["metadata"]["name"]: found for found in pack.cel_objects(profile, "kyverno")}
+    for found in pack.cel_objects(profile, "vap"):
+        if found["kind"] == "ValidatingAdmissionPolicy":
+            theirs = policies.pop(found["metadata"]["name"])
+            assert (theirs["apiVersion"], theirs["kind"]) == ("policies.kyverno.io/v1", "ValidatingPolicy")
+            assert found["spec"].items() <= theirs["spec"].items()
+        else:
+            spec = next(
+                theirs["spec"]
+                for theirs in pack.cel_objects(profile, "kyverno")
+                if theirs["metadata"]["name"] == found["metadata"]["name"]
+            )
+            assert spec["validationActions"] == found["spec"]["validationActions"]
+    assert policies == {}
+
+
 def refuses(rule: str, example: pack.Example) -> bool:
     """Whether a policy refuses an example. An error is a refusal, and no example may end in one."""
     made = policy(ALONE[rule], pack.RULES[rule], section_of(rule).parameters, example.parameters, "vap")

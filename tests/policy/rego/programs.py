@@ -18,7 +18,7 @@ DATA: dict[str, Any] = {"base": {"n": [3, 1, 2], "o": {"p": 1, "q": {"r": "x"}}}
 
 PLACES = (
     "input.a", "input.b", "input.c", "input.s", "input.t", "input.f", "input.m", "input.nope", "input.c.y",
-    "input.c.x", "input.b[0]", "input.b[9]", "input.m[0].k", "input.e", "input.c.w", "data.base.n", "data.base.o.q.r",
+    "input.c.x", "input.b[0]", "input.b[9]", "input.m[0].k", "input.e", "input.c.w", "data.base.n", "data.base.o.q.r",  # noqa: E501
     "input.nope.deep", "data.base.nope", "input.m[1]",
 )  # fmt: skip
 
@@ -110,7 +110,7 @@ class Program:
             return f"not {self.term(names, 1)}"
         if kind == 9:
             name = self.fresh()
-            return f"every {name} in {place} {{ {self.pick(name, f'{name} != 9', f'not {name} == 2')}; {self.test(names, 1)} }}"
+            return f"every {name} in {place} {{ {self.pick(name, f'{name} != 9', f'not {name} == 2')}; {self.test(names, 1)} }}"  # noqa: E501
         if kind == 10:
             with_ = self.pick(
                 "input.a as 2", 'input.b as ["q"]', "input as {}", "data.base.n as [9]", "f1 as 5", "count as 3"
@@ -144,7 +144,7 @@ class Program:
                 f"{name}[{key}] := {value} if {{\n  {body}\n}}",
                 f"{name}.p[{key}] contains {value} if {{\n  {body}\n}}",
                 f"default {name} := 0\n\n{name} := {value} if {{\n  {body}\n}}",
-                f"{name} := {value} if {{\n  {body}\n}} else := {self.scalar()} if {{\n  {self.test([], 1)}\n}} else := 4",
+                f"{name} := {value} if {{\n  {body}\n}} else := {self.scalar()} if {{\n  {self.test([], 1)}\n}} else := 4",  # noqa: E501
                 f"{name} := {self.comprehension([], 2)}",
             )
         )

@@ -34,7 +34,7 @@ RECORDED = recorded()
 @pytest.mark.parametrize(("case", "given", "data"), RECORDED)
 def test_the_answer_is_that_of_opa(case: dict[str, str], given: Any, data: Any) -> None:
     version = "v0" if case.get("version") == "v0" else "v1"
-    text = case["rego"] if case["rego"].startswith("package") else f"package a\n{case['rego']}"
+    text = case["rego"] if case["rego"].startswith("package a\n") else f"package a\n{case['rego']}"
     modules = {"m.rego": text, "lib.rego": LIBRARY[version]}
     if "error" in case:
         with pytest.raises((BadRego, EvaluationError)):

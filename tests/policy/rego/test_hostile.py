@@ -5,7 +5,7 @@ import re
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from davy.policy.rego import BadRego, EvaluationError, compile
@@ -86,7 +86,7 @@ def quoted(text: str) -> str:
     return json.dumps(text)
 
 
-TEMPLATE = """package a[{0}].b
+TEMPLATE = """package outermost[{0}].b
 
 import data[{0}] as other
 
@@ -106,6 +106,7 @@ q.a[{0}].c contains {0}
 """
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_names_that_are_executed_are_ours(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -116,6 +117,7 @@ def test_names_that_are_executed_are_ours(text: str) -> None:
     assert not strange
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_compiled_or_refused(text: str) -> None:
     for version in ("v0", "v1"):
@@ -123,10 +125,11 @@ def test_any_text_is_compiled_or_refused(text: str) -> None:
             compile({"m": f"package a\n{text}"}, version).query("data.a")
 
 
-PIECES = ("p", " ", "\n", "{", "}", "[", "]", "(", ")", ":=", "=", "==", "if", "not", "some x in", "every", "with", "as",
-          "input", "data.a.p", "x", "1", '"s"', "|", ",", ";", ":", ".", "else", "default", "contains", "-", "+", "_", '$"{')  # fmt: skip
+PIECES = ("p", " ", "\n", "{", "}", "[", "]", "(", ")", ":=", "=", "==", "if", "not", "some x in", "every", "with", "as",  # noqa: E501
+          "input", "data.a.p", "x", "1", '"s"', "|", ",", ";", ":", ".", "else", "default", "contains", "-", "+", "_", '$"{')  # fmt: skip # noqa: E501
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=40))
 def test_any_words_are_compiled_or_refused(pieces: list[str]) -> None:
     for version in ("v0", "v1"):

@@ -3,11 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.policy.rego.programs import DATA, INPUT, program
 
 from davy.policy.rego import UNDEFINED, BadRego, Context, EvaluationError, Limits, OverBudget, compile
+from davy.policy.rego.builtin import Builtin, BuiltinError
 from davy.policy.rego.values import RegoSet
 
 SEED = """package k8s.guardrails
@@ -30,12 +31,14 @@ def answer(text: str) -> object:
         return str(error)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_a_program_always_says_the_same(seed: int) -> None:
     text = program(seed)
     assert answer(text) == answer(text)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_no_question_changes_what_it_is_asked_about(seed: int) -> None:
     before = repr((INPUT, DATA))
@@ -136,3 +139,114 @@ def test_deep_data_ends_an_evaluation_and_not_the_program() -> None:
         deep = deep.pop()  # type: ignore[assignment]
     while other:
         other = other.pop()  # type: ignore[assignment]
+
+
+V1 = {
+    "an else of a key within an object": (
+        'p[x] := 1 if x := "a"\np.b := 2 if false else := 3',
+        {"a": 1, "b": 3},
+    ),
+    "arrays of other lengths": ("p := 1 if { x = 1; [x] = input.y }", UNDEFINED),
+    "a float for an index": ("p := input.x[1.0]", 2),
+    "no such key of a value in a package": ("p := data.lib[x].q.nope if x := input.k", UNDEFINED),
+    "a key of what is no collection": ("p := data.lib[x].q.r.deep if x := input.k", UNDEFINED),
+    "a package within a package": ("p := data.lib[x].in if x := input.k", {"q": 1}),
+    "a key of a value in a package": ("p := [x | data.lib.u[y][x]]", ["q", "r"]),
+    "a function in a function's place": ("f(x) := x\np := y if y := f([1, 2]) with f as count", 2),
+    "a builtin that cannot answer in its place": ("f(x) := x\np := y if y := f(1) with f as count", UNDEFINED),
+    "not so for one": ("f(x) := x\np if not f(1) with f as count", True),
+    "a builtin with a context": (
+        "f(x, y) := 1\np := y if y := f(1, 2) with f as data.a.g\ng(x, y) := x + y",
+        3,
+    ),
+    "a constant": ("f(x) := x\np := y if y := f(1) with f as [input.k]", ["u"]),
+    "a set of a collection": ("p if 1 in {1}", True),
+    "an element of what is no collection": ("p if not 1 in input.k", True),
+    "keys of objects within each other": (
+        "p[x].y contains x if some x in [1, 2]",
+        {"1": {"y": [1]}, "2": {"y": [2]}},
+    ),
+    "nothing to look through": ("p := [x | x := input.k[_]]", []),
+    "nothing to look through with keys": ("p := {x | x := input.k[y]; y}", []),
+    "a text with several values": ('p := $"{data.a.q[_]}"\nq contains 1\nq contains 2', None),
+    "arrays of other lengths as they are written": ("p := 1 if { x = 1; [x] = [1, 2] }", UNDEFINED),
+    "a text of what has several values": ('p := $"{walk([1, 2])[1]}"', UNDEFINED),
+    "the time": ("p := x if x := q with time.now_ns as 5\nq := time.now_ns() + r\nr := 1", 6),
+    "a place for the time": ("p := x if x := f() with f as time.now_ns\nf() := 1", 0),
+    "what is in parentheses": ("p := [(1), (input.k), (count([1]))]", [1, "u", 1]),
+    "walk of what is known": ("p if not walk([1], [[0], 2])", True),
+    "nine steps": ("p := [y | some x in input.x; y := x]", [1, 2]),
+    "keys that are objects": ('p := y if { {{"a": 1}: x, 1: y} = {{"a": 1}: 1, 1: x} }', 1),
+}
+
+
+@pytest.mark.parametrize("name", V1)
+def test_what_is_seldom_written_works_too(name: str) -> None:
+    text, want = V1[name]
+    modules = {"m": f"package a\n{text}", "l": "package lib.u\nq.r := 1", "i": "package lib.u.in\nq := 1"}
+    if want is None:
+        with pytest.raises((BadRego, EvaluationError)):
+            compile(modules, "v1").query("a.p", {"x": [1, 2], "k": "u", "y": [1, 2]})
+        return
+    found = compile(modules, "v1").query("a.p", {"x": [1, 2], "k": "u", "y": [1, 2]})
+    assert found == want
+
+
+@pytest.mark.parametrize(
+    "text", ["f(x) := x\np if true with f as f2\nf2(x, y) := x", "p if true with walk as 1"]
+)
+def test_what_cannot_be_put_in_place_is_refused(text: str) -> None:
+    with pytest.raises(BadRego):
+        compile({"m": f"package a\n{text}"}, "v1")
+
+
+@pytest.mark.parametrize("rest", ['p.a := 2\np[x].b := 1 if x := "a"', 'p.a := 2\np[x].b contains 1 if x := "a"',  # noqa: E501
+                                  'p.a.b := 2\np[x].b contains 1 if x := "a"', "p[x] := y if { x := 1; y := input.x[_] }",  # noqa: E501
+                                  'p[x] := 2 if x := "a"\np[x].b contains 1 if x := "a"',
+                                  'p[x].b := 2 if x := "a"\np[x].b contains 1 if x := "a"'])  # fmt: skip
+def test_objects_that_contradict_each_other_are_an_error(rest: str) -> None:
+    with pytest.raises(EvaluationError, match="object keys must be unique"):
+        compile({"m": f'package a\np[x] := 3 if x := "z"\n{rest}'}, "v1").query("a.p", {"x": [1, 2]})
+
+
+def test_many_queries_may_be_asked() -> None:
+    policy = compile("package a\np = 1")
+    assert [policy.query(f"data.a.p + {at}") for at in range(200)] == list(range(1, 201))
+    assert policy.ask("some x; x = 1")[0].bindings == {"x": 1}
+
+
+def test_every_way_through_a_collection_is_counted() -> None:
+    given = {"x": list(range(100))}
+    for body in ("[y | some y in input.x]", "{k: 1 | input.x[k]}", "{y | y := input.x[_]}", "[y | walk(input.x, y)]",  # noqa: E501
+                 "[x | data.a[x]; false]", "f(1)"):  # fmt: skip
+        policy = compile(
+            {"m": f"package b\nf(x) := x\np := {body}", "n": "package a\nq := 1"}, "v1", limits=Limits(0)
+        )
+        with pytest.raises(OverBudget):
+            policy.query("b.p", given)
+
+
+def test_what_a_builtin_finds_one_by_one_is_counted() -> None:
+    def found(count: object) -> object:
+        if count == 0:
+            raise BuiltinError("none")
+        for at in range(10):
+            if at == count:
+                raise BuiltinError("no more")
+            yield at
+
+    builtins = {"found": Builtin("found", 1, found, relation=True)}
+    policy = compile("package a\np(c) = [x | found(c, x)]\nq = p(input)", builtins=builtins, limits=Limits(8))
+    assert policy.query("a.q", 0) == []
+    assert policy.query("a.q", 3) == [0, 1, 2]
+    with pytest.raises(OverBudget):
+        policy.query("a.q", 10)
+
+
+def test_a_builtin_that_fails_in_python_ends_the_evaluation() -> None:
+    def broken(*_: object) -> object:
+        raise OverflowError("too large")
+
+    builtins = {"broken": Builtin("broken", 1, broken)}
+    with pytest.raises(EvaluationError, match="too large"):
+        compile("package a\np = broken(1)", builtins=builtins).query("a.p")

@@ -91,11 +91,10 @@ def validation(**more: Any) -> list[dict[str, Any]]:
     [
         ({"message": " too many "}, "too many"),
         ({"message": "many", "messageExpression": "'got ' + string(object.spec.replicas)"}, "got 9"),
-        ({"message": "many", "messageExpression": "object.spec.nothing"}, "many"),
+        ({"message": "many", "messageExpression": "string(object.spec.nothing)"}, "many"),
         ({"message": "many", "messageExpression": "'  '"}, "many"),
         ({"message": "many", "messageExpression": "'a\\nb'"}, "many"),
         ({"message": "many", "messageExpression": "'x'.replace('x', object.metadata.long)"}, "many"),
-        ({"message": "many", "messageExpression": "dyn(1)"}, "many"),
         ({"reason": "Forbidden"}, "failed expression: object.spec.replicas <= 5"),
     ],
 )
@@ -275,7 +274,10 @@ def test_the_authorizer_fails_closed() -> None:
 
 PARAMS = {"paramKind": {"apiVersion": "v1", "kind": "ConfigMap"}}
 LIMIT = [
-    {"expression": "object.spec.replicas <= int(params.data.most)", "messageExpression": "params.data.most"}
+    {
+        "expression": "object.spec.replicas <= int(params.data.most)",
+        "messageExpression": "string(params.data.most)",
+    }
 ]
 
 
@@ -347,6 +349,11 @@ def test_audit_annotations_are_compiled_only() -> None:
             {"validations": validation(messageExpression="1")},
             "spec.validations[0].messageExpression",
             "must evaluate to string, and evaluates to int",
+        ),
+        (
+            {"validations": [{"expression": "object.spec.paused"}]},
+            "spec.validations[0].expression",
+            "to bool, and evaluates to dyn",
         ),
         (
             {"variables": [{"name": "a-b", "expression": "1"}]},

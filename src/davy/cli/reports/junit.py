@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from xml.etree import ElementTree
 
-from davy.cli.reports.report import Report, advice, message
+from davy.cli.reports.report import Report, advice, message, plain
 from davy.control.judging import Judged
 from davy.model.finding import Finding, render
 
@@ -45,7 +45,7 @@ def _home(finding: Finding, starts: list[tuple[str, int]]) -> tuple[str, int]:
 
 def _case(key: tuple[str, int], judged: Judged | None, findings: list[Finding]) -> ElementTree.Element:
     name = _name(judged) if judged else key[0]
-    case = ElementTree.Element("testcase", classname=_valid(key[0]), name=_valid(name), time="0")
+    case = ElementTree.Element("testcase", classname=_valid(plain(key[0])), name=_valid(plain(name)), time="0")
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
         unreadable = any(re.fullmatch(r"DV\d{3}", finding.code) for finding in errors)
@@ -63,7 +63,9 @@ def _case(key: tuple[str, int], judged: Judged | None, findings: list[Finding]) 
     rest = [finding for finding in findings if finding.severity != "error"]
     if rest:
         lines = [
-            line for finding in rest for line in (f"{finding.place}: {message(finding)}", *advice(finding))
+            line
+            for finding in rest
+            for line in (f"{plain(str(finding.place))}: {message(finding)}", *advice(finding))
         ]
         ElementTree.SubElement(case, "system-out").text = _valid("\n".join(lines))
     return case

@@ -37,7 +37,7 @@ class Place:
     image: str = ""
     certificate: str = ""
     key: str = field(default="", repr=False)
-    profile: str = "starter"
+    profile: str = "standard"
 
     @property
     def labels(self) -> Mapping[str, str]:

@@ -56,6 +56,8 @@ def _own(place: Place) -> dict[str, Any]:
         [
             _rule("", ["namespaces"], _READS),
             _rule("argoproj.io", argo, _READS),
+            _rule("apps", ["deployments", "replicasets"], _READS),
+            _rule("autoscaling", ["horizontalpodautoscalers"], _READS),
             _rule("davy.dev", ["waivers"], _READS),
             _rule("templates.gatekeeper.sh", ["constrainttemplates"], _READS),
             _rule("constraints.gatekeeper.sh", ["*"], _READS),

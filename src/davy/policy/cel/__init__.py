@@ -10,7 +10,7 @@ It ends in a value or in a `CelError`. Objects are used as they are: nothing is 
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from davy.policy.cel.budget import Budget
+from davy.policy.cel.budget import EXPRESSION_STEPS, Budget
 from davy.policy.cel.compiler import Run, compile_tree
 from davy.policy.cel.environment import ENVIRONMENTS, Environment
 from davy.policy.cel.errors import CelError, OutOfBudget
@@ -54,21 +54,24 @@ class Program:
 
         Args:
             variables: what the names stand for, as JSON.
-            budget: what it may take, and what several evaluations share; a million steps without one.
+            budget: what several evaluations may take together; each of them may take a million steps.
 
         Raises:
             CelError: it ends in an error, with its place in the expression.
             OutOfBudget: it takes too much work.
         """
-        budget = Budget() if budget is None else budget
-        steps = budget.left
+        limit = EXPRESSION_STEPS if budget is None else min(budget.left, EXPRESSION_STEPS)
+        own = Budget(limit)
         try:
-            return self._fast(variables, budget)
+            return self._fast(variables, own)
         except OutOfBudget as error:
             raise error.within(self.expression) from None
         except MISHAPS:
-            budget.left = steps
-        return self._carefully(variables, budget)
+            own.left = limit
+            return self._carefully(variables, own)
+        finally:
+            if budget is not None:
+                budget.left -= limit - own.left
 
     def _carefully(self, variables: Mapping[str, Value], budget: Budget) -> Value:
         if self._careful is None:

@@ -40,3 +40,6 @@ class CelError(DavyError):
 
 class OutOfBudget(CelError):
     """An evaluation took more work than it may; no `||` absorbs that."""
+
+    code = "cel-budget"
+    exit_code = 3

@@ -162,6 +162,9 @@ def presence(value: Any, name: str) -> bool:
 
 def index(value: Any, key: Any) -> Value:
     """`value[key]`."""
+    if type(value) is list and type(key) is int and 0 <= key < len(value):
+        found: Value = value[key]
+        return found
     if isinstance(value, Optional):
         return optional_index(value, key)
     found = _looked_up(value, key)
@@ -179,8 +182,14 @@ def optional_index(value: Any, key: Any) -> Optional:
     return _looked_up(value, key)
 
 
-def optional_field(value: Value, name: str) -> Optional:
+def optional_field(value: Any, name: str) -> Optional:
     """`value.?name`."""
+    if type(value) is Optional:
+        if not value.present:
+            return NONE
+        value = value.value
+    if type(value) is dict:
+        return Optional(value[name]) if name in value else NONE
     return optional_index(value, name)
 
 

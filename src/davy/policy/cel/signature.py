@@ -1,6 +1,6 @@
 """Functions and what they may be called with: a line of text each, for the checker and at run time alike."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -70,20 +70,27 @@ class Function:
         return found
 
 
-def _dispatching(name: str, ways: Iterable[Overload]) -> Callable[..., Value]:
-    known: dict[tuple[type, ...], Overload] = {}
+def _dispatching(name: str, ways: Sequence[Overload]) -> Callable[..., Value]:
+    """Make what chooses by the classes of the arguments; what was chosen once is remembered."""
+    plain: dict[tuple[type, ...], Callable[..., Value]] = {}
+    metered: dict[tuple[type, ...], Callable[..., Value]] = {}
 
     def call(budget: Budget, *arguments: Any) -> Value:
-        sorts = tuple([type(argument) for argument in arguments])
-        way = known.get(sorts)
-        if way is None:
-            way = known[sorts] = _way(name, ways, sorts)
-        return way.run(budget, *arguments) if way.metered else way.run(*arguments)
+        classes = tuple(map(type, arguments))
+        run = plain.get(classes)
+        if run is not None:
+            return run(*arguments)
+        run = metered.get(classes)
+        if run is not None:
+            return run(budget, *arguments)
+        way = _way(name, ways, classes)
+        (metered if way.metered else plain)[classes] = way.run
+        return call(budget, *arguments)
 
     return call
 
 
-def _way(name: str, ways: Iterable[Overload], classes: tuple[type, ...]) -> Overload:
+def _way(name: str, ways: Sequence[Overload], classes: tuple[type, ...]) -> Overload:
     sorts = [sort_of(found) for found in classes]
     for way in ways:
         if all(w.name in ("dyn", s) or w.name.isupper() for s, w in zip(sorts, way.parameters, strict=True)):

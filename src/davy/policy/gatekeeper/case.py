@@ -7,19 +7,23 @@ from davy.policy.gatekeeper.candidate import Candidate, candidates, namespace_of
 from davy.policy.gatekeeper.document import document
 from davy.policy.gatekeeper.external import Ask, nothing_recorded
 from davy.policy.inventory import Inventory
+from davy.policy.rego.builtin import Context
 from davy.policy.review import Review
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A review, what `spec.match` sees of it, and what Rego sees of it: a document, data, a provider."""
+    """A review, what `spec.match` sees of it, and what Rego sees of it: a document, data, and a context.
+
+    It belongs to whoever asks: the context is handed from one evaluation to the next.
+    """
 
     review: Review
     inventory: Inventory
     candidates: tuple[Candidate, ...]
     document: dict[str, Any]
     data: dict[str, Any]
-    external: Ask
+    context: Context
 
 
 def case(review: Review, inventory: Inventory, external: Ask = nothing_recorded) -> Case:
@@ -31,5 +35,5 @@ def case(review: Review, inventory: Inventory, external: Ask = nothing_recorded)
         candidates=candidates(review, namespace),
         document=document(review, namespace),
         data={"inventory": inventory.document},
-        external=external,
+        context=Context(external_data=external),
     )

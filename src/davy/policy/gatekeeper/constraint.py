@@ -90,6 +90,7 @@ class Constraint:
             path=path if isinstance(path, str) else "",
             broken=result.broken,
             source=self.kind,
+            of_kind=result.of_kind,
         )
 
     def _broken(self, message: str, action: Action) -> Violation:

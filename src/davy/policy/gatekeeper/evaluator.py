@@ -9,7 +9,7 @@ from typing import Literal
 from davy.policy import rego
 from davy.policy.gatekeeper.case import Case
 from davy.policy.gatekeeper.malformed import Malformed
-from davy.policy.gatekeeper.reach import check_reach
+from davy.policy.gatekeeper.reach import check_reach, judges_kind_alone
 from davy.policy.rego.parser import parse_module
 from davy.policy.rego.values import RegoSet, Value, to_json
 from davy.policy.review import Json, Object
@@ -19,24 +19,31 @@ KEPT = 1024
 """How many compiled templates are remembered: a set that is read again is compiled once."""
 
 
+Version = Literal["v0", "v1"]
+
+
 class Broken(Exception):
     """The code could not be evaluated; the message says why. Whoever asks refuses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One violation as the code tells it; a `broken` one could not be evaluated, and says why."""
+    """One violation as the code tells it; a `broken` one could not be evaluated, and says why.
+
+    With `of_kind` the code has looked at nothing of the object but its kind, name and namespace.
+    """
 
     message: str
     details: Mapping[str, Json] = field(default_factory=dict)
     broken: bool = False
+    of_kind: bool = False
 
 
 Evaluator = Callable[[Case, Json], Sequence[Result]]
 """Asks the code about a review, with the parameters of a constraint. Raises `Broken`."""
 
 
-def rego_evaluator(code: str, libs: tuple[str, ...], version: Literal["v0", "v1"], path: str) -> Evaluator:
+def rego_evaluator(code: str, libs: tuple[str, ...], version: Version, path: str) -> Evaluator:
     """Compile a template's Rego.
 
     Raises:
@@ -75,36 +82,50 @@ def _native(source: str, path: str) -> Native | Malformed:
 
 
 @lru_cache(KEPT)
-def _compiled(code: str, libs: tuple[str, ...], version: Literal["v0", "v1"]) -> Evaluator | str:
+def _compiled(code: str, libs: tuple[str, ...], version: Version) -> Evaluator | str:
     """Compile Rego, or say what is wrong with it; the same text is compiled once."""
     modules = {"template": code, **{f"libs[{at}]": text for at, text in enumerate(libs)}}
     try:
-        parsed = {name: parse_module(text, name, v1=version == "v1") for name, text in modules.items()}
-        for name, module in parsed.items():
-            check_reach(module, library=name != "template")
-        policy = rego.compile(modules, version)
-        package = parsed["template"].package
-        document = policy.program.compiler.document((*package, "violation"))
-        if document is None or document.kind != "set":
-            return 'the rule violation has to be there, and to make a set: violation[{"msg": msg}] { … }'
-        return _evaluator(policy.rule(".".join((*package, "violation"))))
+        policy = _reaching(modules, version)
     except rego.BadRego as error:
         return error.message
+    path = (*policy.program.compiler.modules[0].package, "violation")
+    document = policy.program.compiler.document(path)
+    if document is None or document.kind != "set":
+        return 'the rule violation has to be there, and to make a set: violation[{"msg": msg}] { … }'
+    return _evaluator(policy.rule(".".join(path)), of_kind=judges_kind_alone(policy.program.compiler.modules))
 
 
-def _evaluator(violation: rego.Prepared) -> Evaluator:
+def _reaching(modules: Mapping[str, str], version: Version) -> rego.Policy:
+    """Compile modules that reach for nothing they may not see; that is told before anything else.
+
+    Raises:
+        BadRego: they do, or cannot be compiled.
+    """
+    try:
+        policy = rego.compile(modules, version)
+    except rego.BadRego:
+        for at, (name, text) in enumerate(modules.items()):
+            check_reach(parse_module(text, name, v1=version == "v1"), library=at > 0)
+        raise
+    for at, module in enumerate(policy.program.compiler.modules):
+        check_reach(module, library=at > 0)
+    return policy
+
+
+def _evaluator(violation: rego.Prepared, *, of_kind: bool) -> Evaluator:
     def evaluate(case: Case, parameters: Json) -> Sequence[Result]:
         asked = {"review": case.document, "parameters": parameters}
         try:
-            found = violation(asked, case.data, rego.Context(external_data=case.external))
+            found = violation(asked, case.data, case.context)
         except rego.EvaluationError as error:
             raise Broken(error.message) from error
-        return [_result(each) for each in found] if isinstance(found, RegoSet) else ()
+        return [_result(each, of_kind) for each in found] if isinstance(found, RegoSet) else ()
 
     return evaluate
 
 
-def _result(found: Value) -> Result:
+def _result(found: Value, of_kind: bool) -> Result:
     """Read what a template says of a violation.
 
     Raises:
@@ -114,4 +135,4 @@ def _result(found: Value) -> Result:
     if not isinstance(message, str):
         raise Broken(f"the template finds a violation without a text for msg: {to_json(found)}")
     details = to_json(found.get("details", {}))
-    return Result(message, details if isinstance(details, Mapping) else {"details": details})
+    return Result(message, details if isinstance(details, Mapping) else {"details": details}, of_kind=of_kind)

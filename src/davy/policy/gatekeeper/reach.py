@@ -1,6 +1,6 @@
 """What a template's Rego may reach: the review, the inventory, and its own libraries."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -11,6 +11,10 @@ READABLE = ("inventory", "lib")
 
 UNSTEADY = ("time.now_ns", "rand.intn", "uuid.rfc4122")
 """Functions that answer differently each time: CI, admission and the engine would not say the same."""
+
+
+ABOUT = ("kind", "operation", "name", "namespace", "namespaceObject", "userInfo", "requestKind")
+"""What a review says of an object without a look into it."""
 
 
 def check_reach(module: Module, *, library: bool) -> None:
@@ -31,8 +35,46 @@ def check_reach(module: Module, *, library: bool) -> None:
         _check(part)
 
 
+def judges_kind_alone(modules: Iterable[Module]) -> bool:
+    """Say whether code looks at nothing of an object but its kind, its name and its namespace.
+
+    Such code has nothing against what an object says: whatever it refuses, it refuses for what it is.
+    """
+    return all(_outside(part) for module in modules for part in _parts(module.rules))
+
+
+def _outside(part: Any) -> bool:
+    match part:
+        case Var("input"):
+            return False  # all of it is handed on, to who knows whom
+        case Ref(Var("data"), operands):
+            return isinstance(operands[0], Literal) and operands[0].value == "lib"
+        case Ref(Var("input"), operands):
+            return _about(
+                tuple(operand.value if isinstance(operand, Literal) else None for operand in operands)
+            )
+        case _:
+            return True
+
+
+def _about(path: tuple[Any, ...]) -> bool:
+    match path:
+        case ("parameters", *_):
+            return True
+        case ("review", "object", "kind" | "apiVersion", *_):
+            return True
+        case ("review", "object", "metadata", "name" | "namespace", *_):
+            return True
+        case ("review", name, *_):
+            return name in ABOUT
+        case _:
+            return False
+
+
 def _check(part: Any) -> None:
     match part:
+        case Var("data", place):
+            raise _refused("data cannot be read as a whole, only data.inventory and data.lib", place)
         case Ref(Var("data"), operands, place) if not _readable(operands[0]):
             raise _refused("only data.inventory and data.lib can be read", place)
         case Call(("data", name, *_), _, place) if name not in READABLE:
@@ -49,18 +91,15 @@ def _readable(operand: Any) -> bool:
 
 
 def _parts(part: Any) -> Iterator[Any]:
-    """Go through all terms of a syntax tree; the `data` at the head of a reference is part of that."""
+    """Go through all terms of a syntax tree; the document at the head of a reference is part of that."""
     if isinstance(part, tuple):
         for each in part:
             yield from _parts(each)
-    elif isinstance(part, Var):
-        if part.name == "data":
-            raise _refused("data cannot be read as a whole, only data.inventory and data.lib", part.place)
     elif is_dataclass(part):
         yield part
         for field in fields(part):
             below = getattr(part, field.name)
-            if not (isinstance(part, Ref) and isinstance(below, Var) and below.name == "data"):
+            if not (isinstance(part, Ref) and isinstance(below, Var) and below.name in ("data", "input")):
                 yield from _parts(below)
 
 

@@ -14,8 +14,6 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from davy.policy.review import Json, Kind, Object, Operation, Resource, Review
 
 _STEP = re.compile(r'\.?([A-Za-z_][A-Za-z0-9_-]*)|\[([0-9]+)\]|\[("(?:[^"\\]|\\.)*")\]')
@@ -103,6 +101,8 @@ def steps(path: str) -> list[str | int]:
 
 
 def _yaml(text: str) -> Any:
+    from ruamel.yaml import YAML  # only who reads examples needs it
+
     return YAML(typ="safe", pure=True).load(text)
 
 

@@ -43,7 +43,6 @@ class Builtin:
         call: takes the arguments, none of them undefined, and gives a value or raises `BuiltinError`.
         contextual: `call` takes a `Context` before the arguments.
         relation: `call` gives an iterator of values, each of which is an answer of its own (`walk`).
-        cost: steps that a call takes off the budget beside its own; for what takes longer than a look.
     """
 
     name: str
@@ -51,7 +50,6 @@ class Builtin:
     call: Callable[..., Value]
     contextual: bool = False
     relation: bool = False
-    cost: int = 0
 
 
 def refuse(position: int, value: Value, *wanted: str) -> NoReturn:

@@ -64,7 +64,7 @@ class Compiler:
     def is_function(self, path: tuple[str, ...]) -> bool:
         """Whether a path is the path of a function."""
         if path[0] != "data":
-            return ".".join(path) in self.builtins or ".".join(path) in OPERATORS
+            return ".".join(path) in self.builtins
         document = self.document(path[1:])
         return document is not None and document.kind == "function"
 
@@ -154,10 +154,7 @@ class Compiler:
                 scope[f"m_{name.replace('.', '_')}"] = _mockable(self.builtins[name])
         for name in writer.used_as_mocks:
             scope[f"m_{name.replace('.', '_')}"] = _mockable(self.builtins[name])
-        try:
-            code = compile("\n".join(writer.lines) + "\n", "<rego>", "exec", dont_inherit=True)
-        except (SyntaxError, RecursionError, MemoryError) as error:
-            raise BadRego("rego_compile_error", "something is nested too deep", NOWHERE) from error
+        code = compile("\n".join(writer.lines) + "\n", "<rego>", "exec", dont_inherit=True)
         exec(code, scope)  # noqa: S102 - the text is the writer's own: counters, and literals through repr
         return scope
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import assert_never
 
-from davy.policy.rego.builtin import Builtin
 from davy.policy.rego.builtins import REFUSED
 from davy.policy.rego.emit_terms import Names, TermWriter
 from davy.policy.rego.errors import BadRego, Place
@@ -32,6 +31,18 @@ INLINE = {
 NUMERIC = frozenset({"plus", "minus", "mul", "div", "rem", "bits.lsh", "bits.or", "bits.xor", "bits.negate",
                      "abs", "ceil", "floor", "round", "sum", "product", "to_number"})  # fmt: skip
 """Builtins whose numbers can become long."""
+
+COSTS = {
+    **dict.fromkeys(("io.jwt.encode_sign", "io.jwt.encode_sign_raw"), 20_000),
+    **dict.fromkeys(("crypto.x509.parse_keypair", "crypto.x509.parse_rsa_private_key"), 20_000),
+    **dict.fromkeys(("crypto.parse_private_keys", "crypto.x509.parse_certificate_request"), 20_000),
+    **dict.fromkeys(("crypto.x509.parse_certificates", "crypto.x509.parse_and_verify_certificates"), 20_000),
+    "crypto.x509.parse_and_verify_certificates_with_options": 20_000,
+    "io.jwt.decode_verify": 5_000,
+    **{f"io.jwt.verify_{family}{size}": 5_000 for family in ("rs", "ps", "es") for size in (256, 384, 512)},
+    "io.jwt.verify_eddsa": 5_000,
+}
+"""Steps that a call costs: arithmetic over keys takes a thousand times as long as a look into an object."""
 
 CONSTANT = frozenset({"count", "object.get", "is_string", "is_array", "is_object", "is_number", "is_boolean", "is_null",
                       "is_set", "type_name"})  # fmt: skip
@@ -153,14 +164,7 @@ class StepWriter(TermWriter):
             right = self.settled(right, names)
         todo = [(left, right)]
         while todo:
-            at = next((at for at, pair in enumerate(todo) if self.solvable(*pair, names)), None)
-            if at is None:
-                unknown = next(
-                    iter(name for pair in todo for name in variables(*pair) if name not in names), ""
-                )
-                raise BadRego(
-                    "rego_unsafe_var_error", f"var {unknown.partition('#')[0] or '_'} is unsafe", place
-                )
+            at = next((at for at, pair in enumerate(todo) if self.solvable(*pair, names)), 0)
             pair = todo.pop(at)
             todo[at:at] = self.solve(*pair, names)
 
@@ -187,7 +191,8 @@ class StepWriter(TermWriter):
                     return []
                 return list(zip(items, others, strict=True))
             case Object(pairs), Object(others) if not (self.valued(left, names) or self.valued(right, names)):
-                return self.paired(pairs, others, names)
+                there = {bare(key): value for key, value in others}
+                return [(value, there[bare(key)]) for key, value in pairs]
             case _:
                 pass
         if (isinstance(left, Ref | Collect) and self.valued(left, names)) or not self.valued(right, names):
@@ -202,22 +207,6 @@ class StepWriter(TermWriter):
         self.match(second, found, names)
         return []
 
-    def paired(
-        self, pairs: tuple[tuple[Term, Term], ...], others: tuple[tuple[Term, Term], ...], names: Names
-    ) -> list[tuple[Term, Term]]:
-        """Pair the values of two objects by their keys, which have to be written alike."""
-        found = []
-        there = {bare(key): value for key, value in others}
-        for key, value in pairs:
-            other = there.pop(bare(key), None)
-            if other is None:
-                self.write("if True: continue")
-                return []
-            found.append((value, other))
-        if there:
-            self.write("if True: continue")
-        return found
-
     # Calls
 
     def invoke(self, step: Invoke, names: Names) -> None:
@@ -228,15 +217,14 @@ class StepWriter(TermWriter):
         if document is not None:
             self.depends(document, step.place)
             self.check_arity(step, document.arity)
-            call = self.user_call(document, arguments)
-            self.use(step, call, names, maybe=True)
+            self.user_call(step, document, arguments, names)
         elif step.function == PRINT:
             self.write(f"said({self.evaluation},{arguments[0]})")
         elif name in INLINE and name not in self.mocked:
             self.check_arity(step, ARITIES.get(name, 2))
             if step.function[0] == "internal":
-                self.charged(self.builtins.get(name), arguments[-1:])
-            self.use(step, INLINE[name].format(*arguments), names, maybe=False, sure=name in ANSWERS)
+                self.charged(name, arguments[-1:])
+            self.use(step, INLINE[name].format(*arguments), names, sure=name in ANSWERS)
         else:
             self.builtin_call(step, name, arguments, names)
 
@@ -257,38 +245,40 @@ class StepWriter(TermWriter):
             raise BadRego("rego_type_error", f"undefined function {'.'.join(step.function)}", step.place)
         return node.document
 
-    def user_call(self, document: Document, arguments: list[str]) -> str:
-        """Write the call of a rule with arguments."""
-        name = document.name
-        given = "".join(f",{argument}" for argument in arguments)
-        if name in self.mocked:
-            return f"mocked({self.evaluation},{name!r},r{document.number}{given})"
-        return f"r{document.number}({self.evaluation}{given})"
+    def user_call(self, step: Invoke, document: Document, arguments: list[str], names: Names) -> None:
+        """Write the call of a rule with arguments; a builtin may stand in its place."""
+        name, value = document.name, self.fresh()
+        if name not in self.mocked:
+            self.write(f"{value}=r{document.number}({','.join([self.evaluation, *arguments])})")
+        else:
+            given = ",".join([self.evaluation, repr(name), f"r{document.number}", *arguments])
+            self.write(f"try: {value}=mocked({given})")
+            self.write(f"except BuiltinError: {value}=U")
+        self.accept(step, value, names, maybe=True)
 
     def builtin_call(self, step: Invoke, name: str, arguments: list[str], names: Names) -> None:
         """Write the call of a builtin; where it cannot answer, the call is undefined."""
         found = self.builtins.get(name)
-        if found is None and name not in INLINE:
+        if found is None:
             raise self.unknown(name, step.place)
         function = f"b_{name.replace('.', '_')}"
-        if found is not None and found.arity >= 0:
-            self.check_arity(step, found.arity)
+        self.check_arity(step, found.arity)
         given = ",".join(arguments)
         if name in self.mocked:
             mock = f"m_{name.replace('.', '_')}"
             call = f"mocked({','.join([self.evaluation, repr(name), mock, *arguments])})"
-        elif found is not None and found.contextual:
+        elif found.contextual:
             call = f"{function}({self.evaluation}.builtin{',' + given if given else ''})"
         else:
             call = f"{function}({given})"
         value = self.fresh()
-        self.charged(found, arguments)
-        if found is not None and found.relation and step.negated and name not in self.mocked:
+        self.charged(name, arguments)
+        if found.relation and step.negated and name not in self.mocked:
             output = "None" if step.output is None else self.value(step.output, names)
             test = "True" if step.output is None else f"equal({value},{output})"
             self.write(f"if any([{test} for {value} in turns({self.evaluation},{call})]): continue")
             return
-        if found is not None and found.relation and name not in self.mocked:
+        if found.relation and name not in self.mocked:
             self.into(f"for {value} in turns({self.evaluation},{call}):", step.place, block=True)
             self.accept(step, value, names, maybe=False)
             return
@@ -299,15 +289,15 @@ class StepWriter(TermWriter):
             self.write("except BuiltinError: continue")
             if name in NUMERIC:
                 self.write(f"if type({value}) is not int or not -HUGE<{value}<HUGE: grown({self.evaluation},{value})")
-            elif name not in ANSWERS:
+            else:
                 self.write(f"if type({value}) in SIZED: grown({self.evaluation},{value})")
         self.accept(step, value, names, maybe=name in self.mocked or step.negated)
 
-    def charged(self, found: Builtin | None, arguments: list[str]) -> None:
+    def charged(self, name: str, arguments: list[str]) -> None:
         """Write what a call costs beside the turn of the loop that it is in."""
-        if found is not None and found.cost:
-            self.write(f"{self.evaluation}.budget.spend({found.cost})")
-        if found is None or found.name in CONSTANT:
+        if cost := COSTS.get(name):
+            self.write(f"{self.evaluation}.budget.spend({cost})")
+        if name in CONSTANT:
             return
         for argument in arguments:
             if argument.isidentifier() and argument not in self.small and not self.known_small(argument):
@@ -336,7 +326,7 @@ class StepWriter(TermWriter):
                 step.place,
             )
 
-    def use(self, step: Invoke, call: str, names: Names, *, maybe: bool, sure: bool = False) -> None:
+    def use(self, step: Invoke, call: str, names: Names, *, sure: bool) -> None:
         """Write what is done with an answer that needs no name."""
         if sure and step.output is None:
             self.write(f"if {call}: continue" if step.negated else f"if not {call}: continue")
@@ -347,7 +337,7 @@ class StepWriter(TermWriter):
             self.write("except BuiltinError: continue")
         else:
             self.write(f"{value}={call}")
-        self.accept(step, value, names, maybe=maybe)
+        self.accept(step, value, names, maybe=False)
 
     def accept(self, step: Invoke, value: str, names: Names, *, maybe: bool) -> None:
         """Write what is done with an answer: it is an output, or has to hold."""
@@ -409,7 +399,7 @@ class StepWriter(TermWriter):
                         values.append(f"({given.target!r},{value},{self.pinned(given.target, given.place)!r})")
                     case "function":
                         mocks.append(f"{_named(given.target)!r}:{self.replacing(given.function, given.place)}")
-                    case "constant":
+                    case _:
                         value = self.value(given.value, names)
                         mocks.append(f"{_named(given.target)!r}:constantly({value})")
             name = self.fresh()

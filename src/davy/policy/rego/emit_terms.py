@@ -3,8 +3,9 @@
 All of it stands in a `for`: by `continue` a body says that it does not hold, and a term that it is undefined.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import Any
 
 from davy.policy.rego.builtin import Builtin
 from davy.policy.rego.errors import BadRego, Place
@@ -12,14 +13,11 @@ from davy.policy.rego.lowered import Block
 from davy.policy.rego.safety import variables, written
 from davy.policy.rego.terms import (
     Array,
-    Call,
     Collect,
-    Comprehension,
     Literal,
     Object,
     Ref,
     SetOf,
-    Template,
     Term,
     Var,
 )
@@ -31,7 +29,7 @@ Names = dict[str, str]
 """The variables that have a value, and which Python name or literal that is."""
 
 
-class TermWriter(Writer):
+class TermWriter(Writer, ABC):
     """Writes terms."""
 
     def __init__(
@@ -50,9 +48,10 @@ class TermWriter(Writer):
         self.current = -1
         self.edges: dict[int, dict[int, Place]] = {}
 
+    @abstractmethod
     def block(self, block: Block, names: Names, place: Place) -> Names:
         """Write the steps of a body, and return the variables that have a value then."""
-        raise NotImplementedError
+        ...
 
     # Values
 
@@ -69,12 +68,9 @@ class TermWriter(Writer):
                 return self.reference(term, names)
             case Array() | SetOf() | Object():
                 return self.composite(term, names)
-            case Collect():
-                return self.comprehension(term, names)
-            case Call() | Comprehension() | Template():
-                raise AssertionError("terms are lowered before they are written")
             case _:
-                assert_never(term)
+                assert isinstance(term, Collect), "terms are lowered before they are written"
+                return self.comprehension(term, names)
 
     def composite(self, term: Array | SetOf | Object, names: Names, *, kept: bool = True) -> str:
         """Write an array, a set or an object; one that is constant is made once, one that is `kept` counts."""
@@ -89,7 +85,8 @@ class TermWriter(Writer):
                 self.write(f"{found}=[{','.join([self.value(item, names) for item in items])}]")
             case SetOf(items):
                 self.write(f"{found}=RegoSet([{','.join([self.value(item, names) for item in items])}])")
-            case Object(pairs):
+            case _:
+                pairs = term.pairs
                 parts = [(self.key(key, names), self.value(value, names)) for key, value in pairs]
                 self.write(f"{found}={{{','.join(f'{key}:{value}' for key, value in parts)}}}")
         return found
@@ -117,7 +114,7 @@ class TermWriter(Writer):
             case "set":
                 self.write(f"{budget}.steps-=KEPT")
                 self.write(f"{found}.add({value})")
-            case "object":
+            case _:
                 self.write(f"{budget}.steps-=KEPT")
                 assert term.key is not None
                 key, value = self.value(term.key, inner), self.value(term.value, inner)
@@ -240,10 +237,7 @@ class TermWriter(Writer):
         self.depends(document, place)
         found = self.fresh()
         self.write(f"{found}=r{document.number}({self.evaluation})")
-        if document.kind == "complete":
-            self.write(f"if {found} is U: continue")
-        else:
-            self.write(f"if {found} is U: continue")
+        self.write(f"if {found} is U: continue")
         return found
 
     def depends(self, document: Document, place: Place) -> None:
@@ -350,7 +344,6 @@ def made(term: Term) -> Any:
             return [made(item) for item in items]
         case SetOf(items):
             return RegoSet(made(item) for item in items)
-        case Object(pairs):
-            return {key_of(made(key)): made(value) for key, value in pairs}
         case _:
-            raise AssertionError("the term is fixed")
+            assert isinstance(term, Object)
+            return {key_of(made(key)): made(value) for key, value in term.pairs}

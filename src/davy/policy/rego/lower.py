@@ -190,7 +190,7 @@ class Lowering:
                 kind = "call"
             case SetOf():
                 kind = "set"
-            case Comprehension() | Collect():
+            case _:
                 kind = f"{term.kind}comprehension"
         raise BadRego("rego_compile_error", f"cannot assign to {kind}", term.place)
 
@@ -237,10 +237,16 @@ class Lowering:
 
     def override(self, given: With, out: list[Step]) -> Override:
         """Lower one `with`."""
-        target, name = self.target(given.target)
+        target = self.target(given.target)
         value = self.replacement(given.value, out)
-        if self.functions(target) and name:
+        if target == ("walk",):
+            raise BadRego("rego_compile_error", "walk cannot be replaced: it has many answers", given.place)
+        if self.functions(target):
             if isinstance(value, tuple):
+                if self.arity(target) != self.arity(value):
+                    names = ".".join(target), ".".join(value)
+                    sentence = f"{names[0]} cannot be replaced by {names[1]}: their arguments differ in number"
+                    raise BadRego("rego_type_error", sentence, given.place)
                 return Override(target, "function", Literal(None, given.place), value, given.place)
             return Override(target, "constant", value, (), given.place)
         if target[0] not in ("input", "data"):
@@ -262,8 +268,8 @@ class Lowering:
         """Whether a target is a path with more than one name."""
         return isinstance(term, Ref)
 
-    def target(self, term: Term) -> tuple[tuple[str, ...], bool]:
-        """Say what a `with` replaces, and whether it may be a function."""
+    def target(self, term: Term) -> tuple[str, ...]:
+        """Say what a `with` replaces."""
         operands: tuple[Term, ...] = ()
         head = term
         if isinstance(term, Ref):
@@ -281,7 +287,7 @@ class Lowering:
             if not isinstance(operand, Literal) or not isinstance(operand.value, str):
                 raise BadRego("rego_compile_error", "with keyword target must be a path of names", term.place)
             names.append(operand.value)
-        return tuple(names), True
+        return tuple(names)
 
     def replacement(self, term: Term, out: list[Step]) -> Term | tuple[str, ...]:
         """Lower what replaces: a value, or the path of a function."""
@@ -298,8 +304,7 @@ class Lowering:
     def path_of(term: Term) -> tuple[str, ...]:
         """Return the path that a term is, if it is one of names only."""
         head, operands = (term.head, term.operands) if isinstance(term, Ref) else (term, ())
-        if not isinstance(head, Var):
-            return ()
+        assert isinstance(head, Var)
         names = [head.name]
         for operand in operands:
             if not isinstance(operand, Literal) or not isinstance(operand.value, str):

@@ -9,8 +9,6 @@ from davy.policy.rego.terms import (
     Body,
     Branch,
     Call,
-    Collect,
-    Comprehension,
     Expression,
     Import,
     Literal,
@@ -259,5 +257,5 @@ def _changing(term: Term) -> str:
             return next(filter(None, map(_changing, items)), "")
         case Object(pairs):
             return next(filter(None, (_changing(part) for pair in pairs for part in pair)), "")
-        case Literal() | Comprehension() | Collect():
+        case _:
             return ""

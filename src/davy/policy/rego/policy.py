@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any, Literal
 
 from davy.policy.rego.answer import Answer
@@ -10,7 +9,7 @@ from davy.policy.rego.budget import Budget, BudgetExceeded
 from davy.policy.rego.builtin import Builtin, Context
 from davy.policy.rego.builtins import BUILTINS
 from davy.policy.rego.compiler import Compiler, Program
-from davy.policy.rego.errors import NOWHERE, BadRego, OverBudget
+from davy.policy.rego.errors import NOWHERE, BadRego, EvaluationError, OverBudget
 from davy.policy.rego.query import Query
 from davy.policy.rego.runtime import Evaluation
 from davy.policy.rego.values import UNDEFINED, Value, to_json
@@ -36,7 +35,6 @@ class Policy:
     version: Version
     limits: Limits
     _queries: dict[str, Query]
-    _lock: Lock
 
     def rule(self, path: str) -> "Prepared":
         """Find a document once, to ask for it often.
@@ -87,14 +85,12 @@ class Policy:
 
     def prepared(self, text: str) -> Query:
         """Compile a query, or find it among those compiled of late."""
-        with self._lock:
-            found = self._queries.get(text)
+        found = self._queries.get(text)
         if found is None:
             found = Query.compiled(self.program.compiler, text)
-            with self._lock:
-                if len(self._queries) >= KEPT_QUERIES:
-                    self._queries.clear()
-                self._queries[text] = found
+            if len(self._queries) >= KEPT_QUERIES:
+                self._queries.clear()
+            self._queries[text] = found
         return found
 
     def guarded(
@@ -109,6 +105,9 @@ class Policy:
             return run(evaluation)
         except BudgetExceeded as error:
             raise OverBudget(str(error)) from error
+        except (ArithmeticError, ValueError, MemoryError) as error:
+            sentence = f"a builtin cannot deal with what it is given: {error}"
+            raise EvaluationError("eval_builtin_error", sentence) from error
         except RecursionError:
             raise OverBudget("the values are nested deeper than an evaluation may follow") from None
 
@@ -153,9 +152,9 @@ def compile(
         modules = {f"module{at}.rego": text for at, text in enumerate(modules, start=1)}
     try:
         program = Compiler(modules, v1=version == "v1", builtins=builtins).program()
-    except RecursionError:
+    except (RecursionError, SyntaxError, MemoryError):
         raise BadRego("rego_compile_error", "something is nested too deep", NOWHERE) from None
-    return Policy(program, version, limits, {}, Lock())
+    return Policy(program, version, limits, {})
 
 
 def _is_path(text: str) -> bool:

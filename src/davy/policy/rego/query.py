@@ -48,20 +48,14 @@ class Query:
         for statement, block in zip(body, blocks, strict=True):
             captured, value = capture(lowering, statement, block, alone)
             steps += captured
-            if value is not None:
-                values.append(value)
-        written = tuple((statement.text, statement.place) for statement in body if shown(statement))
+            values.append(value)
+        written = tuple((statement.text, statement.place) for statement in body)
         return cls(written, *compiler.question(tuple(steps), values, names))
-
-
-def shown(statement: Statement) -> bool:
-    """Whether a statement has a value of its own in the answer."""
-    return bool(statement.text)
 
 
 def capture(
     lowering: Lowering, statement: Statement, block: Sequence[Step], alone: bool
-) -> tuple[list[Step], Term | None]:
+) -> tuple[list[Step], Term]:
     """Remember what the last step of a statement comes to; one expression alone may be false."""
     if not block:
         return [], Literal(True, statement.place)

@@ -226,10 +226,9 @@ def virtual_value(evaluation: Evaluation, found: Value) -> Value:
         value = virtual_value(evaluation, virtual_get(evaluation, found, name))
         if child.document is not None and child.document.kind == "function":
             continue
-        if value is not UNDEFINED:
-            made[name] = value
-        elif child.document is not None:
-            made.pop(name, None)
+        made[name] = value
+        if value is UNDEFINED:
+            del made[name]
     return made
 
 
@@ -281,14 +280,6 @@ def put_element(made: dict[Key, Value], path: tuple[Value, ...], value: Value, p
     if type(found) is not RegoSet:
         conflict("object", place)
     found.add(value)
-
-
-def enter(evaluation: Evaluation) -> None:
-    """Count a call."""
-    budget = evaluation.budget
-    budget.steps -= 1
-    if budget.steps < 0:
-        budget.spend()
 
 
 def grown(evaluation: Evaluation, found: Value) -> None:

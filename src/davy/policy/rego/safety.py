@@ -11,14 +11,11 @@ from davy.policy.rego.errors import BadRego, Place
 from davy.policy.rego.lowered import Block, ForAll, Invoke, Step, Test, Unify
 from davy.policy.rego.terms import (
     Array,
-    Call,
     Collect,
-    Comprehension,
     Literal,
     Object,
     Ref,
     SetOf,
-    Template,
     Term,
     Var,
 )
@@ -47,7 +44,7 @@ def variables(*terms: Term, keys: bool = True, heads: bool = True, sets: bool = 
                     if keys:
                         yield from variables(key, keys=keys, heads=heads, sets=sets)
                     yield from variables(value, keys=keys, heads=heads, sets=sets)
-            case Literal() | Collect() | Comprehension() | Template() | Call():
+            case _:
                 pass
 
 
@@ -273,8 +270,7 @@ def unsafe_error(found: list[tuple[Step, list[str]]]) -> BadRego:
     told: list[tuple[str, Place]] = []
     for step, names in found:
         told += [(written(name), step.place) for name in names if written(name)]
-    if not told:
-        return BadRego("rego_unsafe_var_error", "expression is unsafe", found[0][0].place)
+    told = told or [("_", found[0][0].place)]
     errors = [
         BadRego("rego_unsafe_var_error", f"var {name} is unsafe", place) for name, place in sorted(set(told))
     ]

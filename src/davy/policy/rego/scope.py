@@ -13,8 +13,6 @@ from davy.policy.rego.terms import (
     Array,
     Body,
     Call,
-    Collect,
-    Comprehension,
     Equation,
     Every,
     Object,
@@ -22,7 +20,6 @@ from davy.policy.rego.terms import (
     SetOf,
     Some,
     SomeIn,
-    Template,
     Term,
     Var,
 )
@@ -83,8 +80,7 @@ class Scope:
                 root = Var(path[0], var.place)
                 rest = tuple(Scalar(part, var.place) for part in path[1:])
                 return Ref(root, rest, var.place)
-        if self.frames:
-            self.frames[-1].occurrences.setdefault(name, "seen")
+        self.frames[-1].occurrences.setdefault(name, "seen")
         return var
 
     def knows(self, name: str) -> bool:
@@ -138,7 +134,7 @@ def names_in(*terms: Term) -> Iterator[str]:
             case Object(pairs):
                 for pair in pairs:
                     yield from names_in(*pair)
-            case Scalar() | Comprehension() | Collect() | Template():
+            case _:
                 pass
 
 

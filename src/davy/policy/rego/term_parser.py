@@ -83,8 +83,7 @@ class TermParser:
     def take(self) -> Token:
         """Step over what comes next."""
         token = self.all[self.at]
-        if token.kind != "end":
-            self.at += 1
+        self.at = min(self.at + 1, len(self.all) - 1)
         return token
 
     def sees(self, text: str) -> bool:
@@ -222,7 +221,7 @@ class TermParser:
         """Read a term with operators, and `key, value in collection`."""
         term = self.binary(MEMBER)
         if self.sees(",") and "in" in self.keywords:
-            mark = self.at, self.wildcards
+            mark = self.at, self.wildcards, self.depth
             place = self.take().place
             try:
                 value = self.binary(RELATION)
@@ -234,7 +233,7 @@ class TermParser:
                 while self.eat("in"):
                     member = Call(MEMBER_2, (member, self.binary(RELATION)), place)
                 return member
-            self.at, self.wildcards = mark
+            self.at, self.wildcards, self.depth = mark
         return term
 
     def binary(self, level: int) -> Term:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from davy.policy import cel
 from davy.policy.cel import Budget, CelError, Dialect, Program, Type
 from davy.policy.cel.errors import OutOfBudget
-from davy.policy.cel.types import BOOL, STRING, fits
+from davy.policy.cel.types import BOOL, DYN, STRING
 from davy.policy.cel.values import Value
 from davy.policy.gatekeeper.malformed import Malformed, listed, mapping, nearest, text
 from davy.policy.review import Json, Object
@@ -91,7 +91,8 @@ class Checks:
             values: what `object`, `request` and so on stand for.
         """
         budget = Budget(POLICY_STEPS)
-        known = {**values, "variables": Variables(self.variables, values, budget)}
+        known = {**values}
+        known["variables"] = Variables(self.variables, known, budget)
         broken = self._condition(known, budget)
         if broken is not None:
             return broken
@@ -129,11 +130,11 @@ def _resulted(program: Program, error: CelError) -> Objection:
 
 
 class Variables(Mapping[str, Value]):
-    """`variables`: each is evaluated when it is first asked for, and once."""
+    """`variables`: each is evaluated when it is first asked for, and once; `values` has this one in it."""
 
     def __init__(self, programs: Mapping[str, Program], values: Mapping[str, Value], budget: Budget) -> None:
         self._programs = programs
-        self._values = {**values, "variables": self}
+        self._values = values
         self._budget = budget
         self._known: dict[str, Value] = {}
 
@@ -222,10 +223,15 @@ class Reader:
         return self.typed(written, path, BOOL)
 
     def typed(self, written: Json, path: str, wanted: Type) -> Program:
-        """Read an expression that has to give a type."""
+        """Read an expression that has to give a type; as at the API server, `dyn` is not it.
+
+        Raises:
+            Malformed: it gives another.
+        """
         program = self.program(written, path)
-        if not fits(program.result, wanted, {}):
-            raise Malformed(path, f"must evaluate to {wanted}, and evaluates to {program.result}")
+        if program.result != wanted:
+            fix = f"compare it, or convert it with {wanted}(…)" if program.result == DYN else ""
+            raise Malformed(path, f"must evaluate to {wanted}, and evaluates to {program.result}", fix)
         return program
 
     def program(self, written: Json, path: str) -> Program:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from davy.policy.cel.errors import CelError
 from davy.policy.cel.numbers import LARGEST_INT, SMALLEST_INT
@@ -40,6 +41,7 @@ class Quantity(Opaque):
 
 
 @QUANTITIES.define("quantity", "(string) -> quantity")
+@lru_cache(maxsize=1024)
 def quantity(text: str) -> Quantity:
     """Read a quantity."""
     found = SHAPE.fullmatch(text) if text and len(text) < 1000 else None

@@ -404,15 +404,19 @@ scales_to_nothing := [{"step": index, "field": field} |
 	davy.at(scale, ["matchTrafficWeight"], false) != true
 ]
 
+scalers := [scaler |
+	scaler := data.inventory.namespace[davy.namespace][_].HorizontalPodAutoscaler[_]
+	davy.text(scaler, ["spec", "scaleTargetRef", "kind"]) == "Rollout"
+	davy.text(scaler, ["spec", "scaleTargetRef", "name"]) == davy.name
+]
+
 # Who scales it may say how many there are at least.
 replicas = found {
 	found := davy.number(davy.at(davy.spec, ["replicas"], null), null)
 	found != null
 } else = found {
-	scaler := data.inventory.namespace[davy.namespace][_].HorizontalPodAutoscaler[_]
-	davy.text(scaler, ["spec", "scaleTargetRef", "kind"]) == "Rollout"
-	davy.text(scaler, ["spec", "scaleTargetRef", "name"]) == davy.name
-	found := davy.number(davy.at(scaler, ["spec", "minReplicas"], 1), 1)
+	count(scalers) > 0
+	found := min([least | least := davy.number(davy.at(scalers[_], ["spec", "minReplicas"], 1), 1)])
 } else = 1 {
 	true
 }

@@ -119,15 +119,26 @@ violation[found] {
 	found := davy.violation("PD013", ["spec"], sprintf("the constraints of %s would ask something else than before", [davy.name]))
 }
 
+# A label says what is governed, so that another value is as good as none.
 violation[found] {
 	davy.enforced("PD067")
 	davy.changed
-	where := ["labels", "annotations"][_]
-	davy.map(davy.before_metadata, [where])[key]
+	was := davy.map(davy.before_metadata, ["labels"])[key]
 	startswith(key, "davy.dev/")
-	davy.at(davy.metadata, [where, key], null) == null
+	davy.at(davy.metadata, ["labels", key], "") != was
 	not davy.trusted
-	found := davy.violation("PD067", ["metadata", where], sprintf("%s of %s would be gone, and with it what is asked of it", [key, davy.name]))
+	found := davy.violation("PD067", ["metadata", "labels", key], sprintf("%s of %s was %q and becomes %q, and with it what is asked of it", [key, davy.name, was, label(davy.metadata, key)]))
+}
+
+violation[found] {
+	davy.enforced("PD067")
+	davy.changed
+	davy.prod
+	davy.map(davy.before_metadata, ["annotations"])[key]
+	startswith(key, "davy.dev/")
+	davy.at(davy.metadata, ["annotations", key], null) == null
+	not davy.trusted
+	found := davy.violation("PD067", ["metadata", "annotations"], sprintf("%s of %s would be gone, and with it what is asked of it", [key, davy.name]))
 }
 
 label(metadata, key) = found {
