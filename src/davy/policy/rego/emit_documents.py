@@ -126,6 +126,7 @@ class DocumentWriter(StepWriter):
 
     def contribute(self, document: Document, found: Entry, alternative: Alternative, names: Names) -> None:
         """Write what one rule adds."""
+        self.write("C.budget.steps-=KEPT")
         if document.kind == "set":
             assert alternative.element is not None
             self.write(f"o.add({self.value(alternative.element, names)})")
