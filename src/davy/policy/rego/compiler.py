@@ -167,7 +167,7 @@ def _mockable(builtin: Builtin) -> Callable[..., Value]:
 
 
 SCOPE: dict[str, Any] = {
-    "__builtins__": {"type": type, "len": len, "list": list, "dict": dict, "str": str, "int": int, "any": any},
+    "__builtins__": {known.__name__: known for known in (type, len, list, dict, str, int, float, bool, any)},
     "U": UNDEFINED,
     "ONCE": runtime.ONCE,
     "LOOKUP": runtime.LOOKUP,

@@ -240,11 +240,17 @@ rollout {
 
 # Whether a constraint wants this rule; one that names none wants all of them.
 enforced(rule) {
-	at(input, ["parameters", "rules"], null) == null
+	wanted[rule]
 }
 
 enforced(rule) {
-	rule == list(input, ["parameters", "rules"])[_]
+	wants_all
+}
+
+wanted := {rule | rule := list(input, ["parameters", "rules"])[_]}
+
+wants_all {
+	at(input, ["parameters", "rules"], null) == null
 }
 
 # A violation that points to a field, or to the nearest thing around it that is there.

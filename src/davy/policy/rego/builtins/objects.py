@@ -33,7 +33,7 @@ def get(found: Value, key: Value, default: Value) -> Value:
         return found.get(key_of(key), default)
     value: Value = found
     for step in key:
-        value = at(value, step)
+        value = value.get(step, UNDEFINED) if type(value) is dict and type(step) is str else at(value, step)
         if value is UNDEFINED:
             return default
     return value
