@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
+
+from msgspec import Struct
 
 from davy.policy import rego
 from davy.policy.gatekeeper.case import Case
@@ -26,15 +27,14 @@ class Broken(Exception):
     """The code could not be evaluated; the message says why. Whoever asks refuses."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """One violation as the code tells it; a `broken` one could not be evaluated, and says why.
 
     With `of_kind` the code has looked at nothing of the object but its kind, name and namespace.
     """
 
     message: str
-    details: Mapping[str, Json] = field(default_factory=dict)
+    details: Mapping[str, Json] = {}
     broken: bool = False
     of_kind: bool = False
 
@@ -137,4 +137,4 @@ def _result(found: Value, of_kind: bool) -> Result:
     if not isinstance(message, str):
         raise Broken(f"the template finds a violation without a text for msg: {to_json(found)}")
     details = to_json(found.get("details", {}))
-    return Result(message, details if isinstance(details, Mapping) else {"details": details}, of_kind=of_kind)
+    return Result(message, details if isinstance(details, dict) else {"details": details}, of_kind=of_kind)

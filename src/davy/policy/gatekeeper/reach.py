@@ -1,9 +1,11 @@
 """What a template's Rego may reach: the review, the inventory, and its own libraries."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final, get_args
 
 from davy.policy.rego.errors import BadRego, Place
+from davy.policy.rego.parser import KEPT
 from davy.policy.rego.terms import Branch, Call, Literal, Module, Ref, Rule, Statement, Term, Var, With
 
 READABLE = ("inventory", "lib")
@@ -23,6 +25,7 @@ _PARTS: Final = {
 """What of a term may have terms in it, last things first."""
 
 
+@lru_cache(KEPT)
 def check_reach(module: Module, *, library: bool) -> bool:
     """Hold a module to Gatekeeper's rules, and to Davy's: the same question has the same answer.
 

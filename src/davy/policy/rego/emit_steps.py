@@ -425,4 +425,3 @@ def inlined(name: str, arguments: list[str]) -> str:
         if right in SINGLE and left.isidentifier():
             return f"({left} is{'' if name == 'equal' else ' not'} {right})"
     return INLINE[name].format(*arguments)
-
