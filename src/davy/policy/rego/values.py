@@ -103,6 +103,10 @@ class RegoSet:
         """What stands for the values, in no order."""
         return self._found.keys()
 
+    def unordered(self) -> Iterable[Value]:
+        """The values in no order, for whom that is enough."""
+        return self._found.values()
+
     def get(self, value: Value) -> Value:
         """The value as it was put in (`1.0` where `1` is asked for), `UNDEFINED` where it is not in the set."""
         return self._found.get(key_of(value), UNDEFINED)

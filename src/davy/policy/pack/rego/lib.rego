@@ -255,17 +255,17 @@ wants_all {
 
 # A violation that points to a field, or to the nearest thing around it that is there.
 violation(rule, steps, message) = found {
-	found := {"msg": sprintf("%s: %s", [rule, message]), "details": {"rule": rule, "path": path(there(steps))}}
+	found := {"msg": concat(": ", [rule, message]), "details": {"rule": rule, "path": path(there(steps))}}
 }
 
-there(steps) = found {
+there(steps) = steps {
+	at(subject, steps, null) != null
+} else = found {
 	lengths := [length |
 		length := numbers.range(1, count(steps))[_]
 		at(subject, array.slice(steps, 0, length), null) != null
 	]
-	found := array.slice(steps, 0, max(lengths))
-} else = [] {
-	true
+	found := array.slice(steps, 0, count(lengths))
 }
 
 # A path in the spelling of Davy's findings: spec.steps[0], metadata.labels["app.kubernetes.io/name"].

@@ -60,6 +60,7 @@ growing := [weight | weight := weights[_]; weight.percent > 0]
 # An experiment gets users, too, when its templates have weights.
 experiments := [{"step": index, "path": ["experiment", "templates"], "percent": percent(sum(parts))} |
 	templates := davy.list(steps[index], ["experiment", "templates"])
+	count(templates) > 0
 	parts := [part | part := davy.number(davy.at(templates[_], ["weight"], 0), 0)]
 	sum(parts) > 0
 ]
