@@ -38,8 +38,9 @@ def measure() -> list[Figure]:
     compiled = [_timed(lambda each=each: read([each]), process_time) for each in templates]
     ruleset = read([*templates, *constraints])
     assert not [problem for problem in ruleset.problems if problem.severity == "error"]
-    again = [_timed(lambda: read([*templates, *constraints])) for _ in range(ROUNDS)]
     reviews = [review_from(found) for found in objects]
+    beside = _beside_peer(ruleset, reviews, inventory)
+    again = [_timed(lambda: read([*templates, *constraints])) for _ in range(ROUNDS)]
     for review in reviews:
         ruleset.judge(review, inventory, Point.CHECK)
     whole: list[float] = []
@@ -50,7 +51,7 @@ def measure() -> list[Figure]:
         if len(_matching(ruleset, review, inventory)) >= MANY:
             busy.append(took)
     return [
-        *_beside_peer(ruleset, reviews, inventory),
+        *beside,
         Figure(
             f"{len(templates)} templates, {CONSTRAINTS} constraints, one object, processor, median",
             median(whole),

@@ -2,7 +2,7 @@
 #
 # Everything here has a value for every input: a field that is absent, null or of another type is `otherwise`.
 # An undefined operand would make a whole rule undefined, and a rule that is undefined lets everything through.
-# So no rule looks into an object but through `at` and `list`.
+# So no rule looks into an object but through `at`, `list`, `map` and `text`.
 package lib.davy
 
 # ---------- reading ----------
@@ -17,7 +17,7 @@ at(thing, steps, otherwise) = found {
 
 # The list at a path; what is no list is an empty one.
 list(thing, steps) = found {
-	found := at(thing, steps, [])
+	found := object.get(thing, steps, [])
 	is_array(found)
 } else = [] {
 	true
@@ -25,7 +25,7 @@ list(thing, steps) = found {
 
 # The object at a path; what is no object is an empty one.
 map(thing, steps) = found {
-	found := at(thing, steps, {})
+	found := object.get(thing, steps, {})
 	is_object(found)
 } else = {} {
 	true
@@ -33,7 +33,7 @@ map(thing, steps) = found {
 
 # The text at a path; what is no text is empty.
 text(thing, steps) = found {
-	found := at(thing, steps, "")
+	found := object.get(thing, steps, "")
 	is_string(found)
 } else = "" {
 	true

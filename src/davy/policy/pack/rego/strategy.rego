@@ -171,9 +171,11 @@ violation[found] {
 	weight.percent < 100
 	later := [index | index := weights[_].step; index > weight.step]
 	next := min(array.concat(later, [count(steps)]))
-	count([index | gate(steps[index]); index > weight.step; index < next]) == 0
+	count([index | index := gates[_]; index > weight.step; index < next]) == 0
 	found := davy.violation("PD026", array.concat(at_step(weight.step), weight.path), sprintf("nothing waits or measures at %v%% before it goes on", [weight.percent]))
 }
+
+gates := [index | gate(steps[index])]
 
 gate(step) {
 	is_object(davy.at(step, ["pause"], null))

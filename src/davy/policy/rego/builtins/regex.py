@@ -69,7 +69,8 @@ def find_n(pattern: Value, searched: Value, count: Value) -> list[str]:
 def find_all_string_submatch_n(pattern: Value, searched: Value, count: Value) -> list[list[str]]:
     """Find matches with their groups; a group that took no part is empty."""
     wanted, asked, most = text(pattern, 1), text(searched, 2), place(count, 3)
-    return [list(found) for found in (_groups if len(asked) < SHORT else _groups.__wrapped__)(wanted, asked, most)]
+    found = (_groups if len(asked) < SHORT else _groups.__wrapped__)(wanted, asked, most)
+    return [list(groups) for groups in found]
 
 
 @lru_cache(4096)
