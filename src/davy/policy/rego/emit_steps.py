@@ -26,6 +26,13 @@ INLINE = {
     "internal.member_2": "member({},{})",
     "internal.member_3": "member_pair({},{},{})",
     "internal.template_string": "template({})",
+    "is_array": "(type({}) is list)",
+    "is_boolean": "(type({}) is bool)",
+    "is_null": "(type({}) is type(None))",
+    "is_number": "(type({0}) is int or type({0}) is float)",
+    "is_object": "(type({}) is dict)",
+    "is_set": "(type({}) is RegoSet)",
+    "is_string": "(type({}) is str)",
 }
 
 NUMERIC = frozenset({"plus", "minus", "mul", "div", "rem", "bits.lsh", "bits.or", "bits.xor", "bits.negate",
@@ -44,11 +51,18 @@ COSTS = {
 }
 """Steps that a call costs: arithmetic over keys takes a thousand times as long as a look into an object."""
 
-CONSTANT = frozenset({"count", "object.get", "is_string", "is_array", "is_object", "is_number", "is_boolean", "is_null",
-                      "is_set", "type_name"})  # fmt: skip
+CONSTANT = frozenset({"count", "object.get", "type_name"})
 """Builtins that do not look through what they are given."""
 
-ARITIES = {"internal.member_3": 3, "internal.template_string": 1}
+KINDS = frozenset(name for name in INLINE if name.startswith("is_"))
+
+ARITIES = {"internal.member_3": 3, "internal.template_string": 1, **dict.fromkeys(KINDS, 1)}
+
+SINGLE = frozenset({"None", "True", "False"})
+"""What there is once in Python, so that it is the same or it is not."""
+
+NEVER_LARGE = frozenset({"count", "startswith", "endswith", "contains", "regex.match"})
+"""Builtins that are often called and never answer with something whose size would count."""
 
 
 class StepWriter(TermWriter):
@@ -123,7 +137,7 @@ class StepWriter(TermWriter):
 
     def holds(self, value: str) -> None:
         """Write that a value must not be false; a literal is looked at here."""
-        if value.isidentifier():
+        if value.isidentifier() and value not in ("True", "None"):
             self.write(f"if {value} is False: continue")
 
     def outside(self, term: Term, names: Names) -> Term:
@@ -224,7 +238,7 @@ class StepWriter(TermWriter):
             self.check_arity(step, ARITIES.get(name, 2))
             if step.function[0] == "internal":
                 self.charged(name, arguments[-1:])
-            self.use(step, INLINE[name].format(*arguments), names, sure=name in ANSWERS)
+            self.use(step, inlined(name, arguments), names, sure=name in ANSWERS or name in KINDS)
         else:
             self.builtin_call(step, name, arguments, names)
 
@@ -288,8 +302,10 @@ class StepWriter(TermWriter):
         else:
             self.write("except BuiltinError: continue")
             if name in NUMERIC:
-                self.write(f"if type({value}) is not int or not -HUGE<{value}<HUGE: grown({self.evaluation},{value})")
-            else:
+                self.write(
+                    f"if type({value}) is not int or not -HUGE<{value}<HUGE: grown({self.evaluation},{value})"
+                )
+            elif name not in NEVER_LARGE or name in self.mocked:
                 self.write(f"if type({value}) in SIZED: grown({self.evaluation},{value})")
         self.accept(step, value, names, maybe=name in self.mocked or step.negated)
 
@@ -348,10 +364,11 @@ class StepWriter(TermWriter):
                 self.write(f"if {value} is not U and equal({value},{self.value(step.output, names)}): continue")
             return
         if maybe:
-            self.write(f"if {value} is U: continue")
-        if step.output is None:
+            also = f" or {value} is False" if step.output is None else ""
+            self.write(f"if {value} is U{also}: continue")
+        elif step.output is None:
             self.write(f"if {value} is False: continue")
-        else:
+        if step.output is not None:
             self.match(step.output, value, names)
 
     # Every
@@ -436,3 +453,14 @@ class StepWriter(TermWriter):
 
 def _named(target: tuple[str, ...]) -> str:
     return ".".join(target)
+
+
+def inlined(name: str, arguments: list[str]) -> str:
+    """Write an operator; Python compares with a text that is written out, or with null, as Rego does."""
+    if name in ("equal", "neq"):
+        left, right = sorted(arguments, key=lambda argument: argument in SINGLE or argument[0] in "'\"")
+        if right[0] in "'\"":
+            return f"({left}{'==' if name == 'equal' else '!='}{right})"
+        if right in SINGLE and left.isidentifier():
+            return f"({left} is{'' if name == 'equal' else ' not'} {right})"
+    return INLINE[name].format(*arguments)

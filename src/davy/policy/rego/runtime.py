@@ -167,6 +167,8 @@ def values_unordered(evaluation: Evaluation, found: Value) -> Iterable[Value]:
         budget.spend()
     if kind is dict:
         return found.values()  # type: ignore[no-any-return]
+    if kind is RegoSet:
+        return found.unordered()  # type: ignore[no-any-return]
     return found  # type: ignore[no-any-return]
 
 

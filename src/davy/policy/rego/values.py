@@ -57,15 +57,15 @@ class CompositeKey:
 
 
 def _freeze(value: Value) -> tuple[Any, ...]:
-    match value:
-        case list():
-            return ("array", *map(key_of, value))
-        case dict():
-            return ("object", frozenset((key, key_of(found)) for key, found in value.items()))
-        case RegoSet():
-            return ("set", frozenset(value.keys()))
-        case _:
-            return ("scalar", str(value))
+    kind = type(value)
+    if kind is dict:
+        pairs = [(key, found if type(found) is str else key_of(found)) for key, found in value.items()]
+        return ("object", frozenset(pairs))
+    if kind is list:
+        return ("array", *map(key_of, value))
+    if kind is RegoSet:
+        return ("set", frozenset(value.keys()))
+    return ("scalar", str(value))
 
 
 def key_of(value: Value) -> Key:
@@ -102,6 +102,10 @@ class RegoSet:
     def keys(self) -> Iterable[Key]:
         """What stands for the values, in no order."""
         return self._found.keys()
+
+    def unordered(self) -> Iterable[Value]:
+        """The values in no order, for whom that is enough."""
+        return self._found.values()
 
     def get(self, value: Value) -> Value:
         """The value as it was put in (`1.0` where `1` is asked for), `UNDEFINED` where it is not in the set."""

@@ -290,7 +290,11 @@ def _range(value: Any) -> Value:
 
 
 def _policies(found: Mapping[str, Any]) -> dict[str, Value]:
-    dotted = [one.policy_identifier.dotted_string for one in found["2.5.29.32"].value] if "2.5.29.32" in found else []
+    dotted = (
+        [one.policy_identifier.dotted_string for one in found["2.5.29.32"].value]
+        if "2.5.29.32" in found
+        else []
+    )
     return {
         "PolicyIdentifiers": _some(map(_oid, dotted)),
         "Policies": _some(dotted),

@@ -17,7 +17,13 @@ _NAMED = {
     f"KeyUsage{name}": number
     for number, name in enumerate(
         ("Any", "ServerAuth", "ClientAuth", "CodeSigning", "EmailProtection", "IPSECEndSystem", "IPSECTunnel")
-        + ("IPSECUser", "TimeStamping", "OCSPSigning", "MicrosoftServerGatedCrypto", "NetscapeServerGatedCrypto")
+        + (
+            "IPSECUser",
+            "TimeStamping",
+            "OCSPSigning",
+            "MicrosoftServerGatedCrypto",
+            "NetscapeServerGatedCrypto",
+        )
         + ("MicrosoftCommercialCodeSigning", "MicrosoftKernelCodeSigning")
     )
 }
