@@ -5,7 +5,8 @@ here: to Python `True == 1`, to Rego they differ; and keys of an object may be a
 hashable and `value_of` gives back.
 
 OPA keeps the text of a number. Here whole numbers are `int` of any size, others `float`: `1.50` is printed as
-`1.5` and `1e3` as `1000.0` where OPA prints a number that nobody computed with letter by letter.
+`1.5`, `1e3` as `1000.0` and `1e6` as `1e+06` where OPA prints a number that nobody computed with letter by
+letter.
 """
 
 import re
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from davy.policy.rego.budget import LARGEST_NUMBER
+from davy.policy.rego.floats import float_text
 
 Value: TypeAlias = Any
 """One of Rego's values; the checks are at run time, as Rego's own are."""
@@ -257,8 +259,8 @@ def number_of(text: str) -> int | float | None:
 
 
 def number_text(value: int | float) -> str:
-    """Print a number as JSON has it."""
-    return repr(value).replace("e-0", "e-") if type(value) is float else str(value)
+    """Print a number."""
+    return float_text(value) if type(value) is float else str(value)
 
 
 _ESCAPES: Final = {
@@ -331,5 +333,43 @@ def json_text(value: Value, *, separators: tuple[str, str] = (",", ":"), indent:
     """Write a value as Go's `encoding/json` does: keys sorted, nothing that HTML could take for its own."""
     from json import dumps
 
-    text = dumps(to_json(value), ensure_ascii=False, sort_keys=True, separators=separators, indent=indent)
+    def written(found: Value) -> str:
+        return dumps(found, ensure_ascii=False, sort_keys=True, separators=separators, indent=indent)
+
+    found = to_json(value)
+    text = written(found)
+    numbers = [each for each in _floats(found) if repr(each) != float_text(each)]
+    if numbers:
+        # The standard library writes a float in one way only: a text with a mark stands for it meanwhile, and
+        # the mark is in no other.
+        mark = "\ue000"
+        while mark in text:
+            mark += "\ue000"
+        text = written(_marked(found, mark)).replace(f'"{mark}', "").replace(f'{mark}"', "")
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _floats(value: Value) -> Iterator[float]:
+    match value:
+        case float():
+            yield value
+        case list():
+            for found in value:
+                yield from _floats(found)
+        case dict():
+            for found in value.values():
+                yield from _floats(found)
+        case _:
+            pass
+
+
+def _marked(value: Value, mark: str) -> Value:
+    match value:
+        case float():
+            return f"{mark}{float_text(value)}{mark}"
+        case list():
+            return [_marked(found, mark) for found in value]
+        case dict():
+            return {key: _marked(found, mark) for key, found in value.items()}
+        case _:
+            return value
