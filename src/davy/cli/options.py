@@ -106,19 +106,6 @@ def required_reason(given: str, doing: str) -> str:
     return given.strip()
 
 
-def refuse_namespace(setting: Setting) -> None:
-    """Refuse a namespace where manifests name their own, instead of leaving it out in silence.
-
-    Raises:
-        UsageError: another namespace than the default one was asked for.
-    """
-    if setting.namespace != "default":
-        raise UsageError(
-            f"namespace {setting.namespace!r} has no effect here: every manifest names its own",
-            hint="write metadata.namespace into the manifests",
-        )
-
-
 def _override(context: click.Context, parameter: click.Parameter, value: object) -> None:
     """Put an option that was given behind the command into the setting."""
     if value is None or context.resilient_parsing:
