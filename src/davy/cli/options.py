@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from davy.cli.setting import Setting, both_terminals
+from davy.cli.setting import both_terminals
 from davy.errors import UsageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -75,9 +75,11 @@ class Enforcing:
 
         Raises:
             Denied: policies refuse it; that is on record.
+            NotFound: there is no waiver of that id.
         """
         governance = self.governance(now)
         if skips is not None:
+            self._waiving.find(skips)
             governance = replace(governance, waivers=self._named(skips))
         decision = governance.decide(review)
         if skips is not None:
@@ -162,7 +164,7 @@ class Enforcing:
         own = Violation(
             policy="davy/engine",
             rule=SKIPPING,
-            message=f"{action} passes over what the update has still to show",
+            message=f"{SKIPPING}: {action} passes over what the update has still to show",
             source="Davy",
         )
         found = excuse(
