@@ -116,6 +116,23 @@ def test_a_deployment_in_prod_is_denied_in_three_places_with_one_sentence(
     assert SENTENCE in str(entry.detail["sentences"])
 
 
+def test_policies_judge_what_is_applied_together_with_them(run: Any, lab: Lab) -> None:
+    written("deploy/payments.json", in_prod(manifest()))
+    for _ in range(2):
+        applied = run("apply", "-f", "policy", "-f", "deploy")
+        assert (applied.exit_code, applied.stdout) == (1, "")
+        assert applied.stderr.count(SENTENCE) == 1
+    assert run("apply", "-f", "policy").exit_code == 0
+    applied = run("apply", "-f", "policy", "-f", "deploy")
+    assert (applied.exit_code, applied.stderr.count(SENTENCE)) == (1, 1), "there already, and here again"
+
+
+def test_the_examples_may_be_applied_together_and_released(run: Any) -> None:
+    examples = str(Path(__file__).parents[2] / "examples")
+    ran = run("check", examples)
+    assert ran.exit_code == 0, ran.stderr
+
+
 def test_a_deployment_elsewhere_passes_in_three_places(run: Any, lab: Lab, admission: Any) -> None:
     written("deploy/payments.json", manifest())
     assert run("check", "deploy", "policy", "-n", "dev").exit_code == 0
@@ -171,7 +188,8 @@ def test_what_a_finding_says_to_run_leads_through_a_waiver_to_the_engine(
     assert late.exit_code == 1
     assert f"waiver {waiver} expired" in late.stderr
 
-    applied = run("apply", "-f", "deploy", "-n", "prod")
+    applied = run("apply", "-f", "deploy", "-f", "policy", "-n", "prod")
     assert applied.exit_code == 0, applied.stderr
-    assert f"waived by {waiver}" in applied.stderr
+    assert applied.stderr.count(f"waived by {waiver}") == 1
+    assert [each.kind for each in lab.store.entries()].count("waiver_used") == 1
     assert {each.kind for each in lab.store.entries()} >= {"waiver_requested", "waiver_approved", "waiver_used"}

@@ -50,7 +50,7 @@ class Enforcing:
         self._read()  # before anybody waits for the gate
 
     def governance(self, now: float) -> Governance:
-        """Return what governs at this moment; the policies among new manifests count once they are accepted."""
+        """Return what governs at this moment."""
         policies = self._read()
         return Governance(
             rules=policies,
@@ -90,8 +90,10 @@ class Enforcing:
         return self._waiving.using(waivers, action, actor, now)
 
     def for_manifests(self, actor: str, now: float) -> Governance:
-        """Return what governs manifests that somebody applies, Davy's own gates included."""
-        return replace(self.governance(now), policies=[AnalysisGates()], user=user(actor))
+        """Return what governs manifests that somebody applies: Davy's own gates and policies among them, too."""
+        return replace(
+            self.governance(now), policies=[AnalysisGates()], inventory=self._inventory(), user=user(actor)
+        )
 
     def held_under_the_names_of(
         self, texts: Iterable[admission.Text], namespace: str
