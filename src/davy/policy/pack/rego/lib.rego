@@ -39,6 +39,13 @@ text(thing, steps) = found {
 	true
 }
 
+# A text as people read it in a sentence.
+quoted(value) = sprintf("%q", [value]) {
+	value != ""
+} else = "nothing" {
+	true
+}
+
 # A number, or a text that is one; anything else, a placeholder too, is `otherwise`.
 number(value, otherwise) = value {
 	is_number(value)

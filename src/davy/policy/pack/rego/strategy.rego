@@ -506,11 +506,18 @@ annotation(key) = found {
 	found := trim_space(davy.text(davy.metadata, ["annotations", key]))
 }
 
+# What there is of an annotation, and what is wrong with it.
+said(key, wrong) = sprintf("the annotation %s is missing", [key]) {
+	annotation(key) == ""
+} else = sprintf("%q in the annotation %s %s", [annotation(key), key, wrong]) {
+	true
+}
+
 violation[found] {
 	davy.enforced("PD048")
 	judged
 	not names_an_slo(annotation("davy.dev/slo"))
-	found := davy.violation("PD048", ["metadata", "annotations", "davy.dev/slo"], sprintf("it names no SLO: the annotation davy.dev/slo is %q", [annotation("davy.dev/slo")]))
+	found := davy.violation("PD048", ["metadata", "annotations", "davy.dev/slo"], sprintf("it names no SLO: %s", [said("davy.dev/slo", "does not name one")]))
 }
 
 names_an_slo(text) {
@@ -528,5 +535,5 @@ violation[found] {
 	davy.enforced("PD049")
 	judged
 	not regex.match("^https://[^/ ]+", annotation("davy.dev/runbook"))
-	found := davy.violation("PD049", ["metadata", "annotations", "davy.dev/runbook"], sprintf("nobody is told how to go back: the annotation davy.dev/runbook is %q, and no https link", [annotation("davy.dev/runbook")]))
+	found := davy.violation("PD049", ["metadata", "annotations", "davy.dev/runbook"], sprintf("nobody is told how to go back: %s", [said("davy.dev/runbook", "is no https link")]))
 }
