@@ -4,7 +4,7 @@ Manifests are accepted together or not at all: with one error among the findings
 """
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
@@ -15,13 +15,24 @@ from davy.analysis import teeth
 from davy.analysis.blind import blind_spots
 from davy.control import views
 from davy.control.catalog import HELD, Catalog, Object
-from davy.control.governance import Governance
-from davy.control.judging import Judged, Judgement, Result, Texts, complaints, judge, object_of, still_alone
+from davy.control.governance import Governance, is_policy
+from davy.control.judging import (
+    Judged,
+    Judgement,
+    Result,
+    Texts,
+    complaints,
+    judge,
+    name_in,
+    object_of,
+    still_alone,
+)
 from davy.model import honour, validate
 from davy.model.document import Document
 from davy.model.finding import Finding, render
 from davy.model.images import ImageMap, ImageSource
 from davy.model.loader import load_all
+from davy.model.raw import RawDocument
 from davy.model.references import check_references
 from davy.model.rollout import Rollout
 from davy.model.waiver import Waiver as WaiverManifest
@@ -107,6 +118,7 @@ def admit(
     if not governance.settled:
         governed = replace(governed, waivers=(*governed.waivers, *waivers_in(documents)))
     findings += complaints(problems, everything, sound)
+    findings += _twice(sound, everything)
     judgement = judge(
         Texts(
             documents=loaded.raw,
@@ -124,6 +136,16 @@ def admit(
         judgement.decisions,
         tuple(everything),
     )
+
+
+def _twice(documents: Sequence[RawDocument], objects: Sequence[Json]) -> Iterator[Finding]:
+    """Refuse two policies of one name: only the later one would count, and nobody would look at the other."""
+    met: dict[tuple[str, str, str], Json] = {}
+    for document, found in zip(documents, objects, strict=True):
+        kind, namespace, name = name_in(found)
+        if is_policy(kind) and met.setdefault((kind.kind, namespace, name), found) != found:
+            title = f"{kind.kind} {name} is here twice, and says two things"
+            yield document.finding("DV014", "metadata.name", title, fix="keep one of them")
 
 
 def waivers_in(documents: Iterable[Document]) -> list[Waiver]:
