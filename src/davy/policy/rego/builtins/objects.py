@@ -2,6 +2,7 @@
 
 from functools import reduce
 
+from davy.policy.rego.budget import check_comparisons
 from davy.policy.rego.builtin import Builtin, refuse
 from davy.policy.rego.builtins.aggregates import array
 from davy.policy.rego.values import UNDEFINED, Key, RegoSet, Value, equal, key_of, value_of
@@ -97,6 +98,7 @@ def _run(larger: list[Value], smaller: list[Value]) -> bool:
     if not size:
         return True
     starts = [place for place in range(len(larger) - size + 1) if equal(larger[place], smaller[0])]
+    check_comparisons(len(starts) * size)
     return any(equal(larger[start : start + size], smaller) for start in starts)
 
 
