@@ -37,7 +37,7 @@ def marshal(value: Value) -> str:
     check_text(len(json_text(value)))
     written = emit(_document(to_json(value)), Dumper=_emitter(), allow_unicode=True, width=2**31)
     assert isinstance(written, str)
-    return written.removesuffix("...\n")
+    return written.removeprefix("--- ").removesuffix("...\n")
 
 
 def _emitter() -> type:
