@@ -13,7 +13,9 @@ from davy.policy.rego.builtins.sprintf import sprintf
 from davy.policy.rego.values import UNDEFINED, RegoSet, Value, equal, key_of, to_text, type_name
 
 FILES = Path(__file__).parents[2] / "cases" / "rego"
-CASES = [case for name in ("builtins", "tokens", "keys") for case in json.loads((FILES / f"{name}.json").read_text())]
+CASES = [
+    case for name in ("builtins", "tokens", "keys") for case in json.loads((FILES / f"{name}.json").read_text())
+]
 
 
 def value_of_case(written: Any) -> Value:

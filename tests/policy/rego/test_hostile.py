@@ -165,7 +165,7 @@ LARGE = {
     "wide arrays": f"r := [x | some i in N; some j in N; x := [{'i,' * 3000}j]]",
     "short texts": 'r := [x | some i in N; some j in N; x := concat("", ["x", "y"])]',
     "templates": 't := concat("", ["a" | N[_]])\nr := [x | some i in N; some j in N; x := $"{t}{j}"]',
-    "documents": 't := json.marshal([[] | N[_]])\nr := [x | some i in N; x := json.unmarshal(t)]',
+    "documents": "t := json.marshal([[] | N[_]])\nr := [x | some i in N; x := json.unmarshal(t)]",
     "looking through": "b := numbers.range(1, 1000000)\nr := [1 | some i in b; sum(b) > 0]",
 }
 
@@ -193,7 +193,9 @@ def test_what_takes_memory_or_time_is_ended(name: str) -> None:
     ],
 )
 def test_values_that_double_are_ended(use: str) -> None:
-    lines = "\n".join(f"x{at} := [x{at - 1}, x{at - 1}]\ny{at} := [y{at - 1}, y{at - 1}]" for at in range(1, 60))
+    lines = "\n".join(
+        f"x{at} := [x{at - 1}, x{at - 1}]\ny{at} := [y{at - 1}, y{at - 1}]" for at in range(1, 60)
+    )
     with pytest.raises(OverBudget):
         compile({"m": f"package a\nx0 := [1]\ny0 := [1]\n{lines}\n{use}"}, "v1").query("data.a.r")
 

@@ -291,7 +291,9 @@ class StepWriter(TermWriter):
         else:
             self.write("except BuiltinError: continue")
             if name in NUMERIC:
-                self.write(f"if type({value}) is not int or not -HUGE<{value}<HUGE: grown({self.evaluation},{value})")
+                self.write(
+                    f"if type({value}) is not int or not -HUGE<{value}<HUGE: grown({self.evaluation},{value})"
+                )
             else:
                 self.write(f"if type({value}) in SIZED: grown({self.evaluation},{value})")
         self.accept(step, value, names, maybe=name in self.mocked or step.negated)

@@ -60,8 +60,7 @@ _USES = (
     "crl_sign",
 )
 HANDLED = frozenset(
-    ("2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.31", "2.5.29.32", "2.5.29.33", "2.5.29.35")
-    + ("2.5.29.36", "2.5.29.37", "2.5.29.14", "2.5.29.54", "1.3.6.1.5.5.7.1.1")
+    ("2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.31", "2.5.29.32", "2.5.29.33", "2.5.29.35", "2.5.29.36", "2.5.29.37", "2.5.29.14", "2.5.29.54", "1.3.6.1.5.5.7.1.1")
 )
 """Extensions that Go reads; others must not be critical."""
 
@@ -290,7 +289,11 @@ def _range(value: Any) -> Value:
 
 
 def _policies(found: Mapping[str, Any]) -> dict[str, Value]:
-    dotted = [one.policy_identifier.dotted_string for one in found["2.5.29.32"].value] if "2.5.29.32" in found else []
+    dotted = (
+        [one.policy_identifier.dotted_string for one in found["2.5.29.32"].value]
+        if "2.5.29.32" in found
+        else []
+    )
     return {
         "PolicyIdentifiers": _some(map(_oid, dotted)),
         "Policies": _some(dotted),

@@ -16,9 +16,7 @@ _ANY, _SERVER, _SIGNS = 0, 1, 1 << 5
 _NAMED = {
     f"KeyUsage{name}": number
     for number, name in enumerate(
-        ("Any", "ServerAuth", "ClientAuth", "CodeSigning", "EmailProtection", "IPSECEndSystem", "IPSECTunnel")
-        + ("IPSECUser", "TimeStamping", "OCSPSigning", "MicrosoftServerGatedCrypto", "NetscapeServerGatedCrypto")
-        + ("MicrosoftCommercialCodeSigning", "MicrosoftKernelCodeSigning")
+        ("Any", "ServerAuth", "ClientAuth", "CodeSigning", "EmailProtection", "IPSECEndSystem", "IPSECTunnel", "IPSECUser", "TimeStamping", "OCSPSigning", "MicrosoftServerGatedCrypto", "NetscapeServerGatedCrypto", "MicrosoftCommercialCodeSigning", "MicrosoftKernelCodeSigning")
     )
 }
 
@@ -66,12 +64,14 @@ def chain(found: list[Any], asked: Wanted) -> list[Any]:
 
 
 def _upwards(made: list[Any], between: list[Any], root: Any, asked: Wanted) -> list[Any]:
+    """Go up from a certificate to the root; each of those between is gone through once at most."""
     if _issued(root, made, asked):
         return [*made, root]
-    for at, one in enumerate(between):
-        if _issued(one, made, asked):
-            rest = _upwards([*made, one], between[:at] + between[at + 1 :], root, asked)
-            return rest
+    for one in list(between):
+        if one in between and _issued(one, made, asked):
+            between.remove(one)
+            if rest := _upwards([*made, one], between, root, asked):
+                return rest
     return []
 
 

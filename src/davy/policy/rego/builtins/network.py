@@ -98,10 +98,10 @@ def merge(values: Value) -> RegoSet:
         fours = []
     merged = [*ipaddress.collapse_addresses(fours), *ipaddress.collapse_addresses(sixes)]
     alone = _alone(given, found)
-    return RegoSet(alone.get(network, str(network)) for network in merged)
+    return RegoSet(map(str, (alone.get(network, network) for network in merged)))
 
 
-def _alone(given: list[str], found: list[Network]) -> dict[Network, str]:
+def _alone(given: list[str], found: list[Network]) -> dict[object, str]:
     """Name networks that one bare address stands for: OPA repeats the address where nothing touches them."""
     check_comparisons(len(found) * sum("/" not in written for written in given))
     bare = {

@@ -185,7 +185,8 @@ class Judge:
         if "contains" in schema and not any(self.fits(schema["contains"], item) for item in value):
             yield self.word(field, "contains", "At least one of the items must match")
             each = (
-                list(self.words(schema["contains"], item, _under(field, str(at)))) for at, item in enumerate(value)
+                list(self.words(schema["contains"], item, _under(field, str(at))))
+                for at, item in enumerate(value)
             )
             yield from min(each, key=len, default=[])
 

@@ -45,7 +45,7 @@ def _emitter() -> type:
     from yaml import ScalarEvent
     from yaml.emitter import Emitter
 
-    class Indented(Emitter):
+    class Indented(Emitter):  # type: ignore[misc]
         def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
             super().increase_indent(flow, indentless=False)
 
