@@ -47,8 +47,8 @@ COSTS = {
 READ = {"json.unmarshal": 2, "json.is_valid": 2, "yaml.unmarshal": 512, "yaml.is_valid": 512}
 """Builtins that read documents, with what a letter costs them, in 64ths of a step."""
 
-CONSTANT = frozenset({"count", "object.get", "is_string", "is_array", "is_object", "is_number", "is_boolean", "is_null",
-                      "is_set", "type_name"})  # fmt: skip
+CONSTANT = frozenset({"count", "object.get", "is_string", "is_array", "is_object", "is_number", "is_boolean",
+                      "is_null", "is_set", "type_name"})  # fmt: skip
 """Builtins that do not look through what they are given."""
 
 ARITIES = {"internal.member_3": 3, "internal.template_string": 1}
@@ -308,9 +308,8 @@ class StepWriter(TermWriter):
             self.write(f"readable({self.evaluation},{arguments[0]},{READ[name]})")
         for argument in arguments:
             if argument.isidentifier() and argument not in self.small and not self.known_small(argument):
-                self.write(
-                    f"if type({argument}) in SIZED and len({argument})>LARGE: laboured({self.evaluation},{argument})"
-                )
+                large = f"type({argument}) in SIZED and len({argument})>LARGE"
+                self.write(f"if {large}: laboured({self.evaluation},{argument})")
 
     def known_small(self, argument: str) -> bool:
         """Whether an argument is a constant collection that is not large."""

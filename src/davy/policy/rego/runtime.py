@@ -33,7 +33,7 @@ HUGE: Final = 10**38
 """Numbers beyond it count by their length."""
 
 KEPT: Final = 4
-"""Steps that an element of a set or a pair of an object costs beside its turn: they take more memory than time."""
+"""Steps that an element of a set or a pair of an object costs beside its turn: they take memory."""
 
 Pinned = tuple[tuple[int, tuple[str, ...]], ...]
 """Documents, by number, with their paths, that `with` replaces."""
@@ -305,7 +305,7 @@ def laboured(evaluation: Evaluation, found: Value) -> None:
 
 
 def readable(evaluation: Evaluation, found: Value, steps: int) -> None:
-    """Count that a builtin reads a text as a document, which takes so many steps a letter, and becomes larger."""
+    """Count that a builtin reads a text as a document, so many steps a letter."""
     if type(found) is str:
         evaluation.budget.spend(len(found) * steps >> 6)
         evaluation.budget.grow(4 * len(found))

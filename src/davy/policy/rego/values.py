@@ -59,8 +59,8 @@ class CompositeKey:
 def measured(value: Value) -> Value:
     """Let a value through that is not too large once all that it shares is written out.
 
-    Sixty lines of `x2 := [x1, x1]` take no memory, and more than there is as soon as somebody prints or compares
-    them.
+    Sixty lines of `x2 := [x1, x1]` take no memory, and more than there is as soon as somebody prints or
+    compares them.
 
     Raises:
         BudgetExceeded: it is too large.

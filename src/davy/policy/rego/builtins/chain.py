@@ -16,7 +16,22 @@ _ANY, _SERVER, _SIGNS = 0, 1, 1 << 5
 _NAMED = {
     f"KeyUsage{name}": number
     for number, name in enumerate(
-        ("Any", "ServerAuth", "ClientAuth", "CodeSigning", "EmailProtection", "IPSECEndSystem", "IPSECTunnel", "IPSECUser", "TimeStamping", "OCSPSigning", "MicrosoftServerGatedCrypto", "NetscapeServerGatedCrypto", "MicrosoftCommercialCodeSigning", "MicrosoftKernelCodeSigning")
+        (
+            "Any",
+            "ServerAuth",
+            "ClientAuth",
+            "CodeSigning",
+            "EmailProtection",
+            "IPSECEndSystem",
+            "IPSECTunnel",
+            "IPSECUser",
+            "TimeStamping",
+            "OCSPSigning",
+            "MicrosoftServerGatedCrypto",
+            "NetscapeServerGatedCrypto",
+            "MicrosoftCommercialCodeSigning",
+            "MicrosoftKernelCodeSigning",
+        )
     )
 }
 

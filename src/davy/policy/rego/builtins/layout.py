@@ -253,11 +253,8 @@ def _moment(taken: dict[str, str]) -> Moment:
     day = number("day", 1)
     if "day_of_year" in taken:
         found = _of_year(year, int(taken["day_of_year"]))
-        if (
-            (("month" in taken or "month_name" in taken)
-            and month != found[0])
-            or ("day" in taken
-            and day != found[1])
+        if (("month" in taken or "month_name" in taken) and month != found[0]) or (
+            "day" in taken and day != found[1]
         ):
             raise BuiltinError("parsing time: day-of-year does not match day")
         month, day = found
