@@ -239,3 +239,18 @@ def test_long_paths_and_deep_values_are_refused() -> None:
         call("json.patch", {}, [{"op": "add", "path": ["a"] * 201, "value": 1}])
     with pytest.raises(BudgetExceeded):
         call("json.unmarshal", "[" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"type": "x"}, {"type": 1}, {"allOf": []}, {"minLength": -1}, {"minimum": "x"}, {"multipleOf": 0}, {"required": "a"}, {"enum": []}, {"enum": [1, 1]}, {"pattern": 1}, {"pattern": "("}, {"items": 1}, {"exclusiveMinimum": True}, {"exclusiveMinimum": "x"}, {"uniqueItems": 1}, {"properties": []}, {"minItems": 2, "maxItems": 1}, {"$ref": "http://example.com/x"}, {"$ref": "#/nope"}, "x", [], 1],
+)
+def test_what_is_no_schema_is_said_to_be_none(schema: Value) -> None:
+    assert call("json.verify_schema", schema)[0] is False
+    with pytest.raises(BuiltinError):
+        call("json.match_schema", {}, schema)
+
+
+def test_a_schema_that_is_within_itself_is_a_budget_error() -> None:
+    with pytest.raises((BudgetExceeded, RecursionError)):
+        call("json.match_schema", {}, {"$ref": "#"}, context=Context(budget=Budget(steps=500)))

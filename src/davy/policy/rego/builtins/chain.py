@@ -47,7 +47,8 @@ class Wanted:
 
 def wanted(options: Value, now_ns: int) -> Wanted:
     """Read the options of `crypto.x509.parse_and_verify_certificates_with_options`."""
-    name, asked = "", (_SERVER,)
+    name = ""
+    asked: tuple[int, ...] = (_SERVER,)
     for key, value in mapping(options, 2).items():
         match value_of(key):
             case "DNSName":
