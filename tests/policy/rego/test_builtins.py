@@ -243,7 +243,30 @@ def test_long_paths_and_deep_values_are_refused() -> None:
 
 @pytest.mark.parametrize(
     "schema",
-    [{"type": "x"}, {"type": 1}, {"allOf": []}, {"minLength": -1}, {"minimum": "x"}, {"multipleOf": 0}, {"required": "a"}, {"enum": []}, {"enum": [1, 1]}, {"pattern": 1}, {"pattern": "("}, {"items": 1}, {"exclusiveMinimum": True}, {"exclusiveMinimum": "x"}, {"uniqueItems": 1}, {"properties": []}, {"minItems": 2, "maxItems": 1}, {"$ref": "http://example.com/x"}, {"$ref": "#/nope"}, "x", [], 1],
+    [
+        {"type": "x"},
+        {"type": 1},
+        {"allOf": []},
+        {"minLength": -1},
+        {"minimum": "x"},
+        {"multipleOf": 0},
+        {"required": "a"},
+        {"enum": []},
+        {"enum": [1, 1]},
+        {"pattern": 1},
+        {"pattern": "("},
+        {"items": 1},
+        {"exclusiveMinimum": True},
+        {"exclusiveMinimum": "x"},
+        {"uniqueItems": 1},
+        {"properties": []},
+        {"minItems": 2, "maxItems": 1},
+        {"$ref": "http://example.com/x"},
+        {"$ref": "#/nope"},
+        "x",
+        [],
+        1,
+    ],
 )
 def test_what_is_no_schema_is_said_to_be_none(schema: Value) -> None:
     assert call("json.verify_schema", schema)[0] is False
