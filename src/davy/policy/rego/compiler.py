@@ -212,6 +212,7 @@ SCOPE: dict[str, Any] = {
             runtime.member_pair,
             runtime.mocked,
             runtime.put,
+            runtime.readable,
             runtime.said,
             runtime.put_deep,
             runtime.put_element,
