@@ -51,15 +51,10 @@ COSTS = {
 }
 """Steps that a call costs: arithmetic over keys takes a thousand times as long as a look into an object."""
 
-<<<<<<< HEAD
-CONSTANT = frozenset({"count", "object.get", "type_name"})
-=======
 READ = {"json.unmarshal": 2, "json.is_valid": 2, "yaml.unmarshal": 512, "yaml.is_valid": 512}
 """Builtins that read documents, with what a letter costs them, in 64ths of a step."""
 
-CONSTANT = frozenset({"count", "object.get", "is_string", "is_array", "is_object", "is_number", "is_boolean",
-                      "is_null", "is_set", "type_name"})  # fmt: skip
->>>>>>> builtins-more
+CONSTANT = frozenset({"count", "object.get", "type_name"})
 """Builtins that do not look through what they are given."""
 
 KINDS = frozenset(name for name in INLINE if name.startswith("is_"))
@@ -313,11 +308,7 @@ class StepWriter(TermWriter):
                 self.write(
                     f"if type({value}) is not int or not -HUGE<{value}<HUGE: grown({self.evaluation},{value})"
                 )
-<<<<<<< HEAD
             elif name not in NEVER_LARGE or name in self.mocked:
-=======
-            else:
->>>>>>> builtins-more
                 self.write(f"if type({value}) in SIZED: grown({self.evaluation},{value})")
         self.accept(step, value, names, maybe=name in self.mocked or step.negated)
 

@@ -168,7 +168,7 @@ def values_unordered(evaluation: Evaluation, found: Value) -> Iterable[Value]:
     if kind is dict:
         return found.values()  # type: ignore[no-any-return]
     if kind is RegoSet:
-        return found.unordered()  # type: ignore[no-any-return]
+        return found.elements()  # type: ignore[no-any-return]
     return found  # type: ignore[no-any-return]
 
 

@@ -13,12 +13,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-<<<<<<< HEAD
-from davy.policy.rego.budget import LARGEST_NUMBER
-from davy.policy.rego.floats import float_text
-=======
 from davy.policy.rego.budget import LARGEST_COLLECTION, LARGEST_NUMBER, BudgetExceeded
->>>>>>> builtins-more
+from davy.policy.rego.floats import float_text
 
 Value: TypeAlias = Any
 """One of Rego's values; the checks are at run time, as Rego's own are."""
@@ -86,27 +82,15 @@ def measured(value: Value) -> Value:
 
 
 def _freeze(value: Value) -> tuple[Any, ...]:
-<<<<<<< HEAD
     kind = type(value)
     if kind is dict:
-        pairs = [(key, found if type(found) is str else key_of(found)) for key, found in value.items()]
+        pairs = [(key, found if type(found) is str else _frozen_part(found)) for key, found in value.items()]
         return ("object", frozenset(pairs))
     if kind is list:
-        return ("array", *map(key_of, value))
+        return ("array", *map(_frozen_part, value))
     if kind is RegoSet:
         return ("set", frozenset(value.keys()))
     return ("scalar", str(value))
-=======
-    match value:
-        case list():
-            return ("array", *map(_frozen_part, value))
-        case dict():
-            return ("object", frozenset((key, _frozen_part(found)) for key, found in value.items()))
-        case RegoSet():
-            return ("set", frozenset(value.keys()))
-        case _:
-            return ("scalar", str(value))
->>>>>>> builtins-more
 
 
 def key_of(value: Value) -> Key:
@@ -150,13 +134,8 @@ class RegoSet:
         """What stands for the values, in no order."""
         return self._found.keys()
 
-<<<<<<< HEAD
-    def unordered(self) -> Iterable[Value]:
-        """The values in no order, for whom that is enough."""
-=======
     def elements(self) -> Collection[Value]:
         """The values, in no order."""
->>>>>>> builtins-more
         return self._found.values()
 
     def get(self, value: Value) -> Value:

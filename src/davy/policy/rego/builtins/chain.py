@@ -16,10 +16,6 @@ _ANY, _SERVER, _SIGNS = 0, 1, 1 << 5
 _NAMED = {
     f"KeyUsage{name}": number
     for number, name in enumerate(
-<<<<<<< HEAD
-        ("Any", "ServerAuth", "ClientAuth", "CodeSigning", "EmailProtection", "IPSECEndSystem", "IPSECTunnel")
-        + (
-=======
         (
             "Any",
             "ServerAuth",
@@ -28,20 +24,14 @@ _NAMED = {
             "EmailProtection",
             "IPSECEndSystem",
             "IPSECTunnel",
->>>>>>> builtins-more
             "IPSECUser",
             "TimeStamping",
             "OCSPSigning",
             "MicrosoftServerGatedCrypto",
             "NetscapeServerGatedCrypto",
-<<<<<<< HEAD
-        )
-        + ("MicrosoftCommercialCodeSigning", "MicrosoftKernelCodeSigning")
-=======
             "MicrosoftCommercialCodeSigning",
             "MicrosoftKernelCodeSigning",
         )
->>>>>>> builtins-more
     )
 }
 
