@@ -118,6 +118,30 @@ def test_names_that_are_executed_are_ours(text: str) -> None:
     assert not strange
 
 
+NESTED = {
+    "loops": ("count([y | y := input.a[_]; ", "y == 1", "]) > 0"),
+    "every": ("every y in input.a { ", "y == 1", " }"),
+    "arrays": ("[", "1", "]"),
+    "negations": ("not f([y | y := input.a[_]; ", "y == 1", "])"),
+    "else": ("f(", "1", ")"),
+}
+
+
+@pytest.mark.parametrize("way", NESTED)
+def test_what_is_not_refused_when_it_is_read_python_compiles_later(way: str) -> None:
+    before, within, after = NESTED[way]
+    refused = 0
+    for depth in range(1, 101):
+        text = f"package a\np if {{ {before * depth}{within}{after * depth} }}\nf(x) := x"
+        try:
+            policy = compile({"m": text}, "v1")
+        except BadRego:
+            refused += 1
+            continue
+        policy.query("data.a.p", {"a": [1]})
+    assert refused
+
+
 @settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_compiled_or_refused(text: str) -> None:

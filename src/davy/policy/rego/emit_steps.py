@@ -64,8 +64,8 @@ ARITIES = {"internal.member_3": 3, "internal.template_string": 1, **dict.fromkey
 SINGLE = frozenset({"None", "True", "False"})
 """What there is once in Python, so that it is the same or it is not."""
 
-NEVER_LARGE = frozenset({"count", "startswith", "endswith", "contains", "regex.match"})
-"""Builtins that are often called and never answer with something whose size would count."""
+NEVER_LARGE = frozenset({"count", "object.get", "startswith", "endswith", "contains", "regex.match"})
+"""Builtins that are often called and never make something whose size would count."""
 
 
 class StepWriter(TermWriter):
