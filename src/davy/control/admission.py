@@ -16,7 +16,17 @@ from davy.analysis.blind import blind_spots
 from davy.control import views
 from davy.control.catalog import HELD, Catalog, Object
 from davy.control.governance import Governance
-from davy.control.judging import Judged, Judgement, Result, Texts, complaints, judge, object_of, still_alone
+from davy.control.judging import (
+    Judged,
+    Judgement,
+    Result,
+    Texts,
+    complaints,
+    judge,
+    not_told_yet,
+    object_of,
+    still_alone,
+)
 from davy.model import honour, validate
 from davy.model.document import Document
 from davy.model.finding import Finding, render
@@ -119,7 +129,7 @@ def admit(
     )
     return Admitted(
         objects,
-        _sorted([*still_alone(findings, judgement.judged), *judgement.findings]),
+        _sorted([*still_alone(findings, judgement.judged), *not_told_yet(judgement.findings, findings)]),
         judgement.judged,
         judgement.decisions,
         tuple(everything),
