@@ -168,7 +168,14 @@ def test_the_life_of_a_waiver(lab: Any) -> None:
     lab.turns()
     assert [entry.detail["waiver"] for entry in entries(lab, "waiver_expired")] == [id_]
     kinds = [entry.kind for entry in lab.store.entries() if entry.detail.get("waiver") == id_]
-    assert kinds == ["waiver_requested", "waiver_approved", "waiver_used", "waiver_used", "waiver_expired"]
+    assert kinds == [
+        "waiver_requested",
+        "policy_denied",
+        "waiver_approved",
+        "waiver_used",
+        "waiver_used",
+        "waiver_expired",
+    ]
 
 
 def test_what_stays_as_it_is_stands_in_nobodys_way(lab: Any) -> None:
@@ -254,6 +261,16 @@ def test_what_gives_users_back_what_works_is_never_asked_about(lab: Any) -> None
     assert lab.get().status == "Degraded"
     with pytest.raises(Denied):
         lab.ask(requests.Retry("default", "payments"))
+
+
+def test_whoever_tries_to_agree_with_themselves_is_on_record(lab: Any) -> None:
+    governed(lab, Weights())
+    id_ = ask(lab, object=manifest(**STEEP)).waiver.id
+    with pytest.raises(NotPermitted):
+        lab.ask(requests.ApproveWaiver(id_, "nobody looks"), ANNA)
+    [denied] = entries(lab, "policy_denied")
+    assert (denied.actor, denied.reason, denied.detail["waiver"]) == (ANNA, "nobody looks", id_)
+    assert "nobody approves their own" in denied.detail["sentences"][0]
 
 
 def test_policies_see_that_a_promotion_ends_a_pause(lab: Any) -> None:

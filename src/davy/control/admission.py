@@ -39,8 +39,8 @@ from davy.model.references import check_references
 from davy.model.rollout import Rollout
 from davy.model.waiver import Waiver as WaiverManifest
 from davy.policy.decision import Decision
-from davy.policy.review import Object as Json
 from davy.policy.review import Kind, Review
+from davy.policy.review import Object as Json
 from davy.policy.waiver_file import is_waiver, read, waiver_of
 from davy.policy.waivers import Waiver
 from davy.rollout.carry import uncarried

@@ -118,7 +118,7 @@ class Reviewing:
 
 
 def _unknown_namespace(review: Review, governance: Governance) -> str:
-    """Name the namespace of a review where others are known and it is not: its labels say what is production."""
+    """Name the namespace of a review where others are known and it is not: labels say what is production."""
     inventory = governance.inventory
     if review.kind == _NAMESPACE or not review.namespace or not inventory.knows_namespaces:
         return ""
