@@ -51,7 +51,9 @@ class Shelf:
                 found = [entry for entry in found if entry.subject.endswith(request.name)]
                 return views.RecordView(entries=tuple(found[: request.limit]))
             case requests.Health():
-                return views.HealthView(version="9.9", pid=7, speed=1.0, now=0.0, rollouts=1, troubles=())
+                return views.HealthView(
+                    version="9.9", pid=7, speed=1.0, now=0.0, rollouts=1, troubles=(), profile="starter"
+                )
             case requests.Query():
                 return views.QueryView(result_type="vector", samples=())
             case requests.Waivers():

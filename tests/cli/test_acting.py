@@ -115,7 +115,6 @@ def test_a_refusal_as_data_has_the_same_exit_code(run: Any, engine: Scripted, sh
         (["-f", "latin"], "latin:2: this is not UTF-8"),
         (["-f", "large"], "this is too much"),
         (["-f", "a" * 300], "cannot be read"),
-        (["-f", "deploy", "-n", "prod"], "namespace 'prod' has no effect here"),
         ([], "Missing option"),
     ],
 )

@@ -45,3 +45,18 @@ def test_rego_is_written_as_a_block(tmp_path: Path) -> None:
     written, _ = export("gatekeeper")
     assert "rego: |" in written
     assert "package davystrategy" in written
+
+
+@pytest.mark.parametrize("profile", pack.PROFILES)
+@pytest.mark.parametrize("engine", ["gatekeeper", "kyverno", "vap"])
+def test_what_is_written_judges_as_the_pack_does(engine: str, profile: pack.Profile, tmp_path: Path) -> None:
+    (tmp_path / "pack.yaml").write_text(export(engine, "--profile", profile)[0])
+    (tmp_path / "web.yaml").write_text(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: prod}\nspec: {replicas: 1}\n"
+    )
+    ran = CliRunner().invoke(program, ["check", str(tmp_path), "-o", "json"], obj=from_process())
+    findings = json.loads(ran.stdout)["findings"]
+    assert {Path(each["file"]).name for each in findings} == {"web.yaml"}, "each of the policies is sound"
+    wanted = "warning" if profile == "starter" else "error"
+    own = [each for each in findings if engine == "gatekeeper" or each["code"] != "PD001"]
+    assert wanted in {each["severity"] for each in own}

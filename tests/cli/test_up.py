@@ -89,6 +89,7 @@ def test_it_greets_and_serves_until_it_is_told_to_stop(
         f"  state     {home}",
         f"  socket    {home}/davy.sock",
         f"  record    davy record -f --home {home}",
+        "  policies  the starter profile of Davy's pack, and what is applied",
         "  rollouts  default/payments  Paused  http://127.0.0.1:8080/",
         "Ctrl-C stops the engine; workloads and Envoy go on. davy down stops them too.",
         "stopping the engine; workloads and Envoy go on (davy down stops them too)",

@@ -41,7 +41,8 @@ class Weights:
         weights = [step["setWeight"] for step in canary.get("steps", ()) if "setWeight" in step]
         if not weights or weights[0] <= 50:
             return ()
-        return [Violation("weights", "PD022", f"the first step is {weights[0]} %")]
+        is_or_was = "was" if review.operation == "DELETE" else "is"
+        return [Violation("weights", "PD022", f"the first step {is_or_was} {weights[0]} %")]
 
 
 @dataclass(frozen=True)
@@ -311,10 +312,10 @@ def test_nothing_is_passed_over_without_a_waiver_that_is_named(lab: Any, way: di
     under_way(lab)
     with pytest.raises(Refused, match="nothing does without a waiver"):
         lab.ask(requests.Promote("default", "payments", "now", **way))
-    with pytest.raises(Denied, match="passes over"):
+    with pytest.raises(NotFound, match="there is no waiver w-1"):
         lab.ask(requests.Promote("default", "payments", "now", **way, waiver="w-1"))
     other = granted(lab, rule="PD022")
-    with pytest.raises(Denied):
+    with pytest.raises(Denied, match=r"PD043: promote --.* passes over"):
         lab.ask(requests.Promote("default", "payments", "now", **way, waiver=other))
     waiting = ask(lab, rule="PD043").waiver.id
     with pytest.raises(Denied, match="waits for somebody else"):
@@ -325,8 +326,9 @@ def test_nothing_is_passed_over_without_a_waiver_that_is_named(lab: Any, way: di
 def test_a_full_promotion_by_a_waiver_is_on_record(lab: Any) -> None:
     under_way(lab)
     id_ = granted(lab, rule="PD043")
+    other = granted(lab, rule="PD022")
     with pytest.raises(Denied):  # it is not named
-        lab.ask(requests.Promote("default", "payments", "now", full=True, waiver="w-none"))
+        lab.ask(requests.Promote("default", "payments", "now", full=True, waiver=other))
     said = lab.ask(requests.Promote("default", "payments", "now", full=True, waiver=id_)).message
     assert said == f"rollout 'payments' fully promoted by waiver {id_}"
     lab.until(lambda view: view.status == "Healthy")
@@ -420,6 +422,10 @@ def test_what_is_asked_for_has_an_end_and_an_object(lab: Any) -> None:
             ask(lab, **changes)
     with pytest.raises(NotFound, match='rollout "cart" not found'):
         ask(lab, name="cart")
+    with pytest.raises(UsageError, match="there is no rule PD999 in Davy's pack"):
+        ask(lab, rule="PD999")
+    with pytest.raises(UsageError, match="DV010 is no rule"):
+        ask(lab, rule="DV010")
     with pytest.raises(NotFound, match="holds no Secret default/payments"):
         ask(lab, kind="Secret")
     with pytest.raises(UsageError, match="Rollout default/payments, and Rollout default/cart is meant"):

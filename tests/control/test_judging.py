@@ -60,11 +60,8 @@ class InProd:
         if review.kind.kind != "Deployment" or review.subject["metadata"].get("namespace") != "prod":
             return ()
         rule = "K8sRequireProgressive"
-        return [
-            Violation(
-                self.name, rule, ONLY_ROLLOUTS, self.action, path=self.path, broken=self.broken, source=rule
-            )
-        ]
+        said = "it stays" if review.operation == "DELETE" else ONLY_ROLLOUTS
+        return [Violation(self.name, rule, said, self.action, path=self.path, broken=self.broken, source=rule)]
 
 
 def checked(text: str, policy: Any = None, **more: Any) -> Admitted:
@@ -248,6 +245,7 @@ def test_with_what_was_there_before_policies_know_what_happens() -> None:
         ("UPDATE", "web"),
         ("CREATE", "new"),
         ("DELETE", "gone"),
+        ("", "gone"),  # what is said of it as it stands is no reason to keep it
     ]
     update = policy.asked[0]
     assert update.old_object is not None

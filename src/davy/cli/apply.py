@@ -6,7 +6,7 @@ import click
 
 from davy.cli.findings import outcome, refuse, refuse_nothing, tell
 from davy.cli.manifests import as_text, read_manifests
-from davy.cli.options import common, output, reason, refuse_namespace
+from davy.cli.options import common, output, reason
 from davy.cli.output import show_view
 from davy.cli.setting import BUILD_S, Setting, talk
 from davy.control.requests import Apply
@@ -31,10 +31,12 @@ from davy.control.views import ApplyView
 def command(setting: Setting, sources: tuple[str, ...], dry_run: bool, reason: str, form: str) -> None:
     """Accept manifests; with one error among the findings nothing is changed at all.
 
+    With -n, manifests that name no namespace go to that one.
+
     Exits 1 when a gate said no (PD…) and 2 when something is no valid manifest (DV…).
     """
-    refuse_namespace(setting)
-    apply(setting, Apply(as_text(read_manifests(sources)), str(Path.cwd()), reason, dry_run), form)
+    texts = as_text(read_manifests(sources))
+    apply(setting, Apply(texts, str(Path.cwd()), reason, dry_run, setting.namespace), form)
 
 
 def apply(setting: Setting, request: Apply, form: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from davy.cli.setting import Setting, both_terminals
+from davy.cli.setting import both_terminals
 from davy.errors import UsageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -104,19 +104,6 @@ def required_reason(given: str, doing: str) -> str:
             hint='--reason "…" takes one sentence',
         )
     return given.strip()
-
-
-def refuse_namespace(setting: Setting) -> None:
-    """Refuse a namespace where manifests name their own, instead of leaving it out in silence.
-
-    Raises:
-        UsageError: another namespace than the default one was asked for.
-    """
-    if setting.namespace != "default":
-        raise UsageError(
-            f"namespace {setting.namespace!r} has no effect here: every manifest names its own",
-            hint="write metadata.namespace into the manifests",
-        )
 
 
 def _override(context: click.Context, parameter: click.Parameter, value: object) -> None:

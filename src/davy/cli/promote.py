@@ -29,10 +29,12 @@ def command(
     """
     option = "--full" if full else "--skip-step"
     if (full or skip_step) and not waiver:
+        where = "" if setting.namespace == "default" else f" -n {setting.namespace}"
         raise Refused(
             f"{option} would let through exactly the release that analyses are there to stop: "
             "nothing passes over a gate without a waiver",
-            hint=f"davy promote {name} ends its pause; davy waiver request PD043 … asks for more",
+            hint=f"davy promote {name} ends its pause; to pass over more: davy waiver request PD043 "
+            f'--scope {name}{where} --for 1h --uses 1 --ticket ID --reason "…"',
         )
     if waiver and not (full or skip_step):
         raise UsageError("--waiver is for --full or --skip-step", hint=f"davy promote {name} needs none")

@@ -142,6 +142,8 @@ def greet(setting: Setting) -> None:
     talk(f"  state     {setting.home}")
     talk(f"  socket    {setting.socket}")
     talk(f"  record    davy record -f{_home_option(setting)}")
+    if health.profile:
+        talk(f"  policies  the {health.profile} profile of Davy's pack, and what is applied")
     for number, view in enumerate(setting.ask(List(), RolloutList).items):
         label = "  rollouts  " if number == 0 else "            "
         talk(f"{label}{view.namespace}/{view.name}  {view.status}  {view.url}".rstrip())

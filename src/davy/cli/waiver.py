@@ -282,15 +282,17 @@ def _manifest(source: str | None, kind: str, namespace: str, name: str) -> dict[
     if source is None:
         return None
     from davy.cli.manifests import read_manifests
+    from davy.control.judging import object_of
     from davy.model.loader import load_all
 
     loaded = load_all(read_manifests([source]), raw=True)
     loaded.raise_for_errors()
     for document in loaded.raw:
-        metadata = document.value.get("metadata") or {}
-        found = (document.value.get("kind"), metadata.get("namespace") or "default", metadata.get("name"))
-        if found == (kind, namespace, name):
-            return document.value
+        found = object_of(document, namespace)  # as `check` and `apply` take it with the same -n
+        metadata = found.get("metadata") or {}
+        where = metadata.get("namespace") or "default"
+        if (found.get("kind"), where, metadata.get("name")) == (kind, namespace, name):
+            return dict(found)
     raise NotFound(
         f"there is no {kind} {namespace}/{name} in {source}", hint="--kind, --scope and -n say which"
     )

@@ -63,9 +63,9 @@ class Changing:
         catalog = self._holdings.catalog
         with self._holdings.gate:
             governance = self._enforcing.for_manifests(actor, self._clock.now())
-            base = self._enforcing.held_under_the_names_of(request.texts)
+            base = self._enforcing.held_under_the_names_of(request.texts, request.namespace)
         admitted = admission.admit(
-            request.texts, request.directory, catalog, governance, namespace="default", base=base
+            request.texts, request.directory, catalog, governance, namespace=request.namespace, base=base
         )
         if not admitted.accepted or request.dry_run:
             if not request.dry_run:

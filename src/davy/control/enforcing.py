@@ -13,7 +13,7 @@ from davy.control import admission
 from davy.control.analysis_gates import AnalysisGates, Name
 from davy.control.catalog import Catalog
 from davy.control.governance import Governance, is_policy
-from davy.control.judging import is_unchanged, name_in, object_of
+from davy.control.judging import how_to_waive, is_unchanged, name_in, object_of
 from davy.control.reviewing import as_object, user
 from davy.control.rulebook import Rulebook, name_of
 from davy.control.waiving import Change, Waiving
@@ -50,7 +50,7 @@ class Enforcing:
         self._read()  # before anybody waits for the gate
 
     def governance(self, now: float) -> Governance:
-        """Return what governs at this moment; the policies among new manifests count once they are accepted."""
+        """Return what governs at this moment."""
         policies = self._read()
         return Governance(
             rules=policies,
@@ -75,9 +75,11 @@ class Enforcing:
 
         Raises:
             Denied: policies refuse it; that is on record.
+            NotFound: there is no waiver of that id.
         """
         governance = self.governance(now)
         if skips is not None:
+            self._waiving.find(skips)
             governance = replace(governance, waivers=self._named(skips))
         decision = governance.decide(review)
         if skips is not None:
@@ -88,10 +90,14 @@ class Enforcing:
         return self._waiving.using(waivers, action, actor, now)
 
     def for_manifests(self, actor: str, now: float) -> Governance:
-        """Return what governs manifests that somebody applies, Davy's own gates included."""
-        return replace(self.governance(now), policies=[AnalysisGates()], user=user(actor))
+        """Return what governs manifests that somebody applies: Davy's own gates and policies among them, too."""
+        return replace(
+            self.governance(now), policies=[AnalysisGates()], inventory=self._inventory(), user=user(actor)
+        )
 
-    def held_under_the_names_of(self, texts: Iterable[admission.Text]) -> list[admission.Text] | None:
+    def held_under_the_names_of(
+        self, texts: Iterable[admission.Text], namespace: str
+    ) -> list[admission.Text] | None:
         """Return what is held under the names in some texts, as texts; None where nobody would ask for it."""
         if not self._read() and not self._waiving.waivers:
             return None
@@ -99,7 +105,7 @@ class Enforcing:
             name_in(as_object(held)): as_object(held) for held in self._catalog.objects
         }
         known |= {_place(policy): policy for policy in self._documents}
-        named = [_place(object_of(document, "default")) for document in load_all(texts, raw=True).raw]
+        named = [_place(object_of(document, namespace)) for document in load_all(texts, raw=True).raw]
         found = [known[name] for name in dict.fromkeys(named) if name in known]
         return [("held", msgspec.json.encode({"kind": "List", "items": found}))] if found else []
 
@@ -132,10 +138,9 @@ class Enforcing:
         denying = [each for each in decision.violations if each.action == "deny"]
         self.note(_subject(review), denying, action, actor, now)
         said = "; ".join(each.sentence for each in denying)
-        rule = denying[0].rule
         raise Denied(
             f"policies refuse to {action} {review.name}: {said}",
-            hint=f'davy waiver request {rule} --scope {review.name} --for 48h --ticket … --reason "…"',
+            hint=how_to_waive(denying[0], review) or "mend the policy: what nobody can evaluate refuses",
         )
 
     def note(self, subject: str, denying: Sequence[Violation], action: str, actor: str, now: float) -> None:
@@ -161,7 +166,7 @@ class Enforcing:
         own = Violation(
             policy="davy/engine",
             rule=SKIPPING,
-            message=f"{action} passes over what the update has still to show",
+            message=f"{SKIPPING}: {action} passes over what the update has still to show",
             source="Davy",
         )
         found = excuse(

@@ -63,7 +63,7 @@ class Engine:
         self._loop = Loop(world, self._holdings, clock, setting.look_s)
         self._looking = Looking(world, self._holdings, clock)
         rules = setting.rules
-        rulebook = Rulebook(world.store, rules)
+        self._rulebook = rulebook = Rulebook(world.store, rules)
         self._waiving = Waiving(world.store, clock, rules.terms)
         self._desk = WaiverDesk(self._waiving, self._holdings, clock)
         self._changing = Changing(world, self._holdings, clock, self._loop, self._waiving, rulebook)
@@ -185,6 +185,7 @@ class Engine:
                 now=self._clock.now(),
                 rollouts=len(held),
                 troubles=tuple(troubles),
+                profile=self._rulebook.profile,
             )
 
     @contextmanager

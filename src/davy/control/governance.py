@@ -43,8 +43,8 @@ class Governance:
         point: the place of enforcement.
         now: seconds since 1970 UTC, which the life of waivers is measured by.
         terms: what waivers have to keep to.
-        settled: policies among manifests are read, and count only once they are accepted: nobody weakens a
-            policy and makes use of that in one go.
+        settled: policies among manifests judge beside those that are there already, and take no place before
+            they are accepted: nobody weakens a policy and makes use of that in one go.
         user: who wants what is judged, where a review does not say.
     """
 
@@ -67,7 +67,8 @@ class Governance:
         documents = _newest((*self.documents, *found))
         read = ruleset.read(documents)
         if self.settled:
-            return self, tuple(each for each in read.problems if any(each.subject is one for one in found))
+            own = tuple(each for each in read.problems if any(each.subject is one for one in found))
+            return replace(self, rules=(*self.rules, read)), own
         return replace(self, documents=documents, rules=(read,)), read.problems
 
     def decide(self, review: Review) -> Decision:

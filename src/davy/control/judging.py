@@ -193,7 +193,7 @@ class _Judge:
 
     def finding(self, document: RawDocument, review: Review, said: Violation) -> Finding:
         """Say what a policy says; a gate of Davy's has said it already, at the very character."""
-        waive = _waive(said, review, document.source.file)
+        waive = how_to_waive(said, review, document.source.file)
         if typed := self.typed(review, said):
             return replace(typed, severity=_SEVERITIES[said.action], waive=waive)
         title = said.message.replace(f"{said.rule}: ", "", 1) + (f" ({said.note})" if said.note else "")
@@ -317,11 +317,17 @@ def _why(said: Violation) -> str:
     return f"{why}constraint {said.policy} (template {said.source})"
 
 
-def _waive(said: Violation, review: Review, file: str) -> str:
-    """Say how to be excused; nothing excuses from a policy that nobody can evaluate."""
+def how_to_waive(said: Violation, review: Review, file: str = "") -> str:
+    """Say how to be excused; nothing excuses from a policy that nobody can evaluate.
+
+    Args:
+        said: what refuses.
+        review: of what.
+        file: where it is written; without one it is the object that an engine holds.
+    """
     if said.broken or said.action != "deny":
         return ""
     kind = "" if review.kind.kind == "Rollout" else f" --kind {quote(review.kind.kind)}"
     where = "" if review.namespace in ("", "default") else f" -n {quote(review.namespace)}"
-    whom = f"--scope {quote(review.name or 'NAME')}{where}{kind} -f {quote(file)}"
+    whom = f"--scope {quote(review.name or 'NAME')}{where}{kind}" + (f" -f {quote(file)}" if file else "")
     return f'davy waiver request {quote(said.rule)} {whom} --for 48h --ticket ID --reason "…"'

@@ -15,13 +15,14 @@ class Request(msgspec.Struct, frozen=True, tag=True, tag_field="request", forbid
 class Apply(Request, frozen=True):
     """Accept manifests: `texts` are (file name, text) pairs, `directory` is what their paths are relative to.
 
-    With `dry_run` it only says what would happen.
+    With `dry_run` it only says what would happen. `namespace` is where manifests go that do not say.
     """
 
     texts: tuple[tuple[str, str], ...]
     directory: str
     reason: str = ""
     dry_run: bool = False
+    namespace: str = "default"
 
 
 class List(Request, frozen=True):

@@ -362,6 +362,7 @@ class HealthView(View, frozen=True, kw_only=True, tag="HealthView"):
     now: float
     rollouts: int
     troubles: tuple[str, ...]
+    profile: str = ""
 
 
 class ErrorView(View, frozen=True, kw_only=True, tag="Error"):

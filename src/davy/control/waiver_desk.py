@@ -1,5 +1,7 @@
 """Where people ask for waivers, agree to them and look at them."""
 
+import re
+from difflib import get_close_matches
 from typing import assert_never
 
 from davy.control import requests, views
@@ -7,12 +9,15 @@ from davy.control.catalog import KINDS
 from davy.control.holdings import Holdings
 from davy.control.ports import Clock
 from davy.control.reviewing import as_object
+from davy.control.sound_policies import RULE as SOUND
 from davy.control.waiving import Waiving
 from davy.errors import NotFound, UsageError
 from davy.model.instant import lasting, written
 from davy.model.key import Key
 from davy.policy.granting import Wish
+from davy.policy.pack import RULES
 from davy.policy.review import Kind, Object
+from davy.policy.truthful_waivers import RULE as TRUTHFUL
 from davy.policy.waiver_file import document_of
 from davy.policy.waivers import Terms, Waiver, overdue, short, standing
 
@@ -68,6 +73,7 @@ class WaiverDesk:
         """
         if (request.until is None) == (request.for_s is None):
             raise UsageError("a waiver ends at one time", hint="--for 48h, or --until 2026-03-01T12:00:00Z")
+        _check_rule(request.rule.strip())
         now = self._clock.now()
         until = now + request.for_s if request.for_s is not None else request.until
         assert until is not None
@@ -146,6 +152,19 @@ def _asked(waiver: Waiver) -> str:
         )
     what = f"{waiver.about} as {short(waiver.digest)}"
     return f"waiver {waiver.id} asks for {what} for {left}; it waits for approval"
+
+
+def _check_rule(rule: str) -> None:
+    """Turn away what is misspelt; the rules of others, this engine may never have met.
+
+    Raises:
+        UsageError: it is an id of Davy's, and no rule has it.
+    """
+    if re.fullmatch(r"DV[0-9]+", rule):
+        raise UsageError(f"{rule} is no rule but a manifest that is wrong", hint="mend the manifest")
+    if re.fullmatch(r"PD[0-9]+", rule) and rule not in RULES and rule not in (TRUTHFUL, SOUND):
+        close = ", ".join(get_close_matches(rule, RULES)) or "docs/reference/policy-pack.md has them"
+        raise UsageError(f"there is no rule {rule} in Davy's pack", hint=f"rules like it: {close}")
 
 
 def _named(found: Object, kind: str, key: Key) -> Object:

@@ -1,8 +1,9 @@
 """The one answer of all policies about one object: asked in CI, at admission and by the engine alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from davy.policy.deletion import about_the_deletion
 from davy.policy.engine import Point, Policy, Violation
 from davy.policy.inventory import Inventory
 from davy.policy.parked import not_held_against
@@ -43,11 +44,22 @@ def decide(
 ) -> Decision:
     """Ask every policy, then take out what waivers excuse; the same arguments give the same answer anywhere.
 
-    A Deployment that only carries a Rollout's template is not refused for being one (`davy.policy.parked`).
+    A Deployment that only carries a Rollout's template is not refused for being one (`davy.policy.parked`), and
+    nothing is kept from going for being what it is (`davy.policy.deletion`).
 
     Deciding uses no waiver up, a dry run least of all: whoever acts on the answer does that with the change.
     """
-    found = [violation for policy in policies for violation in policy.judge(review, inventory, point)]
+    found = _once(violation for policy in policies for violation in policy.judge(review, inventory, point))
     found = not_held_against(found, review, inventory)
+    found = about_the_deletion(found, policies, review, inventory, point)
     left = excuse(found, waivers, subject=review.subject, now=now, terms=terms)
     return Decision(left.active, left.excused, left.warnings)
+
+
+def _once(said: Iterable[Violation]) -> list[Violation]:
+    """Leave out what was said before, word for word: a policy may be there as it is and as it will be."""
+    found: list[Violation] = []
+    for each in said:
+        if each not in found:
+            found.append(each)
+    return found

@@ -56,6 +56,8 @@ KNOWN = {
     "builtin",
     "steps",
     "spend",
+    "grow",
+    "size",
     "replaced",
     "append",
     "add",
@@ -84,7 +86,7 @@ def quoted(text: str) -> str:
     return json.dumps(text)
 
 
-TEMPLATE = """package a[{0}].b
+TEMPLATE = """package outermost[{0}].b
 
 import data[{0}] as other
 

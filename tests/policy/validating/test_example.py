@@ -9,14 +9,14 @@ from davy.policy.inventory import Inventory
 from davy.policy.review import review_of
 from davy.policy.validating.reading import read
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_example_refuses_the_example() -> None:
-    reading = read(list(YAML(typ="safe").load_all(EXAMPLES / "policies" / "few-replicas.yaml")))
+    reading = read(list(YAML(typ="safe").load_all(ROOT / "integrations" / "policies" / "few-replicas.yaml")))
     (rollout,) = (
         found
-        for found in YAML(typ="safe").load_all(EXAMPLES / "payments" / "rollout.yaml")
+        for found in YAML(typ="safe").load_all(ROOT / "examples" / "payments" / "rollout.yaml")
         if found["kind"] == "Rollout"
     )
     assert reading.problems == ()

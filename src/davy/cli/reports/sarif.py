@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from davy.cli.reports.report import DOCUMENTATION, Report, advice, message, plain
 from davy.model.finding import Finding
+from davy.policy.pack import RULES
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST_RESULTS = 25_000
@@ -45,13 +46,17 @@ def _cut(found: Sequence[Finding], shown: Sequence[Finding]) -> dict[str, Any]:
 
 
 def _rule(finding: Finding) -> dict[str, Any]:
+    """Describe a rule: what is true of each of its results, and so nothing of the one that was met first."""
     own = finding.code.startswith(("DV", "PD"))
-    told = plain(finding.why or finding.title)
+    known = RULES.get(finding.code)
+    title, why, fix = (
+        (known.title, known.why, known.fix) if known else (finding.title, finding.why or finding.title, "")
+    )
     return {
         "id": finding.code,
-        "shortDescription": {"text": plain(finding.title, 255)},
-        "fullDescription": {"text": told},
-        "help": {"text": "\n".join([told, *advice(finding)])},
+        "shortDescription": {"text": plain(title, 255)},
+        "fullDescription": {"text": plain(why)},
+        "help": {"text": "\n".join([plain(why), *([f"fix: {plain(fix)}"] if fix else [])])},
         "helpUri": f"{DOCUMENTATION}#{quote(finding.code.lower())}" if own else DOCUMENTATION,
     }
 

@@ -144,7 +144,7 @@ class Compiler:
         return DocumentWriter(self.tree, self.builtins, plain_input=plain_input, mocked=mocked)
 
     def executed(self, writer: DocumentWriter, more: Mapping[str, Any]) -> dict[str, Any]:
-        """Let Python compile what was written, and return its functions."""
+        """Return the functions that were written."""
         scope: dict[str, Any] = {**SCOPE, **more, **writer.constants}
         for name, builtin in self.builtins.items():
             plain = name.replace(".", "_")
@@ -154,9 +154,24 @@ class Compiler:
                 scope[f"m_{name.replace('.', '_')}"] = _mockable(self.builtins[name])
         for name in writer.used_as_mocks:
             scope[f"m_{name.replace('.', '_')}"] = _mockable(self.builtins[name])
-        code = compile("\n".join(writer.lines) + "\n", "<rego>", "exec", dont_inherit=True)
-        exec(code, scope)  # noqa: S102 - the text is the writer's own: counters, and literals through repr
+        for name, lines in writer.functions():
+            scope[name] = deferred(name, lines, scope)
         return scope
+
+
+def deferred(name: str, lines: list[str], scope: dict[str, Any]) -> Callable[..., Any]:
+    """Make a function that Python compiles when it is first called: most objects never meet most rules.
+
+    Two threads may both come first; then both compile the same.
+    """
+
+    def function(*arguments: Any) -> Any:
+        if scope[name] is function:
+            code = compile("\n".join(lines), "<rego>", "exec", dont_inherit=True)
+            exec(code, scope)  # noqa: S102 - the text is the writer's own: counters, and literals through repr
+        return scope[name](*arguments)
+
+    return function
 
 
 def _mockable(builtin: Builtin) -> Callable[..., Value]:
@@ -167,12 +182,15 @@ def _mockable(builtin: Builtin) -> Callable[..., Value]:
 
 
 SCOPE: dict[str, Any] = {
-    "__builtins__": {"type": type, "len": len, "list": list, "dict": dict, "str": str, "int": int, "any": any},
+    "__builtins__": {known.__name__: known for known in (type, len, list, dict, str, int, float, bool, any)},
     "U": UNDEFINED,
     "ONCE": runtime.ONCE,
     "LOOKUP": runtime.LOOKUP,
     "COLLECTIONS": runtime.COLLECTIONS,
-    "LARGE_TEXT": runtime.LARGE_TEXT,
+    "SIZED": runtime.SIZED,
+    "LARGE": runtime.LARGE,
+    "HUGE": runtime.HUGE,
+    "KEPT": runtime.KEPT,
     "RegoSet": RegoSet,
     "BuiltinError": BuiltinError,
     "Answer": Answer,
@@ -187,6 +205,7 @@ SCOPE: dict[str, Any] = {
             runtime.grown,
             runtime.index,
             runtime.items,
+            runtime.laboured,
             runtime.less,
             runtime.less_equal,
             runtime.member,

@@ -108,7 +108,7 @@ class Policy:
         except (ArithmeticError, ValueError, MemoryError) as error:
             sentence = f"a builtin cannot deal with what it is given: {error}"
             raise EvaluationError("eval_builtin_error", sentence) from error
-        except RecursionError:
+        except (RecursionError, SyntaxError):  # Python itself nests no deeper
             raise OverBudget("the values are nested deeper than an evaluation may follow") from None
 
 

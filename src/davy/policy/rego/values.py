@@ -5,7 +5,8 @@ here: to Python `True == 1`, to Rego they differ; and keys of an object may be a
 hashable and `value_of` gives back.
 
 OPA keeps the text of a number. Here whole numbers are `int` of any size, others `float`: `1.50` is printed as
-`1.5` and `1e3` as `1000.0` where OPA prints a number that nobody computed with letter by letter.
+`1.5`, `1e3` as `1000.0` and `1e6` as `1e+06` where OPA prints a number that nobody computed with letter by
+letter.
 """
 
 import re
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from davy.policy.rego.budget import LARGEST_NUMBER
+from davy.policy.rego.floats import float_text
 
 Value: TypeAlias = Any
 """One of Rego's values; the checks are at run time, as Rego's own are."""
@@ -57,15 +59,15 @@ class CompositeKey:
 
 
 def _freeze(value: Value) -> tuple[Any, ...]:
-    match value:
-        case list():
-            return ("array", *map(key_of, value))
-        case dict():
-            return ("object", frozenset((key, key_of(found)) for key, found in value.items()))
-        case RegoSet():
-            return ("set", frozenset(value.keys()))
-        case _:
-            return ("scalar", str(value))
+    kind = type(value)
+    if kind is dict:
+        pairs = [(key, found if type(found) is str else key_of(found)) for key, found in value.items()]
+        return ("object", frozenset(pairs))
+    if kind is list:
+        return ("array", *map(key_of, value))
+    if kind is RegoSet:
+        return ("set", frozenset(value.keys()))
+    return ("scalar", str(value))
 
 
 def key_of(value: Value) -> Key:
@@ -102,6 +104,10 @@ class RegoSet:
     def keys(self) -> Iterable[Key]:
         """What stands for the values, in no order."""
         return self._found.keys()
+
+    def unordered(self) -> Iterable[Value]:
+        """The values in no order, for whom that is enough."""
+        return self._found.values()
 
     def get(self, value: Value) -> Value:
         """The value as it was put in (`1.0` where `1` is asked for), `UNDEFINED` where it is not in the set."""
@@ -253,8 +259,8 @@ def number_of(text: str) -> int | float | None:
 
 
 def number_text(value: int | float) -> str:
-    """Print a number as JSON has it."""
-    return repr(value).replace("e-0", "e-") if type(value) is float else str(value)
+    """Print a number."""
+    return float_text(value) if type(value) is float else str(value)
 
 
 _ESCAPES: Final = {
@@ -327,5 +333,43 @@ def json_text(value: Value, *, separators: tuple[str, str] = (",", ":"), indent:
     """Write a value as Go's `encoding/json` does: keys sorted, nothing that HTML could take for its own."""
     from json import dumps
 
-    text = dumps(to_json(value), ensure_ascii=False, sort_keys=True, separators=separators, indent=indent)
+    def written(found: Value) -> str:
+        return dumps(found, ensure_ascii=False, sort_keys=True, separators=separators, indent=indent)
+
+    found = to_json(value)
+    text = written(found)
+    numbers = [each for each in _floats(found) if repr(each) != float_text(each)]
+    if numbers:
+        # The standard library writes a float in one way only: a text with a mark stands for it meanwhile, and
+        # the mark is in no other.
+        mark = "\ue000"
+        while mark in text:
+            mark += "\ue000"
+        text = written(_marked(found, mark)).replace(f'"{mark}', "").replace(f'{mark}"', "")
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _floats(value: Value) -> Iterator[float]:
+    match value:
+        case float():
+            yield value
+        case list():
+            for found in value:
+                yield from _floats(found)
+        case dict():
+            for found in value.values():
+                yield from _floats(found)
+        case _:
+            pass
+
+
+def _marked(value: Value, mark: str) -> Value:
+    match value:
+        case float():
+            return f"{mark}{float_text(value)}{mark}"
+        case list():
+            return [_marked(found, mark) for found in value]
+        case dict():
+            return {key: _marked(found, mark) for key, found in value.items()}
+        case _:
+            return value

@@ -60,6 +60,7 @@ growing := [weight | weight := weights[_]; weight.percent > 0]
 # An experiment gets users, too, when its templates have weights.
 experiments := [{"step": index, "path": ["experiment", "templates"], "percent": percent(sum(parts))} |
 	templates := davy.list(steps[index], ["experiment", "templates"])
+	count(templates) > 0
 	parts := [part | part := davy.number(davy.at(templates[_], ["weight"], 0), 0)]
 	sum(parts) > 0
 ]
@@ -170,9 +171,11 @@ violation[found] {
 	weight.percent < 100
 	later := [index | index := weights[_].step; index > weight.step]
 	next := min(array.concat(later, [count(steps)]))
-	count([index | gate(steps[index]); index > weight.step; index < next]) == 0
+	count([index | index := gates[_]; index > weight.step; index < next]) == 0
 	found := davy.violation("PD026", array.concat(at_step(weight.step), weight.path), sprintf("nothing waits or measures at %v%% before it goes on", [weight.percent]))
 }
+
+gates := [index | gate(steps[index])]
 
 gate(step) {
 	is_object(davy.at(step, ["pause"], null))
@@ -503,11 +506,18 @@ annotation(key) = found {
 	found := trim_space(davy.text(davy.metadata, ["annotations", key]))
 }
 
+# What there is of an annotation, and what is wrong with it.
+said(key, wrong) = sprintf("the annotation %s is missing", [key]) {
+	annotation(key) == ""
+} else = sprintf("%q in the annotation %s %s", [annotation(key), key, wrong]) {
+	true
+}
+
 violation[found] {
 	davy.enforced("PD048")
 	judged
 	not names_an_slo(annotation("davy.dev/slo"))
-	found := davy.violation("PD048", ["metadata", "annotations", "davy.dev/slo"], sprintf("it names no SLO: the annotation davy.dev/slo is %q", [annotation("davy.dev/slo")]))
+	found := davy.violation("PD048", ["metadata", "annotations", "davy.dev/slo"], sprintf("it names no SLO: %s", [said("davy.dev/slo", "does not name one")]))
 }
 
 names_an_slo(text) {
@@ -525,5 +535,5 @@ violation[found] {
 	davy.enforced("PD049")
 	judged
 	not regex.match("^https://[^/ ]+", annotation("davy.dev/runbook"))
-	found := davy.violation("PD049", ["metadata", "annotations", "davy.dev/runbook"], sprintf("nobody is told how to go back: the annotation davy.dev/runbook is %q, and no https link", [annotation("davy.dev/runbook")]))
+	found := davy.violation("PD049", ["metadata", "annotations", "davy.dev/runbook"], sprintf("nobody is told how to go back: %s", [said("davy.dev/runbook", "is no https link")]))
 }

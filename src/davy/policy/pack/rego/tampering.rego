@@ -12,7 +12,7 @@ violation[found] {
 	label(davy.before_metadata, davy.env_label) == davy.env_value
 	label(davy.metadata, davy.env_label) != davy.env_value
 	not davy.trusted
-	found := davy.violation("PD010", ["metadata", "labels", davy.env_label], sprintf("%s would be production no more: %s was %q and becomes %q", [davy.name, davy.env_label, davy.env_value, label(davy.metadata, davy.env_label)]))
+	found := davy.violation("PD010", ["metadata", "labels", davy.env_label], sprintf("%s would be production no more: %s was %q and becomes %s", [davy.name, davy.env_label, davy.env_value, davy.quoted(label(davy.metadata, davy.env_label))]))
 }
 
 violation[found] {
@@ -127,7 +127,7 @@ violation[found] {
 	startswith(key, "davy.dev/")
 	davy.at(davy.metadata, ["labels", key], "") != was
 	not davy.trusted
-	found := davy.violation("PD067", ["metadata", "labels", key], sprintf("%s of %s was %q and becomes %q, and with it what is asked of it", [key, davy.name, was, label(davy.metadata, key)]))
+	found := davy.violation("PD067", ["metadata", "labels", key], sprintf("%s of %s was %q and becomes %s, and with it what is asked of it", [key, davy.name, was, davy.quoted(label(davy.metadata, key))]))
 }
 
 violation[found] {

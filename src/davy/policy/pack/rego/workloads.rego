@@ -134,7 +134,7 @@ violation[found] {
 	davy.namespace == ""
 	davy.written
 	placed
-	found := davy.violation("PD006", ["metadata"], "nobody can tell where this goes, and so what is asked of it: it names no namespace")
+	found := davy.violation("PD006", ["metadata"], "it names no namespace, so nobody can tell where it goes and what is asked of it")
 }
 
 placed {

@@ -27,14 +27,15 @@ def get(found: Value, key: Value, default: Value) -> Value:
     """What stands at a key, or at a path of keys; else the default."""
     if type(found) is not dict:
         refuse(1, found, "object")
-    if type(key) is str:
-        return found.get(key, default)
     if type(key) is not list:
         return found.get(key_of(key), default)
     value: Value = found
     for step in key:
-        value = at(value, step)
-        if value is UNDEFINED:
+        if type(value) is dict and type(step) is str:
+            if step not in value:
+                return default
+            value = value[step]
+        elif (value := at(value, step)) is UNDEFINED:
             return default
     return value
 
