@@ -349,3 +349,39 @@ spec:
     )
     ran = run("check", "pay.yaml", "--profile", "standard", "-o", "json")
     assert [code for _, code, _ in told(ran) if code in ("PD031", "DV010")] == ["DV010"]
+
+
+def test_what_a_change_does_to_a_file_that_stays_is_told_of(run: Any, files: Path) -> None:
+    """The rollout stays as it is, and loses the template that judges it."""
+    for name in ("web.yaml", "constraint.yaml"):
+        (files / name).unlink()
+    (files / "rollout.yaml").write_text(
+        json.dumps(
+            {
+                "apiVersion": "argoproj.io/v1alpha1",
+                "kind": "Rollout",
+                "metadata": {"name": "web", "namespace": "prod"},
+                "spec": {
+                    "strategy": {
+                        "canary": {
+                            "steps": [
+                                {"setWeight": 20},
+                                {"analysis": {"templates": [{"templateName": "errors"}]}},
+                            ]
+                        }
+                    }
+                },
+            }
+        )
+    )
+    template = files / "errors.yaml"
+    template.write_text(TOOTHLESS.replace("name: errors", "name: errors, namespace: prod"))
+    git("init")
+    git("add", "-A")
+    git("commit", "-m", "before")
+    quiet = run("check", ".", "--base", "HEAD", "--changed-only", "-o", "json")
+    assert told(quiet) == []
+    template.unlink()
+    ran = run("check", ".", "--base", "HEAD", "--changed-only", "-o", "json")
+    assert "rollout.yaml" in {file for _, _, file in told(ran)}
+    assert ran.exit_code != 0
