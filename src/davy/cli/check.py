@@ -21,6 +21,7 @@ from davy.control.catalog import Catalog
 from davy.control.governance import Governance, governed
 from davy.control.views import ApplyView
 from davy.errors import UsageError
+from davy.model.kinds import is_cluster_scoped
 from davy.policy import pack
 from davy.policy.engine import Point
 
@@ -148,9 +149,20 @@ def _show(setting: Setting, view: ApplyView, admitted: Admitted, base: Base | No
         tell(setting, view.findings)
     if form == "text" and view.accepted:
         talk(_passed(view))
+    if view.accepted and not setting.chosen_namespace and (lost := _without_namespace(admitted)):
+        names = "names" if lost == 1 else "name"
+        talk(f"note: {_counted(lost, 'object')} {names} no namespace: -n NAMESPACE says where that goes")
     results = view.results
     if results and results["not-applicable"] == sum(results.values()):
         talk(f"note: no policy looks at any of {_counted(sum(results.values()), 'object')}: nothing was judged")
+
+
+def _without_namespace(admitted: Admitted) -> int:
+    """Count objects that policies about namespaces do not see, for they say nowhere where they go."""
+    return sum(
+        review.namespace == "" and not is_cluster_scoped(review.kind.api_version, review.kind.kind)
+        for review, _ in admitted.decisions
+    )
 
 
 def _passed(view: ApplyView) -> str:

@@ -25,6 +25,7 @@ from davy.control.judging import (
     complaints,
     judge,
     name_in,
+    not_told_yet,
     object_of,
     place_of,
     still_alone,
@@ -142,7 +143,7 @@ def admit(
     findings += _excuses(documents, judgement, before)
     return Admitted(
         objects,
-        _sorted([*still_alone(findings, judgement.judged), *judgement.findings]),
+        _sorted([*still_alone(findings, judgement.judged), *not_told_yet(judgement.findings, findings)]),
         judgement.judged,
         judgement.decisions,
         tuple(everything),

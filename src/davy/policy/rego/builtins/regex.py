@@ -69,11 +69,11 @@ def find_n(pattern: Value, searched: Value, count: Value) -> list[str]:
 def find_all_string_submatch_n(pattern: Value, searched: Value, count: Value) -> list[list[str]]:
     """Find matches with their groups; a group that took no part is empty."""
     wanted, asked, most = text(pattern, 1), text(searched, 2), place(count, 3)
-    found = (_groups if len(asked) < SHORT else _groups.__wrapped__)(wanted, asked, most)
+    found = (_groups if len(wanted) + len(asked) < SHORT else _groups.__wrapped__)(wanted, asked, most)
     return [list(groups) for groups in found]
 
 
-@lru_cache(4096)
+@lru_cache(256)
 def _groups(pattern: str, searched: str, count: int) -> list[list[str]]:
     found = matches(compiled(pattern), searched, count)
     return [[one.group(), *(group or "" for group in one.groups())] for one in found]
