@@ -83,6 +83,17 @@ def test_kinds_of_constraints_are_found_by_themselves(server: ApiServer, cluster
     until(cluster, lambda: named(cluster) == wanted and not cluster.trouble)
 
 
+def test_constraints_that_cannot_be_asked_for_are_not_taken_for_none(
+    server: ApiServer, cluster: Cluster
+) -> None:
+    """A server that lists everything else and fails here would leave nothing that denies."""
+    server.forbidden.add("/apis/constraints.gatekeeper.sh/v1beta1")
+    assert "constraints: not asked for yet" in cluster.trouble
+    cluster.start()
+    until(cluster, lambda: "constraints: " in cluster.trouble and "not" not in cluster.trouble)
+    assert "403" in cluster.trouble
+
+
 def test_a_watch_that_ends_goes_on_from_where_it_was(server: ApiServer, cluster: Cluster) -> None:
     cluster.start()
     until(cluster, lambda: not cluster.trouble)

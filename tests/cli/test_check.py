@@ -318,3 +318,70 @@ def test_nothing_hostile_gets_through_or_breaks_it(run: Any, files: Path, text: 
         for line in ran.stdout.splitlines():
             assert not line.startswith("::error::hostile")
         assert form == "json" or "\u202e" not in ran.stdout
+
+
+def test_what_says_nowhere_where_it_goes_is_told_of(run: Any, files: Path) -> None:
+    (files / "web.yaml").write_text(DEPLOYMENT.replace("  namespace: prod\n", ""))
+    note = "note: 1 object names no namespace: -n NAMESPACE says where that goes"
+    assert note in run("check", ".").stderr
+    assert note not in run("check", ".", "-n", "dev").stderr
+
+
+def test_a_template_that_is_not_there_is_told_of_once(run: Any, files: Path) -> None:
+    (files / "pay.yaml").write_text(
+        """\
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: pay, namespace: prod}
+spec:
+  selector: {matchLabels: {app: pay}}
+  template:
+    metadata: {labels: {app: pay}}
+    spec: {containers: [{name: app, image: "pay:1"}]}
+  strategy:
+    canary:
+      steps:
+      - setWeight: 5
+      - analysis:
+          templates:
+          - templateName: nope
+"""
+    )
+    ran = run("check", "pay.yaml", "--profile", "standard", "-o", "json")
+    assert [code for _, code, _ in told(ran) if code in ("PD031", "DV010")] == ["DV010"]
+
+
+def test_what_a_change_does_to_a_file_that_stays_is_told_of(run: Any, files: Path) -> None:
+    """The rollout stays as it is, and loses the template that judges it."""
+    for name in ("web.yaml", "constraint.yaml"):
+        (files / name).unlink()
+    (files / "rollout.yaml").write_text(
+        json.dumps(
+            {
+                "apiVersion": "argoproj.io/v1alpha1",
+                "kind": "Rollout",
+                "metadata": {"name": "web", "namespace": "prod"},
+                "spec": {
+                    "strategy": {
+                        "canary": {
+                            "steps": [
+                                {"setWeight": 20},
+                                {"analysis": {"templates": [{"templateName": "errors"}]}},
+                            ]
+                        }
+                    }
+                },
+            }
+        )
+    )
+    template = files / "errors.yaml"
+    template.write_text(TOOTHLESS.replace("name: errors", "name: errors, namespace: prod"))
+    git("init")
+    git("add", "-A")
+    git("commit", "-m", "before")
+    quiet = run("check", ".", "--base", "HEAD", "--changed-only", "-o", "json")
+    assert told(quiet) == []
+    template.unlink()
+    ran = run("check", ".", "--base", "HEAD", "--changed-only", "-o", "json")
+    assert "rollout.yaml" in {file for _, _, file in told(ran)}
+    assert ran.exit_code != 0

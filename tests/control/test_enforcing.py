@@ -59,6 +59,19 @@ class Never:
         return [Violation("never", "PD044", f"{review.operation} of {review.name}")]
 
 
+@dataclass(frozen=True)
+class Patient:
+    """Has something against whoever ends a pause, as the pack's PD043 does where a pause has an end."""
+
+    name: str = "patient"
+
+    def judge(self, review: Review, inventory: Inventory, point: Point) -> Sequence[Violation]:
+        old, new = ((found or {}).get("status", {}) for found in (review.old_object, review.object))
+        if not old.get("pauseConditions") or new.get("pauseConditions"):
+            return ()
+        return [Violation("patient", "PD043", "it ends a pause")]
+
+
 def governed(lab: Any, *policies: Any, **rules: Any) -> Any:
     lab.rules = Rules(policies=policies, **rules)
     lab.start()
@@ -156,7 +169,14 @@ def test_the_life_of_a_waiver(lab: Any) -> None:
     lab.turns()
     assert [entry.detail["waiver"] for entry in entries(lab, "waiver_expired")] == [id_]
     kinds = [entry.kind for entry in lab.store.entries() if entry.detail.get("waiver") == id_]
-    assert kinds == ["waiver_requested", "waiver_approved", "waiver_used", "waiver_used", "waiver_expired"]
+    assert kinds == [
+        "waiver_requested",
+        "policy_denied",
+        "waiver_approved",
+        "waiver_used",
+        "waiver_used",
+        "waiver_expired",
+    ]
 
 
 def test_what_stays_as_it_is_stands_in_nobodys_way(lab: Any) -> None:
@@ -242,6 +262,28 @@ def test_what_gives_users_back_what_works_is_never_asked_about(lab: Any) -> None
     assert lab.get().status == "Degraded"
     with pytest.raises(Denied):
         lab.ask(requests.Retry("default", "payments"))
+
+
+def test_whoever_tries_to_agree_with_themselves_is_on_record(lab: Any) -> None:
+    governed(lab, Weights())
+    id_ = ask(lab, object=manifest(**STEEP)).waiver.id
+    with pytest.raises(NotPermitted):
+        lab.ask(requests.ApproveWaiver(id_, "nobody looks"), ANNA)
+    [denied] = entries(lab, "policy_denied")
+    assert (denied.actor, denied.reason, denied.detail["waiver"]) == (ANNA, "nobody looks", id_)
+    assert "nobody approves their own" in denied.detail["sentences"][0]
+
+
+def test_policies_see_that_a_promotion_ends_a_pause(lab: Any) -> None:
+    live(lab)
+    lab.ask(requests.SetImage("default", "payments", {"app": "app:2"}))
+    lab.until(lambda view: view.step == 1 and view.status == "Paused", seconds=1)
+    governed(lab, Patient())
+    with pytest.raises(Denied, match="it ends a pause"):
+        lab.ask(requests.Promote("default", "payments", "no time"))
+    assert lab.get().step == 1
+    lab.ask(requests.Abort("default", "payments", "it burns"))
+    assert lab.get().status == "Degraded"
 
 
 def test_a_no_is_one_while_nothing_can_be_written_down(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,6 +130,7 @@ class Cluster:
         self._over = threading.Event()
         self._mirrors: dict[Plural, Mirror] = {}
         self._watched = watched
+        self._constraints = "not asked for yet" if TEMPLATES in watched else ""
 
     def start(self) -> None:
         """Begin to list and to watch."""
@@ -150,6 +151,8 @@ class Cluster:
         unlisted = [str(each.plural) for each in mirrors if not each.listed and not each.trouble]
         if unlisted:
             told.append(f"not read yet: {', '.join(unlisted)}")
+        if self._constraints:
+            told.append(f"the kinds of constraints: {self._constraints}")
         return "; ".join(told)
 
     def objects(self) -> Iterator[Json]:
@@ -163,18 +166,25 @@ class Cluster:
         threading.Thread(target=mirror.run, name=f"davy-watch-{plural.name}", daemon=True).start()
 
     def _discover(self) -> None:
-        """Look for the kinds of constraints: each template makes one."""
+        """Look for the kinds of constraints: each template makes one.
+
+        Until they were found once, or there are none, nobody knows what they deny.
+        """
         group, version = CONSTRAINTS
         while True:
             try:
                 found = self._api.get(f"/apis/{group}/{version}")
-                names = {str(each.get("name")) for each in found.get("resources") or []}
-            except DavyError:  # what is wrong with the server is told by those who watch
-                names = set()
+                names, trouble = {str(each.get("name")) for each in found.get("resources") or []}, ""
+            except DavyError as error:
+                there_are_none = isinstance(error, Refusal) and error.status == HTTPStatus.NOT_FOUND
+                names, trouble = set(), "" if there_are_none else error.message
             for name in sorted(names):
                 plural = Plural(group, version, name)
                 if "/" not in name and plural not in self._mirrors:
                     self._mirror(plural)
+            if trouble != self._constraints:
+                self._constraints = trouble
+                self.changed.set()
             if self._over.wait(AGAIN_S if names else BACKOFF_S[-1]):
                 return
 

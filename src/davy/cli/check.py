@@ -21,6 +21,7 @@ from davy.control.catalog import Catalog
 from davy.control.governance import Governance, governed
 from davy.control.views import ApplyView
 from davy.errors import UsageError
+from davy.model.kinds import is_cluster_scoped
 from davy.policy import pack
 from davy.policy.engine import Point
 
@@ -50,7 +51,7 @@ FORMS = ("text", "json", "yaml", "sarif", "junit", "github", "gitlab")
 @click.option(
     "--base", metavar="REF", help="A commit to compare with, so that rules about changes can be asked."
 )
-@click.option("--changed-only", is_flag=True, help="Only tell of files that differ from --base.")
+@click.option("--changed-only", is_flag=True, help="Only tell of what is new since --base.")
 @click.option("--fix", "mending", is_flag=True, help="Mend what can be mended by machine first; shows a diff.")
 @output(*FORMS)
 @common
@@ -83,7 +84,7 @@ def command(
     before = None if base is None else base_of(base, named, texts)
     governance = _governance(setting, profile, excuses)
 
-    def admit() -> Admitted:
+    def admit(texts: Sequence[tuple[str, bytes]]) -> Admitted:
         return admission.admit(
             texts,
             str(Path.cwd()),
@@ -93,12 +94,12 @@ def command(
             base=before.texts if before else None,
         )
 
-    admitted = admit()
+    admitted = admit(texts)
     if mending and (fresh := mend(texts, admitted.findings)) != texts:
         texts = fresh
-        admitted = admit()
+        admitted = admit(texts)
     if changed_only and before:
-        admitted = _only(admitted, before)
+        admitted = _only(admitted, before, admit(before.texts))
     view = admission.answer(admitted, Catalog())
     if not changed_only:
         refuse_nothing(view, [name for name, _ in texts])
@@ -115,12 +116,20 @@ def _governance(setting: Setting, profile: pack.Profile, excuses: Sequence[str])
     return governance
 
 
-def _only(admitted: Admitted, base: Base) -> Admitted:
-    """Leave out what is told of files that did not change."""
+def _only(admitted: Admitted, base: Base, then: Admitted) -> Admitted:
+    """Leave out files that did not change, unless something is told of them that was not told before.
+
+    A gate that is taken out of one file leaves a rollout without it in another.
+    """
+    told = {(finding.place.file, finding.code, finding.title) for finding in then.findings}
+    findings = tuple(
+        finding
+        for finding in admitted.findings
+        if finding.place.file in base.changed or (finding.place.file, finding.code, finding.title) not in told
+    )
+    files = {*base.changed, *(finding.place.file for finding in findings)}
     return replace(
-        admitted,
-        findings=tuple(finding for finding in admitted.findings if finding.place.file in base.changed),
-        judged=tuple(each for each in admitted.judged if each.file in base.changed),
+        admitted, findings=findings, judged=tuple(each for each in admitted.judged if each.file in files)
     )
 
 
@@ -140,9 +149,20 @@ def _show(setting: Setting, view: ApplyView, admitted: Admitted, base: Base | No
         tell(setting, view.findings)
     if form == "text" and view.accepted:
         talk(_passed(view))
+    if view.accepted and not setting.chosen_namespace and (lost := _without_namespace(admitted)):
+        names = "names" if lost == 1 else "name"
+        talk(f"note: {_counted(lost, 'object')} {names} no namespace: -n NAMESPACE says where that goes")
     results = view.results
     if results and results["not-applicable"] == sum(results.values()):
         talk(f"note: no policy looks at any of {_counted(sum(results.values()), 'object')}: nothing was judged")
+
+
+def _without_namespace(admitted: Admitted) -> int:
+    """Count objects that policies about namespaces do not see, for they say nowhere where they go."""
+    return sum(
+        review.namespace == "" and not is_cluster_scoped(review.kind.api_version, review.kind.kind)
+        for review, _ in admitted.decisions
+    )
 
 
 def _passed(view: ApplyView) -> str:

@@ -25,6 +25,7 @@ from davy.control.judging import (
     complaints,
     judge,
     name_in,
+    not_told_yet,
     object_of,
     place_of,
     still_alone,
@@ -39,8 +40,8 @@ from davy.model.references import check_references
 from davy.model.rollout import Rollout
 from davy.model.waiver import Waiver as WaiverManifest
 from davy.policy.decision import Decision
-from davy.policy.review import Object as Json
 from davy.policy.review import Kind, Review
+from davy.policy.review import Object as Json
 from davy.policy.waiver_file import is_waiver, read, waiver_of
 from davy.policy.waivers import Waiver
 from davy.rollout.carry import uncarried
@@ -141,7 +142,7 @@ def admit(
     findings += _excuses(documents, judgement, before)
     return Admitted(
         objects,
-        _sorted([*still_alone(findings, judgement.judged), *judgement.findings]),
+        _sorted([*still_alone(findings, judgement.judged), *not_told_yet(judgement.findings, findings)]),
         judgement.judged,
         judgement.decisions,
         tuple(everything),

@@ -65,6 +65,11 @@ class Reviewing:
         rules = self.rules
         if rules is None:
             return refusal(request.uid, "the rules have not been read yet, so nothing is allowed", "unready")
+        if unknown := _unknown_namespace(request.review, rules.governance):
+            sentence = (
+                f"nothing is known of the namespace {unknown} yet, so nothing is allowed there: try again"
+            )
+            return refusal(request.uid, sentence, "unready")
         review = self._in_its_namespace(as_signed_in(request.review), rules.governance)
         decision = self._decided(rules.governance, review)
         outcome = "allowed" if decision.allowed else "denied"
@@ -110,6 +115,14 @@ class Reviewing:
             for waiver in waivers:
                 self._uses.setdefault(waiver.id, set()).add(uid)
         return True
+
+
+def _unknown_namespace(review: Review, governance: Governance) -> str:
+    """Name the namespace of a review where others are known and it is not: labels say what is production."""
+    inventory = governance.inventory
+    if review.kind == _NAMESPACE or not review.namespace or not inventory.knows_namespaces:
+        return ""
+    return "" if inventory.namespace(review.namespace) else review.namespace
 
 
 def refusal(uid: str, sentence: str, outcome: str) -> Reply:

@@ -90,7 +90,7 @@ class Enforcing:
         return self._waiving.using(waivers, action, actor, now)
 
     def for_manifests(self, actor: str, now: float) -> Governance:
-        """Return what governs manifests that somebody applies: Davy's own gates and policies among them, too."""
+        """Return what governs manifests that somebody applies, Davy's own gates included."""
         return replace(
             self.governance(now), policies=[AnalysisGates()], inventory=self._inventory(), user=user(actor)
         )

@@ -104,6 +104,18 @@ def still_alone(findings: Sequence[Finding], judged: Sequence[Judged]) -> Iterat
         yield finding
 
 
+def not_told_yet(said: Iterable[Finding], findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Leave out that a template is not there where its name could not be resolved: that is one thing."""
+    told = {
+        (each.place.file, each.place.line)
+        for each in findings
+        if each.code == "DV010" and each.severity == "error"
+    }
+    for finding in said:
+        if finding.code != "PD031" or (finding.place.file, finding.place.line) not in told:
+            yield finding
+
+
 def object_of(document: RawDocument, namespace: str) -> Object:
     """Return the object as it will be: in its namespace, if it has one."""
     kind = Kind.of(document.value)

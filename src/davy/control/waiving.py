@@ -4,6 +4,7 @@ Whoever calls holds the gate. The store is where they are; what is in memory was
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from davy.control.ports import Clock
 from davy.errors import Conflict, DavyError, NotFound, NotPermitted, Refused
 from davy.ledger.entry import Draft
-from davy.ledger.store import Record, Store
+from davy.ledger.store import Record, Store, StoreUnavailable
 from davy.model.instant import written
 from davy.policy import granting
 from davy.policy.granting import Refusal, Wish
@@ -96,7 +97,9 @@ class Waiving:
         Raises:
             DavyError: there is none of that id, it is over, or this person may not.
         """
-        waiver = _agreed(granting.approve(self.find(id_), actor, self._clock.now(), self.terms))
+        before = self.find(id_)
+        answer = granting.approve(before, actor, self._clock.now(), self.terms)
+        waiver = self._permitted(answer, before, "approve a waiver", actor, reason)
         return self._step(waiver, "waiver_approved", actor, reason, {"approval": waiver.approval})
 
     def revoke(self, id_: str, actor: str, reason: str) -> Waiver:
@@ -115,7 +118,8 @@ class Waiving:
             DavyError: there is none of that id, it broke no glass, or this person may not.
         """
         before, now = self.find(id_), self._clock.now()
-        waiver = _agreed(granting.review(before, actor, now, self.terms))
+        answer = granting.review(before, actor, now, self.terms)
+        waiver = self._permitted(answer, before, "review a waiver", actor, reason)
         late = overdue(before, now, self.terms)
         return self._step(waiver, "waiver_reviewed", actor, reason, {"late": late})
 
@@ -189,6 +193,23 @@ class Waiving:
     def take(self, change: Change) -> None:
         """Take in what was written."""
         self._kept |= {each.waiver.id: each for each in change.kept}
+
+    def _permitted(
+        self, answer: Waiver | Refusal, before: Waiver, action: str, actor: str, reason: str
+    ) -> Waiver:
+        """Return what was agreed to; that somebody tried who may not is on record, if anything can be."""
+        if isinstance(answer, Refusal) and not answer.permitted:
+            detail: dict[str, object] = {
+                "action": action,
+                "waiver": before.id,
+                "rules": [before.rule],
+                "sentences": [answer.sentence],
+                "generation": self.generation,
+            }
+            with suppress(StoreUnavailable):
+                draft = Draft(self._clock.now(), "policy_denied", before.whom, detail, actor, reason)
+                self._store.commit({}, [draft])
+        return _agreed(answer)
 
     def _step(
         self, waiver: Waiver, kind: str, actor: str, reason: str, detail: dict[str, object] | None = None

@@ -24,6 +24,11 @@ class Inventory:
         """Return the Namespace object of a name, None where it is not known."""
         return self._namespaces.get(name)
 
+    @property
+    def knows_namespaces(self) -> bool:
+        """Whether Namespace objects are among what is known, so that one that is not there is missing."""
+        return bool(self._namespaces)
+
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         """Return one object, None where there is none."""
         scope = (

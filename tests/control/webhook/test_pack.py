@@ -119,3 +119,16 @@ def test_a_waiver_lets_a_promotion_pass_and_stays_in_sight() -> None:
 )
 def test_a_waiver_that_does_not_hold_lets_nothing_pass(changes: dict[str, Any]) -> None:
     assert not answered(status("promote --full", person()), waiver(**changes))["allowed"]
+
+
+def test_nothing_is_allowed_in_a_namespace_that_nobody_knows() -> None:
+    """Its labels say whether it is production; an abort does not wait for them."""
+    there = {**rollout(), "metadata": {**rollout()["metadata"], "namespace": "shop"}}
+    response = answered(asked(there))
+    assert not response["allowed"]
+    assert "nothing is known of the namespace shop" in response["status"]["message"]
+    known = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    assert answered(asked(there), known)["allowed"]
+    assert answered(asked(patched(there, {"status": {"abort": True}}), old=there, sub_resource="status"))[
+        "allowed"
+    ]

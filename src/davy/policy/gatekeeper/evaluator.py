@@ -122,7 +122,7 @@ def _evaluator(violation: rego.Prepared, *, of_kind: bool) -> Evaluator:
             found = violation(asked, case.data, case.context)
         except rego.EvaluationError as error:
             raise Broken(error.message) from error
-        return [_result(each, of_kind) for each in found.unordered()] if isinstance(found, RegoSet) else ()
+        return [_result(each, of_kind) for each in found.elements()] if isinstance(found, RegoSet) else ()
 
     return evaluate
 

@@ -14,6 +14,7 @@ from davy.policy.rego.lower import Lowering
 from davy.policy.rego.lowered import Block, Definition
 from davy.policy.rego.overriding import overridden
 from davy.policy.rego.parser import parse_module
+from davy.policy.rego.sorts import Sorting
 from davy.policy.rego.terms import Term
 from davy.policy.rego.tree import Document, Node, Path, entry, grow
 from davy.policy.rego.values import UNDEFINED, RegoSet, Value, equal, key_of
@@ -100,6 +101,7 @@ class Compiler:
         ]
         self.mocked, self.plain_input = overridden(blocks)
         self.scope = self.written(self.mocked, plain_input=self.plain_input)
+        Sorting(self.tree, self.documents, self.all_lowered).check()
         return Program(self.tree, self.documents, self.functions(self.scope), self)
 
     def functions(self, scope: Mapping[str, Any]) -> dict[int, Callable[..., Value]]:
@@ -212,6 +214,7 @@ SCOPE: dict[str, Any] = {
             runtime.member_pair,
             runtime.mocked,
             runtime.put,
+            runtime.readable,
             runtime.said,
             runtime.put_deep,
             runtime.put_element,

@@ -51,6 +51,9 @@ COSTS = {
 }
 """Steps that a call costs: arithmetic over keys takes a thousand times as long as a look into an object."""
 
+READ = {"json.unmarshal": 2, "json.is_valid": 2, "yaml.unmarshal": 512, "yaml.is_valid": 512}
+"""Builtins that read documents, with what a letter costs them, in 64ths of a step."""
+
 CONSTANT = frozenset({"count", "object.get", "type_name"})
 """Builtins that do not look through what they are given."""
 
@@ -315,11 +318,12 @@ class StepWriter(TermWriter):
             self.write(f"{self.evaluation}.budget.spend({cost})")
         if name in CONSTANT:
             return
+        if name in READ:
+            self.write(f"readable({self.evaluation},{arguments[0]},{READ[name]})")
         for argument in arguments:
             if argument.isidentifier() and argument not in self.small and not self.known_small(argument):
-                self.write(
-                    f"if type({argument}) in SIZED and len({argument})>LARGE: laboured({self.evaluation},{argument})"
-                )
+                large = f"type({argument}) in SIZED and len({argument})>LARGE"
+                self.write(f"if {large}: laboured({self.evaluation},{argument})")
 
     def known_small(self, argument: str) -> bool:
         """Whether an argument is a constant collection that is not large."""
@@ -351,6 +355,7 @@ class StepWriter(TermWriter):
         if step.function == TEMPLATE:
             self.write(f"try: {value}={call}")
             self.write("except BuiltinError: continue")
+            self.write(f"grown({self.evaluation},{value})")
         else:
             self.write(f"{value}={call}")
         self.accept(step, value, names, maybe=False)

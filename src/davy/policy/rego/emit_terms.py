@@ -25,6 +25,9 @@ from davy.policy.rego.tree import Document, Node
 from davy.policy.rego.values import RegoSet, key_of
 from davy.policy.rego.writer import Writer
 
+MOST_UNASKED = 80
+"""Size of what is made without asking whether there is any left: the next loop asks."""
+
 Names = dict[str, str]
 """The variables that have a value, and which Python name or literal that is."""
 
@@ -79,7 +82,9 @@ class TermWriter(Writer, ABC):
         found = self.fresh()
         self.small.add(found)
         if kept:
-            self.write(f"{self.evaluation}.budget.grow({16 + 8 * width(term)})")
+            size = 16 + 8 * width(term)
+            small = f"{self.evaluation}.budget.size-={size}"
+            self.write(small if size < MOST_UNASKED else f"{self.evaluation}.budget.grow({size})")
         match term:
             case Array(items):
                 self.write(f"{found}=[{','.join([self.value(item, names) for item in items])}]")

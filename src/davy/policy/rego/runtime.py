@@ -33,7 +33,7 @@ HUGE: Final = 10**38
 """Numbers beyond it count by their length."""
 
 KEPT: Final = 4
-"""Steps that an element of a set or a pair of an object costs beside its turn: they take more memory than time."""
+"""Steps that an element of a set or a pair of an object costs beside its turn: they take memory."""
 
 Pinned = tuple[tuple[int, tuple[str, ...]], ...]
 """Documents, by number, with their paths, that `with` replaces."""
@@ -133,8 +133,8 @@ def items(evaluation: Evaluation, found: Value) -> Iterable[tuple[Value, Value]]
         return ()
     budget = evaluation.budget
     budget.steps -= len(found)
-    if budget.steps < 0:
-        budget.spend()
+    if budget.steps < 0 or budget.size < 0:
+        budget.spend(0)
     if kind is list:
         return enumerate(found)
     if kind is dict:
@@ -149,8 +149,8 @@ def values(evaluation: Evaluation, found: Value) -> Iterable[Value]:
         return ()
     budget = evaluation.budget
     budget.steps -= len(found)
-    if budget.steps < 0:
-        budget.spend()
+    if budget.steps < 0 or budget.size < 0:
+        budget.spend(0)
     if kind is dict:
         return [found[key] for key in sorted_keys(found)]
     return found  # type: ignore[no-any-return]
@@ -163,12 +163,12 @@ def values_unordered(evaluation: Evaluation, found: Value) -> Iterable[Value]:
         return ()
     budget = evaluation.budget
     budget.steps -= len(found)
-    if budget.steps < 0:
-        budget.spend()
+    if budget.steps < 0 or budget.size < 0:
+        budget.spend(0)
     if kind is dict:
         return found.values()  # type: ignore[no-any-return]
     if kind is RegoSet:
-        return found.unordered()  # type: ignore[no-any-return]
+        return found.elements()  # type: ignore[no-any-return]
     return found  # type: ignore[no-any-return]
 
 
@@ -303,7 +303,14 @@ def _size(found: Value) -> int:
 
 def laboured(evaluation: Evaluation, found: Value) -> None:
     """Count that a builtin looks through a large argument: it takes as long as many turns of a loop."""
-    evaluation.budget.spend(len(found) >> (10 if type(found) is str else 3))
+    evaluation.budget.spend(len(found) >> (10 if type(found) is str else 1))
+
+
+def readable(evaluation: Evaluation, found: Value, steps: int) -> None:
+    """Count that a builtin reads a text as a document, so many steps a letter."""
+    if type(found) is str:
+        evaluation.budget.spend(len(found) * steps >> 6)
+        evaluation.budget.grow(4 * len(found))
 
 
 def mocked(evaluation: Evaluation, name: str, function: Callable[..., Value], *arguments: Value) -> Value:

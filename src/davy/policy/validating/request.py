@@ -77,7 +77,7 @@ DECLARATIONS: Mapping[str, Type] = {
     "authorizer": AUTHORIZER,
 }
 NOBODY: Mapping[str, Json] = {"username": "", "uid": "", "groups": [], "extra": {}}
-"""Who asks where a manifest is merely looked at: in no group, so that a condition about groups has an answer."""
+"""Who asks where a manifest is merely looked at: in no group, so that a condition on groups has an answer."""
 WITH_PARAMS: Mapping[str, Type] = {**DECLARATIONS, "params": DYN}
 
 

@@ -60,8 +60,21 @@ _USES = (
     "crl_sign",
 )
 HANDLED = frozenset(
-    ("2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.31", "2.5.29.32", "2.5.29.33", "2.5.29.35")
-    + ("2.5.29.36", "2.5.29.37", "2.5.29.14", "2.5.29.54", "1.3.6.1.5.5.7.1.1")
+    (
+        "2.5.29.15",
+        "2.5.29.17",
+        "2.5.29.19",
+        "2.5.29.30",
+        "2.5.29.31",
+        "2.5.29.32",
+        "2.5.29.33",
+        "2.5.29.35",
+        "2.5.29.36",
+        "2.5.29.37",
+        "2.5.29.14",
+        "2.5.29.54",
+        "1.3.6.1.5.5.7.1.1",
+    )
 )
 """Extensions that Go reads; others must not be critical."""
 
@@ -101,7 +114,7 @@ def purposes(found: Mapping[str, Any]) -> list[str]:
 
 
 def names(found: Mapping[str, Any], kind: str) -> list[Value]:
-    """Give the alternative names of a kind: `DNSName`, `RFC822Name`, `IPAddress`, `UniformResourceIdentifier`."""
+    """Give alternative names: `DNSName`, `RFC822Name`, `IPAddress`, `UniformResourceIdentifier`."""
     from cryptography import x509
 
     if "2.5.29.17" not in found:

@@ -77,20 +77,20 @@ def parse_pair(certificates: Value, key: Value) -> dict[str, Value]:
 
 def verify(context: Context, value: Value) -> list[Value]:
     """Read a root, those between and a certificate, and say whether they are a chain."""
-    return _verified(text(value, 1), Wanted(now_ns=context.now_ns))
+    return _verified(text(value, 1), Wanted(now_ns=context.now_ns), strings=True)
 
 
 def verify_with_options(context: Context, value: Value, options: Value) -> list[Value]:
     """Do so for a name, a time or a purpose."""
-    return _verified(text(value, 1), wanted(options, context.now_ns))
+    return _verified(text(value, 1), wanted(options, context.now_ns), strings=False)
 
 
-def _verified(written: str, asked: Wanted) -> list[Value]:
+def _verified(written: str, asked: Wanted, *, strings: bool) -> list[Value]:
     from cryptography.x509 import DuplicateExtension, UnsupportedGeneralNameType
 
     try:
         found = chain(_loaded(written), asked)
-        return [bool(found), list(map(_written, found))]
+        return [bool(found), [_written(one, strings=strings) for one in found]]
     except (BuiltinError, ValueError, DuplicateExtension, UnsupportedGeneralNameType):
         return [False, []]
 

@@ -16,15 +16,22 @@ _ANY, _SERVER, _SIGNS = 0, 1, 1 << 5
 _NAMED = {
     f"KeyUsage{name}": number
     for number, name in enumerate(
-        ("Any", "ServerAuth", "ClientAuth", "CodeSigning", "EmailProtection", "IPSECEndSystem", "IPSECTunnel")
-        + (
+        (
+            "Any",
+            "ServerAuth",
+            "ClientAuth",
+            "CodeSigning",
+            "EmailProtection",
+            "IPSECEndSystem",
+            "IPSECTunnel",
             "IPSECUser",
             "TimeStamping",
             "OCSPSigning",
             "MicrosoftServerGatedCrypto",
             "NetscapeServerGatedCrypto",
+            "MicrosoftCommercialCodeSigning",
+            "MicrosoftKernelCodeSigning",
         )
-        + ("MicrosoftCommercialCodeSigning", "MicrosoftKernelCodeSigning")
     )
 }
 
@@ -40,7 +47,8 @@ class Wanted:
 
 def wanted(options: Value, now_ns: int) -> Wanted:
     """Read the options of `crypto.x509.parse_and_verify_certificates_with_options`."""
-    name, asked = "", (_SERVER,)
+    name = ""
+    asked: tuple[int, ...] = (_SERVER,)
     for key, value in mapping(options, 2).items():
         match value_of(key):
             case "DNSName":
@@ -72,12 +80,14 @@ def chain(found: list[Any], asked: Wanted) -> list[Any]:
 
 
 def _upwards(made: list[Any], between: list[Any], root: Any, asked: Wanted) -> list[Any]:
+    """Go up from a certificate to the root; each of those between is gone through once at most."""
     if _issued(root, made, asked):
         return [*made, root]
-    for at, one in enumerate(between):
-        if _issued(one, made, asked):
-            rest = _upwards([*made, one], between[:at] + between[at + 1 :], root, asked)
-            return rest
+    for one in list(between):
+        if one in between and _issued(one, made, asked):
+            between.remove(one)
+            if rest := _upwards([*made, one], between, root, asked):
+                return rest
     return []
 
 

@@ -63,9 +63,10 @@ def _signature(algorithm: Value, signed: bytes, key: dict[Any, Value]) -> bytes:
                 raise BuiltinError("an empty secret signs nothing")
             return digest(secret, signed, f"sha{size}")
         case "RS", "RSA":
-            return _rsa(key).sign(signed, padding.PKCS1v15(), hashed)
+            return bytes(_rsa(key).sign(signed, padding.PKCS1v15(), hashed))
         case "PS", "RSA":
-            return _rsa(key).sign(signed, padding.PSS(padding.MGF1(hashed), padding.PSS.DIGEST_LENGTH), hashed)
+            scheme = padding.PSS(padding.MGF1(hashed), padding.PSS.DIGEST_LENGTH)
+            return bytes(_rsa(key).sign(signed, scheme, hashed))
         case "ES", "EC":
             curve, wanted = _CURVES[key["crv"]]
             if wanted != size:

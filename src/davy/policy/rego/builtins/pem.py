@@ -57,7 +57,7 @@ def in_a_row(found: bytes) -> list[bytes]:
     Raises:
         BuiltinError: it is no DER.
     """
-    pieces = []
+    pieces: list[bytes] = []
     while found:
         head = found[1] if len(found) > 1 else 0
         size = int.from_bytes(found[2 : 2 + (head & 0x7F)], "big") if head >= 0x80 else head

@@ -259,7 +259,8 @@ class Judge:
     def bound(self, schema: dict[str, Any], found: Fraction, field: str, *, least: bool) -> Iterator[Word]:
         """Say what a bound says; in draft 4 `exclusiveMinimum` is a boolean beside `minimum`."""
         name, other = ("minimum", "exclusiveMinimum") if least else ("maximum", "exclusiveMaximum")
-        limit, strict = schema.get(name), schema.get(other)
+        limit: Any = schema.get(name)
+        strict: Any = schema.get(other)
         if strict is True:
             limit, strict = None, limit
         over, letters = ("greater", "g") if least else ("less", "l")

@@ -37,7 +37,7 @@ def marshal(value: Value) -> str:
     check_text(len(json_text(value)))
     written = emit(_document(to_json(value)), Dumper=_emitter(), allow_unicode=True, width=2**31)
     assert isinstance(written, str)
-    return written.removesuffix("...\n")
+    return written.removeprefix("--- ").removesuffix("...\n")
 
 
 def _emitter() -> type:
@@ -45,7 +45,7 @@ def _emitter() -> type:
     from yaml import ScalarEvent
     from yaml.emitter import Emitter
 
-    class Indented(Emitter):
+    class Indented(Emitter):  # type: ignore[misc]
         def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
             super().increase_indent(flow, indentless=False)
 
