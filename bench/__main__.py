@@ -18,31 +18,36 @@ BENCHES = {
     "startup": "how long it takes until the command says something",
     "decision": "one decision about a rollout",
     "scale": "what many rollouts cost in one process",
-    "policy": "a library of policies, beside regorus",
-    "policy_check": "`davy check` of a thousand manifests, gates and pack",
+    "policy_library": "a library of policies, beside regorus: what both decide, then how fast",
+    "policy_pack": "the pack's own rules: reading them, and asking all of them about one object",
+    "policy_check": "`davy check`: the example, and a thousand manifests, gates and pack",
+    "policy_admission": "the admission webhook over TLS, asked 200 times a second",
     "promql": "the seed's queries in process and by a Prometheus over HTTP",
     "abort": "from the verdict to no more traffic on the canary, acknowledged by Envoy",
     "switch": "from the decision to switch sides until all users are on the other one",
     "traffic": "requests that fail while weights move, replicas come and go",
-    "policy_admission": "the admission webhook over TLS, asked 200 times a second",
     "worlds": "simulated worlds: how many a second, and how many break an invariant",
     "org": "a hundred rollouts for six weeks of virtual time",
 }
+
+TOGETHER = {"policy": [name for name in BENCHES if name.startswith("policy_")]}
+"""Names for several figures in one go."""
 
 
 def main() -> int:
     """Measure, and say what came of it."""
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHES))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*BENCHES, *TOGETHER)))
     parser.add_argument("-o", "--output", choices=["text", "json"], default="text")
     options = parser.parse_args()
-    if unknown := [name for name in options.names if name not in BENCHES]:
-        parser.error(f"there is no figure called {unknown[0]}; there are {', '.join(BENCHES)}")
+    names = [name for given in options.names or BENCHES for name in TOGETHER.get(given, [given])]
+    if unknown := [name for name in names if name not in BENCHES]:
+        parser.error(f"there is no figure called {unknown[0]}; there are {', '.join((*BENCHES, *TOGETHER))}")
     taken: dict[str, list[Figure]] = {}
     skipped: dict[str, str] = {}
     say = print if options.output == "text" else _quiet
     say(machine())
-    for name in options.names or BENCHES:
+    for name in names:
         say(f"\n{name}: {BENCHES[name]}")
         measure: Callable[[], list[Figure]] = import_module(f"bench.{name}").measure
         try:

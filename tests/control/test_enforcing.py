@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pytest
 from tests.control.conftest import ROLLOUT
 from tests.policy import test_waivers as waivers
@@ -19,6 +20,7 @@ from davy.ledger.store import StoreUnavailable
 from davy.model.loader import load_all
 from davy.policy.decision import decide
 from davy.policy.engine import Point, Violation
+from davy.policy.granting import Wish
 from davy.policy.inventory import Inventory
 from davy.policy.review import Review, review_of
 from davy.policy.waiver_file import document_of, read
@@ -405,17 +407,62 @@ def test_a_waiver_in_a_file_is_a_request_of_whoever_applies_it(lab: Any) -> None
     assert apply(file).applied[0].outcome == "unchanged"
     assert lab.ask(requests.Waivers()).items[0].state == "in force"
     longer = {**file, "spec": {**file["spec"], "expiresAt": "1970-01-02T00:00:00Z"}}
+    with pytest.raises(Refused, match="what it asks for never changes"):
+        apply(longer)
+    assert lab.ask(requests.Waivers()).items[0].state == "in force"
+    longer["metadata"] = {"name": "w-longer"}
     [applied] = apply(longer).applied
-    assert (applied.object_kind, applied.name, applied.outcome) == ("Waiver", id_, "configured")
-    [item] = lab.ask(requests.Waivers()).items
+    assert (applied.object_kind, applied.name, applied.outcome) == ("Waiver", "w-longer", "created")
+    [item] = [each for each in lab.ask(requests.Waivers()).items if each.id != id_]
     assert (item.state, item.requester, item.approver) == ("waiting", "ada (uid 7)", "")
     with pytest.raises(NotPermitted):
-        lab.ask(requests.ApproveWaiver(id_))
+        lab.ask(requests.ApproveWaiver("w-longer"))
     with pytest.raises(Refused, match="is not done by a file"):
         apply({**file, "spec": {**file["spec"], "breakGlass": True}})
-    forever = {**file, "spec": {**file["spec"], "expiresAt": "1999-01-01T00:00:00Z"}}
+    forever = {
+        **longer,
+        "metadata": {"name": "w"},
+        "spec": {**file["spec"], "expiresAt": "1999-01-01T00:00:00Z"},
+    }
     with pytest.raises(Refused, match="it is for longer than 30 days"):
         apply(forever)
+
+
+def test_what_somebody_is_about_to_agree_to_is_not_swapped(lab: Any) -> None:
+    """People agree by an id, so that what goes by it stays what they have read."""
+    governed(lab, Weights())
+    waiting = ask(lab, object=manifest(**STEEP)).waiver
+    other = {**waiting.manifest, "spec": {**waiting.manifest["spec"], "rule": "PD043"}}
+    with pytest.raises(Refused, match=f"{waiting.id} is there already"):
+        lab.ask(requests.Apply((("w.json", json.dumps(other)),), "/"), "mallory (uid 5)")
+    approved = lab.ask(requests.ApproveWaiver(waiting.id), BEN).waiver
+    assert (approved.rule, approved.requester) == ("PD022", ANNA)
+
+
+def test_broken_glass_is_not_swept_under_a_file(lab: Any) -> None:
+    governed(lab, Weights())
+    broken = ask(lab, object=manifest(**STEEP), break_glass=True, for_s=600.0).waiver
+    told = ("breakGlass", "approver", "approvedAt", "approval")
+    asked = {name: value for name, value in broken.manifest["spec"].items() if name not in told}
+    with pytest.raises(Refused, match="never changes"):
+        lab.ask(requests.Apply((("w.json", json.dumps({**broken.manifest, "spec": asked})),), "/"))
+    assert [each.break_glass for each in lab.ask(requests.Waivers()).items] == [True]
+
+
+def test_no_waiver_takes_the_place_of_another_by_its_id(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An id has six digits, and whoever words the reason could look for one that is taken."""
+    governed(lab, Weights())
+    real = Wish.waiver
+
+    def alike(wish: Wish, now: float, number: int, *, break_glass: bool) -> Any:
+        found = real(wish, now, number, break_glass=break_glass)
+        return msgspec.structs.replace(found, id="w-1" if number < 3 else found.id)
+
+    monkeypatch.setattr(Wish, "waiver", alike)
+    first = ask(lab, object=manifest(**STEEP)).waiver.id
+    second = ask(lab, object=manifest(**STEEP), reason="another").waiver.id
+    assert first == "w-1" != second
+    assert len(lab.ask(requests.Waivers()).items) == 2
 
 
 def test_a_waiver_excuses_nothing_that_is_applied_with_it(lab: Any) -> None:

@@ -55,6 +55,55 @@ def test_weakening_a_policy_is_itself_judged(lab: Any) -> None:
     assert "PD013" in [finding.code for finding in view.findings]
 
 
+@pytest.mark.parametrize(
+    "version",
+    [
+        "constraints.gatekeeper.sh/v1",
+        "constraints.gatekeeper.sh/v1alpha1",
+        "kyverno.io/v1",
+        "policies.kyverno.io/v1",
+        "config.gatekeeper.sh/v1alpha1",
+        "expansion.gatekeeper.sh/v1beta1",
+        "templates.gatekeeper.sh/v1",
+        "externaldata.gatekeeper.sh/v1beta1",
+    ],
+)
+def test_a_policy_is_not_weakened_by_another_spelling_of_what_it_is(lab: Any, version: str) -> None:
+    """Another version of it is the same policy; what has another group never takes its place."""
+    engine(lab, "strict")
+    view = apply(lab, {**constraint(lab, "dryrun"), "apiVersion": version})
+    if version.startswith("constraints."):
+        assert "PD013" in [finding.code for finding in view.findings if finding.severity == "error"]
+    assert not apply(lab, constraint(lab, "warn")).accepted
+    assert apply(lab, constraint(lab, "deny")).applied[0].outcome == "unchanged"
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1", "v1alpha1"])
+def test_a_template_is_not_emptied_by_another_version_of_it(lab: Any, version: str) -> None:
+    engine(lab, "strict")
+    found = next(each for each in pack.objects("strict") if each["kind"] == "ConstraintTemplate")
+    [target] = found["spec"]["targets"]
+    nothing = {"target": target["target"], "rego": 'package a\nviolation[{"msg": "x"}] { false }'}
+    empty = {
+        **found,
+        "apiVersion": f"templates.gatekeeper.sh/{version}",
+        "spec": {**found["spec"], "targets": [nothing]},
+    }
+    view = apply(lab, empty)
+    assert not view.accepted
+    assert "PD013" in [finding.code for finding in view.findings]
+
+
+@pytest.mark.parametrize("version", ["constraints.gatekeeper.sh/v1beta1", "constraints.gatekeeper.sh/v1"])
+def test_a_policy_is_not_weakened_behind_one_that_stays_as_it_is(lab: Any, version: str) -> None:
+    engine(lab, "strict")
+    weak = {**constraint(lab, "dryrun"), "apiVersion": version}
+    texts = (("a.json", json.dumps(constraint(lab, "deny"))), ("b.json", json.dumps(weak)))
+    view = lab.ask(requests.Apply(texts, "/"))
+    assert not view.accepted
+    assert "DV014" in [finding.code for finding in view.findings]
+
+
 def test_a_policy_that_is_applied_is_kept_and_taking_it_away_is_judged(lab: Any) -> None:
     engine(lab, "strict")
     found = constraint(lab, "deny")

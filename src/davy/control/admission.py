@@ -4,7 +4,8 @@ Manifests are accepted together or not at all: with one error among the findings
 """
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
@@ -15,7 +16,7 @@ from davy.analysis import teeth
 from davy.analysis.blind import blind_spots
 from davy.control import views
 from davy.control.catalog import HELD, Catalog, Object
-from davy.control.governance import Governance
+from davy.control.governance import Governance, is_policy
 from davy.control.judging import (
     Judged,
     Judgement,
@@ -23,8 +24,10 @@ from davy.control.judging import (
     Texts,
     complaints,
     judge,
+    name_in,
     not_told_yet,
     object_of,
+    place_of,
     still_alone,
 )
 from davy.model import honour, validate
@@ -32,13 +35,14 @@ from davy.model.document import Document
 from davy.model.finding import Finding, render
 from davy.model.images import ImageMap, ImageSource
 from davy.model.loader import load_all
+from davy.model.raw import RawDocument
 from davy.model.references import check_references
 from davy.model.rollout import Rollout
 from davy.model.waiver import Waiver as WaiverManifest
 from davy.policy.decision import Decision
+from davy.policy.review import Kind, Review
 from davy.policy.review import Object as Json
-from davy.policy.review import Review
-from davy.policy.waiver_file import waiver_of
+from davy.policy.waiver_file import is_waiver, read, waiver_of
 from davy.policy.waivers import Waiver
 from davy.rollout.carry import uncarried
 
@@ -113,20 +117,29 @@ def admit(
         return Admitted(objects, _sorted(findings))
     sound = [document for document in loaded.raw if document.sound]
     everything = [object_of(document, namespace) for document in sound]
-    governed, problems = governance.reading(everything)
+    before = None if base is None else load_all(base, raw=True).raw
+    overruled = _overruled(everything, governance, before or (), namespace)
+    governed, problems = governance.reading([each for each in everything if id(each) not in overruled])
     if not governance.settled:
         governed = replace(governed, waivers=(*governed.waivers, *waivers_in(documents)))
     findings += complaints(problems, everything, sound)
+    findings += _twice(sound, everything)
+    findings += (
+        _not_counted(document)
+        for document, each in zip(sound, everything, strict=True)
+        if id(each) in overruled
+    )
     judgement = judge(
         Texts(
             documents=loaded.raw,
             gates=gates,
             namespace=namespace,
-            base=None if base is None else load_all(base, raw=True).raw,
+            base=before,
             spoilt=[finding for finding in findings if finding.severity == "error"],
         ),
         governed,
     )
+    findings += _excuses(documents, judgement, before)
     return Admitted(
         objects,
         _sorted([*still_alone(findings, judgement.judged), *not_told_yet(judgement.findings, findings)]),
@@ -134,6 +147,78 @@ def admit(
         judgement.decisions,
         tuple(everything),
     )
+
+
+def _overruled(
+    objects: Sequence[Json], governance: Governance, before: Iterable[RawDocument], namespace: str
+) -> set[int]:
+    """Find the policies that would take the place of what judges them, without having been agreed to before.
+
+    Nobody weakens a policy and makes use of that in one go. An engine holds such a change to its policies, and
+    goes on with those that it had; where there is no engine, what stood in the base counts as agreed to.
+    """
+    if governance.settled:
+        return set()
+    agreed = [object_of(document, namespace) for document in before if document.sound]
+    own = {place_of(each): each for each in governance.documents}
+    return {
+        id(each)
+        for each in objects
+        if is_policy(Kind.of(each)) and own.get(place_of(each), each) != each and each not in agreed
+    }
+
+
+def _not_counted(document: RawDocument) -> Finding:
+    kind, _, name = name_in(document.value)
+    return document.finding(
+        "DV017",
+        "metadata.name",
+        f"{kind.kind} {name} is a policy of the pack, and here the pack's own counts",
+        severity="warning",
+        label="says something else",
+        why="nobody weakens a policy and makes use of that in one go",
+        fix="give it another name; with --base it counts once it stands there",
+    )
+
+
+def _excuses(
+    documents: Iterable[Document], judgement: Judgement, before: Iterable[RawDocument] | None
+) -> Iterator[Finding]:
+    """Say of each waiver among the texts that it excuses something, and on whose word."""
+    used = {each.waiver.id for _, decision in judgement.decisions for each in decision.excused}
+    known = None if before is None else _read_waivers(document.value for document in before if document.sound)
+    for document in documents:
+        if not isinstance(document.value, WaiverManifest) or document.value.metadata.name not in used:
+            continue
+        waiver = waiver_of(document.value)
+        fresh = known is not None and waiver not in known
+        who = "alone" if waiver.break_glass else f"and {waiver.approver} agreed"
+        yield document.finding(
+            "DV018",
+            "metadata.name",
+            f"this waiver excuses {waiver.about}: {waiver.requester} asked {who}, says the file",
+            severity="warning" if fresh else "note",
+            label="comes with this very change" if fresh else "",
+            fix="a file proves nobody's identity: let those who may approve own it, and review this change",
+        )
+
+
+def _read_waivers(objects: Iterable[Json]) -> set[Waiver]:
+    found = set()
+    for each in filter(is_waiver, objects):
+        with suppress(ValueError):
+            found.add(read(each))
+    return found
+
+
+def _twice(documents: Sequence[RawDocument], objects: Sequence[Json]) -> Iterator[Finding]:
+    """Refuse two policies of one name: only the later one would count, and nobody would look at the other."""
+    met: dict[tuple[str, str, str], Json] = {}
+    for document, found in zip(documents, objects, strict=True):
+        kind, namespace, name = name_in(found)
+        if is_policy(kind) and met.setdefault((kind.kind, namespace, name), found) != found:
+            title = f"{kind.kind} {name} is here twice, and says two things"
+            yield document.finding("DV014", "metadata.name", title, fix="keep one of them")
 
 
 def waivers_in(documents: Iterable[Document]) -> list[Waiver]:

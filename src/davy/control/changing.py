@@ -37,7 +37,7 @@ from davy.rollout import actions
 from davy.rollout.actions import Outcome
 from davy.rollout.decision import Event
 from davy.rollout.platform import Launch
-from davy.rollout.state import RolloutState, Stepping
+from davy.rollout.state import RolloutState, Stepping, pause_of
 
 Revised: TypeAlias = tuple[Held, Outcome]
 """What is held of a rollout after a change, and the change."""
@@ -221,6 +221,8 @@ class Changing:
             case requests.Promote(skip_step=True, waiver=waiver):
                 assert isinstance(held.state.progress, Stepping), "only a step is passed over"
                 skips, status = waiver, {"currentStepIndex": held.state.progress.index + 1}
+            case requests.Promote() if deed.manifest == held.manifest and _ends(held.state):
+                status = {"controllerPause": False, "pauseConditions": None}
             case requests.Retry():
                 status = {"abort": False}
             case _:
@@ -301,6 +303,12 @@ class Changing:
         self._world.store.commit(changes, drafts)
         for held, _ in fresh:
             paid(held, self._world)
+
+
+def _ends(state: RolloutState) -> bool:
+    """Say whether to promote is to end a pause; one for want of evidence is not ended, but measured again."""
+    pause = pause_of(state.progress)
+    return pause is not None and not pause.reason.lacks_evidence
 
 
 def _record_of(held: Held) -> Record:

@@ -15,7 +15,7 @@ from davy.control.catalog import Catalog
 from davy.control.governance import Governance, is_policy
 from davy.control.judging import how_to_waive, is_unchanged, name_in, object_of
 from davy.control.reviewing import as_object, user
-from davy.control.rulebook import Rulebook
+from davy.control.rulebook import Rulebook, name_of
 from davy.control.waiving import Change, Waiving
 from davy.errors import Refused
 from davy.ledger.entry import Draft
@@ -101,11 +101,11 @@ class Enforcing:
         """Return what is held under the names in some texts, as texts; None where nobody would ask for it."""
         if not self._read() and not self._waiving.waivers:
             return None
-        known: dict[Name, Object] = {
+        known: dict[Name | str, Object] = {
             name_in(as_object(held)): as_object(held) for held in self._catalog.objects
         }
-        known |= {name_in(policy): policy for policy in self._documents}
-        named = [name_in(object_of(document, namespace)) for document in load_all(texts, raw=True).raw]
+        known |= {_place(policy): policy for policy in self._documents}
+        named = [_place(object_of(document, namespace)) for document in load_all(texts, raw=True).raw]
         found = [known[name] for name in dict.fromkeys(named) if name in known]
         return [("held", msgspec.json.encode({"kind": "List", "items": found}))] if found else []
 
@@ -193,6 +193,11 @@ class Enforcing:
             shown[id(held)] = known if known and known[0] is held else (held, as_object(held))
         self._shown = shown
         return Inventory([*(found for _, found in shown.values()), *self._documents])
+
+
+def _place(found: Object) -> Name | str:
+    """Name what an object takes the place of here: a policy that of its name, whatever its version."""
+    return name_of(found) if is_policy(Kind.of(found)) else name_in(found)
 
 
 def policies_in(objects: Iterable[Object]) -> list[Object]:

@@ -155,16 +155,17 @@ class _Judge:
         )
         judged: list[Judged] = []
         decisions: list[tuple[Review, Decision]] = []
-        base = {name_in(self.old(document)): document for document in self.texts.base or () if document.sound}
+        base = {place_of(self.old(document)): document for document in self.texts.base or () if document.sound}
         for document, found in zip(documents, objects, strict=True):
-            review = self.review(found, base.pop(name_in(found), None))
+            review = self.review(found, base.get(place_of(found)))
             decision = self.governance.decide(review)
             if self.governance.settled and is_unchanged(review):
                 decision = _warned_of(decision)
             decisions.append((review, decision))
             findings += self.findings(document, review, decision)
             judged.append(self.judged(document, review, decision))
-        for document in base.values():
+        stays = {place_of(found) for found in objects}
+        for document in (each for place, each in base.items() if place not in stays):
             review = _removal(self.old(document))
             decisions.append((review, self.governance.decide(review)))
             findings += self.findings(document, *decisions[-1])
@@ -265,6 +266,12 @@ def name_in(found: Object) -> Name:
     """Name an object."""
     review = review_of(found)
     return review.kind, review.namespace, review.name
+
+
+def place_of(found: Object) -> Name:
+    """Name an object as a cluster does: an API version is a way to write it, and makes no other of it."""
+    kind, namespace, name = name_in(found)
+    return kind._replace(version=""), namespace, name
 
 
 def is_unchanged(review: Review) -> bool:

@@ -81,7 +81,9 @@ class Waiving:
         """
         now = self._clock.now()
         ask = granting.break_glass if break_glass else granting.request
-        waiver = _agreed(ask(wish, now, self.generation + 1, self.terms))
+        number = self.generation + 1
+        while (waiver := _agreed(ask(wish, now, number, self.terms))).id in self._kept:
+            number += 1  # an id is short, and nobody takes the place of another by chance or design
         if break_glass:
             by = written(waiver.requested_at + self.terms.review_s)
             loud: dict[str, object] = {"severity": "critical", "reviewBy": by}
@@ -120,20 +122,28 @@ class Waiving:
     def asked_by_file(self, waivers: Iterable[Waiver], actor: str) -> Change:
         """Take waivers of files as requests of the person who applies them: a file proves nobody's approval.
 
+        What goes by an id never changes: somebody may be about to agree to it, or has, or has still to look at
+        the glass that was broken.
+
         Raises:
-            Refused: one of them cannot be asked for.
+            Refused: one of them cannot be asked for, or asks for something else than the one of its id.
         """
-        now, change = self._clock.now(), Change()
+        now, change, asked_for = self._clock.now(), Change(), {each.id: each for each in self.waivers}
         for found in waivers:
             if found.break_glass:
                 raise Refused(
                     f"waiver {found.id} breaks glass, which is not done by a file",
                     hint="davy waiver break-glass …",
                 )
-            known = self._kept.get(found.id)
-            if known is not None and _asks_the_same(known.waiver, found):
+            known = asked_for.get(found.id)
+            if known is not None and _asks_the_same(known, found):
                 continue
-            asked = _fresh(found, actor, now)
+            if known is not None:
+                raise Refused(
+                    f"waiver {found.id} is there already, and what it asks for never changes",
+                    hint="give the new one another name",
+                )
+            asked = asked_for[found.id] = _fresh(found, actor, now)
             if wrong := granting.refusal_of(asked, now, self.terms):
                 raise _error(wrong)
             change += self._change(asked, "waiver_requested", actor, asked.reason, now, ahead=len(change.kept))

@@ -112,9 +112,12 @@ def digest_of(objects: Iterable[Object]) -> str:
     return hashlib.sha256("\n".join(sorted({canonical(found) for found in objects})).encode()).hexdigest()
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
 def canonical(value: Json) -> str:
     """Write JSON in the one way that equal values share."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return _CANONICAL.encode(value)
 
 
 def _key(violation: Violation) -> tuple[str, ...]:

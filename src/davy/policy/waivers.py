@@ -8,6 +8,7 @@ never add up to more.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from unicodedata import category, normalize
 
 import msgspec
 
@@ -310,4 +311,6 @@ def _times(count: int) -> str:
 
 
 def _plain(account: str) -> str:
-    return account.strip().casefold()
+    """Spell an account as it looks: what has no width or another form of the same letter makes nobody else."""
+    seen = (each for each in normalize("NFKC", account) if category(each) not in ("Cf", "Cc"))
+    return "".join(seen).strip().casefold()

@@ -112,6 +112,30 @@ def test_the_backstop_holds_promotions_where_the_webhook_is_gone() -> None:
     assert found == {"retry", "abort as text", "abort as a number"}
 
 
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {"stableRS": ""},
+        {"stableRS": "9c4d"},
+        {"canary": {"currentStepAnalysisRunStatus": {"name": "x", "status": "Successful"}}},
+        {"pauseConditions": [{"reason": "CanaryPauseStep", "startTime": "2020-01-01T00:00:00Z"}]},
+        {"abort": False, "stableRS": "9c4d"},
+        None,
+    ],
+)
+def test_the_rest_of_the_status_is_nobodys_but_the_controllers(patch: dict[str, Any] | None) -> None:
+    before = {"stableRS": "5d8f", "pauseConditions": [{"reason": "CanaryPauseStep", "startTime": "2026-11-25"}]}
+    old = patched(rollout(), {"status": before})
+    gone = [each for each in DOCUMENTS if each["kind"] != "ValidatingWebhookConfiguration"]
+    gone.append({"kind": "ValidatingWebhookConfiguration", "webhooks": []})
+    for user in (person(), DEPLOYER, impersonated(CONTROLLER)):
+        review = asked(patched(old, {"status": patch}), old=old, user=user, sub_resource="status")
+        assert not admits(gone, review, GOVERNED, None)
+        assert not admits(ALONE, review, GOVERNED, reviewing())
+    own = asked(patched(old, {"status": patch}), old=old, user=account(CONTROLLER), sub_resource="status")
+    assert admits(DOCUMENTS, own, GOVERNED, None)
+
+
 def run(phase: str = "Running", **metadata: Any) -> dict[str, Any]:
     return {
         "apiVersion": "argoproj.io/v1alpha1",
@@ -160,6 +184,10 @@ def test_a_label_that_governs_is_not_taken_off_without_asking() -> None:
     assert not asks(hooks, asked(governed, old=free), GOVERNED)
     bare = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x"}}
     assert not asks(hooks, asked(bare, old=bare), {})
+    for sub in ("status", "finalize"):
+        assert asks(hooks, asked(free, old=governed, sub_resource=sub), {})
+        collector = account("system:serviceaccount:kube-system:namespace-controller")
+        assert not asks(hooks, asked(governed, old=governed, sub_resource=sub, user=collector), {})
 
 
 @pytest.mark.parametrize(
@@ -178,6 +206,12 @@ def test_a_label_that_governs_is_not_taken_off_without_asking() -> None:
         ("argoproj.io", "rollouts", "scale", "UPDATE"),
         ("argoproj.io", "rollouts", "status", "UPDATE"),
         ("argoproj.io", "analysisruns", "", "UPDATE"),
+        ("argoproj.io", "analysisruns", "status", "UPDATE"),
+        ("argoproj.io", "experiments", "", "CREATE"),
+        ("argoproj.io", "experiments", "status", "UPDATE"),
+        ("argoproj.io", "applicationsets", "", "UPDATE"),
+        ("apps", "replicasets", "", "UPDATE"),
+        ("", "pods", "", "UPDATE"),
         ("argoproj.io", "analysistemplates", "", "UPDATE"),
         ("argoproj.io", "analysistemplates", "", "DELETE"),
         ("argoproj.io", "clusteranalysistemplates", "", "UPDATE"),
@@ -187,6 +221,10 @@ def test_a_label_that_governs_is_not_taken_off_without_asking() -> None:
         ("", "services", "", "UPDATE"),
         ("networking.istio.io", "virtualservices", "", "UPDATE"),
         ("gateway.networking.k8s.io", "httproutes", "", "UPDATE"),
+        ("gateway.networking.k8s.io", "tlsroutes", "", "UPDATE"),
+        ("split.smi-spec.io", "trafficsplits", "", "UPDATE"),
+        ("traefik.io", "traefikservices", "", "UPDATE"),
+        ("keda.sh", "scaledobjects", "", "CREATE"),
         ("autoscaling", "horizontalpodautoscalers", "", "CREATE"),
         ("admissionregistration.k8s.io", "validatingwebhookconfigurations", "", "UPDATE"),
         ("davy.dev", "waivers", "", "CREATE"),

@@ -53,6 +53,16 @@ FILES: dict[str, Sequence[Document]] = {
             },
         }
     ],
+    "creation.yaml": [
+        {
+            **REVIEW,
+            "request": {
+                "operation": "CREATE",
+                "object": manifest("Deployment", "apps/v1", spec={"template": {"spec": {}}}),
+                "kind": {"group": "apps", "version": "v1", "kind": "Deployment"},
+            },
+        }
+    ],
     "nothing.yaml": [{**REVIEW, "request": {"operation": "CREATE"}}],
     "undone.yaml": [{**REVIEW, "request": {"operation": "DELETE", "object": manifest()}}],
     "unheard.yaml": [{**REVIEW, "request": {"operation": "CHANGE", "object": manifest()}}],
@@ -130,6 +140,12 @@ def test_the_inventory_and_expansion_of_a_case_are_used() -> None:
         errors(a_test([case(1, "deployment.yaml", message="Implied by pods")], expansion="expand.yaml", **pods))
         == []
     )
+
+
+def test_what_a_review_will_make_is_not_asked_about() -> None:
+    pods = {"constraint": "pods.yaml"}
+    assert not errors(a_test([case("no", "creation.yaml")], expansion="expand.yaml", **pods))
+    assert errors(a_test([case("no", "deployment.yaml")], expansion="expand.yaml", **pods))
 
 
 def test_an_example_may_be_a_whole_request() -> None:

@@ -13,7 +13,9 @@ from davy.policy.rego.builtins.sprintf import sprintf
 from davy.policy.rego.values import UNDEFINED, RegoSet, Value, equal, key_of, to_text, type_name
 
 FILES = Path(__file__).parents[2] / "cases" / "rego"
-CASES = [case for name in ("builtins", "tokens") for case in json.loads((FILES / f"{name}.json").read_text())]
+CASES = [
+    case for name in ("builtins", "tokens", "keys") for case in json.loads((FILES / f"{name}.json").read_text())
+]
 
 
 def value_of_case(written: Any) -> Value:
@@ -235,5 +237,43 @@ def test_further_answers(name: str, arguments: list[Value], answer: Value) -> No
 def test_long_paths_and_deep_values_are_refused() -> None:
     with pytest.raises(BuiltinError):
         call("json.patch", {}, [{"op": "add", "path": ["a"] * 201, "value": 1}])
-    with pytest.raises(BuiltinError):
+    with pytest.raises(BudgetExceeded):
         call("json.unmarshal", "[" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "x"},
+        {"type": 1},
+        {"allOf": []},
+        {"minLength": -1},
+        {"minimum": "x"},
+        {"multipleOf": 0},
+        {"required": "a"},
+        {"enum": []},
+        {"enum": [1, 1]},
+        {"pattern": 1},
+        {"pattern": "("},
+        {"items": 1},
+        {"exclusiveMinimum": True},
+        {"exclusiveMinimum": "x"},
+        {"uniqueItems": 1},
+        {"properties": []},
+        {"minItems": 2, "maxItems": 1},
+        {"$ref": "http://example.com/x"},
+        {"$ref": "#/nope"},
+        "x",
+        [],
+        1,
+    ],
+)
+def test_what_is_no_schema_is_said_to_be_none(schema: Value) -> None:
+    assert call("json.verify_schema", schema)[0] is False
+    with pytest.raises(BuiltinError):
+        call("json.match_schema", {}, schema)
+
+
+def test_a_schema_that_is_within_itself_is_a_budget_error() -> None:
+    with pytest.raises((BudgetExceeded, RecursionError)):
+        call("json.match_schema", {}, {"$ref": "#"}, context=Context(budget=Budget(steps=500)))

@@ -2,13 +2,14 @@
 
 import ast
 import re
+import resource
 from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from davy.policy.rego import BadRego, EvaluationError, compile
+from davy.policy.rego import BadRego, EvaluationError, OverBudget, compile
 from davy.policy.rego.builtins import BUILTINS
 from davy.policy.rego.compiler import SCOPE, Compiler
 
@@ -56,6 +57,8 @@ KNOWN = {
     "builtin",
     "steps",
     "spend",
+    "grow",
+    "size",
     "replaced",
     "append",
     "add",
@@ -84,7 +87,7 @@ def quoted(text: str) -> str:
     return json.dumps(text)
 
 
-TEMPLATE = """package a[{0}].b
+TEMPLATE = """package outermost[{0}].b
 
 import data[{0}] as other
 
@@ -113,6 +116,30 @@ def test_names_that_are_executed_are_ours(text: str) -> None:
     strange = {name for name in names_in(source) - SCOPE.keys() - KNOWN - builtins if not OURS.fullmatch(name)}
     strange -= set(SCOPE["__builtins__"])
     assert not strange
+
+
+NESTED = {
+    "loops": ("count([y | y := input.a[_]; ", "y == 1", "]) > 0"),
+    "every": ("every y in input.a { ", "y == 1", " }"),
+    "arrays": ("[", "1", "]"),
+    "negations": ("not f([y | y := input.a[_]; ", "y == 1", "])"),
+    "else": ("f(", "1", ")"),
+}
+
+
+@pytest.mark.parametrize("way", NESTED)
+def test_what_is_not_refused_when_it_is_read_python_compiles_later(way: str) -> None:
+    before, within, after = NESTED[way]
+    refused = 0
+    for depth in range(1, 101):
+        text = f"package a\np if {{ {before * depth}{within}{after * depth} }}\nf(x) := x"
+        try:
+            policy = compile({"m": text}, "v1")
+        except BadRego:
+            refused += 1
+            continue
+        policy.query("data.a.p", {"a": [1]})
+    assert refused
 
 
 @settings(deadline=None)
@@ -152,3 +179,51 @@ def test_many_loops_within_each_other_are_refused() -> None:
 def test_a_text_that_is_too_long_is_refused() -> None:
     with pytest.raises(BadRego, match="longer than"):
         compile({"m": "package a\n" + "#" * 1_000_001}, "v1")
+
+
+LARGE = {
+    "lists in a loop": "r := [x | some i in numbers.range(1, 1000); x := numbers.range(1, 1000000 - i)]",
+    "elements of a set": "r := {x | some i in N; some j in N; x := i * 10000 + j}",
+    "objects": 'r := [x | some i in N; some j in N; x := {"a": i, "b": j}]',
+    "long numbers": "b := product([10 | N[_]])\nr := [x | some i in N; some j in N; x := b + j]",
+    "wide arrays": f"r := [x | some i in N; some j in N; x := [{'i,' * 3000}j]]",
+    "short texts": 'r := [x | some i in N; some j in N; x := concat("", ["x", "y"])]',
+    "templates": 't := concat("", ["a" | N[_]])\nr := [x | some i in N; some j in N; x := $"{t}{j}"]',
+    "documents": "t := json.marshal([[] | N[_]])\nr := [x | some i in N; x := json.unmarshal(t)]",
+    "looking through": "b := numbers.range(1, 1000000)\nr := [1 | some i in b; sum(b) > 0]",
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_what_takes_memory_or_time_is_ended(name: str) -> None:
+    policy = compile({"m": f"package a\nN := numbers.range(1, 3000)\n{LARGE[name]}"}, "v1")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(OverBudget):
+        policy.query("data.a.r")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1_000_000, "less than a gigabyte"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "r := x59",
+        "r := json.marshal(x59)",
+        'r := sprintf("%v", [x59])',
+        "r := {x59}",
+        "r := sort([x59, [1]])",
+        "r := x59 == y59",
+        "r := x59 < y59",
+        'r := object.union({"a": x59}, {"a": y59})',
+    ],
+)
+def test_values_that_double_are_ended(use: str) -> None:
+    lines = "\n".join(
+        f"x{at} := [x{at - 1}, x{at - 1}]\ny{at} := [y{at - 1}, y{at - 1}]" for at in range(1, 60)
+    )
+    with pytest.raises(OverBudget):
+        compile({"m": f"package a\nx0 := [1]\ny0 := [1]\n{lines}\n{use}"}, "v1").query("data.a.r")
+
+
+def test_a_deep_question_is_refused() -> None:
+    with pytest.raises(BadRego):
+        compile({"m": "package a"}).query("[" * 5000)

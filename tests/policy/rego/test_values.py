@@ -107,7 +107,12 @@ def test_the_text_of_a_plain_value_is_json(value: Value) -> None:
         (None, "null"),
         (True, "true"),
         (1.0, "1.0"),
-        (1e-7, "1e-7"),
+        (1e-7, "1e-07"),
+        (-1.25e-05, "-1.25e-05"),
+        (0.000125, "0.000125"),
+        (1234567.5, "1.2345675e+06"),
+        (999999.0, "999999.0"),
+        ([1e6, -1.00066e9, 1e21], "[1e+06, -1.00066e+09, 1e+21]"),
         (RegoSet(), "set()"),
         (RegoSet([3, "a", 1]), '{1, 3, "a"}'),
         ({key_of(1): 2, "a": {}, key_of(None): [], key_of(True): "b"}, '{null: [], true: "b", 1: 2, "a": {}}'),
@@ -173,3 +178,9 @@ def test_what_is_undefined_is_no_value() -> None:
     assert quote("a") == '"a"'
     with pytest.raises(TypeError):
         hash(RegoSet())
+
+
+def test_json_writes_numbers_as_go_does() -> None:
+    value = {"a": [1e6, 2.5, 1], "b\ue000": "\ue0001e+06\ue000", "c": 1.5e-7}
+    assert json_text(value) == '{"a":[1e+06,2.5,1],"b\ue000":"\ue0001e+06\ue000","c":1.5e-07}'
+    assert json_text([2.5, None], indent="  ") == "[\n  2.5,\n  null\n]"

@@ -434,3 +434,12 @@ def test_which_documents_are_policies() -> None:
     )
     assert not is_validating(ROLLOUT)
     assert read([ROLLOUT]) == Reading()
+
+
+def test_where_nobody_is_known_nobody_is_in_a_group() -> None:
+    written = [{"name": "people", "expression": "!('system:nodes' in request.userInfo.groups)"}]
+    assert len(said(policy(matchConditions=written), binding())) == 1
+    node = Review(
+        kind=Kind.of(ROLLOUT), object=ROLLOUT, operation="CREATE", name="web", user={"groups": ["system:nodes"]}
+    )
+    assert said(policy(matchConditions=written), binding(), review=node) == []

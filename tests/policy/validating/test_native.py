@@ -38,10 +38,34 @@ def test_on_delete_the_object_is_null() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["matchCondition", "matchConditions"])
-def test_conditions(name: str) -> None:
-    source = {name: [{"name": "never", "expression": "false"}], "validations": [{"expression": "false"}]}
-    assert said(source) == []
+def test_conditions() -> None:
+    never, no = [{"name": "never", "expression": "false"}], [{"expression": "false"}]
+    assert said({"matchCondition": never, "validations": no}) == []
+    with pytest.raises(Malformed, match="matchConditions") as raised:  # Gatekeeper does not read it
+        compile_native({"matchConditions": never, "validations": no}, "source")
+    assert "matchCondition" in raised.value.fix
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["namespaceObject == null", "null == namespaceObject", "request.userInfo != null", "oldObject == null"],
+)
+def test_an_object_may_be_compared_with_null(expression: str) -> None:
+    compile_native({"validations": [{"expression": expression}]})
+
+
+@pytest.mark.parametrize(
+    "expression", ["request.name == null", "null == 1", "[1] == null", "authorizer == null"]
+)
+def test_a_scalar_may_not_be_compared_with_null(expression: str) -> None:
+    with pytest.raises(Malformed, match="no matching overload"):
+        compile_native({"validations": [{"expression": expression}]})
+
+
+def test_of_a_manifest_nobody_knows_the_operation() -> None:
+    source = {"validations": [{"expression": "request.operation == 'CREATE'", "message": "unknown"}]}
+    assert said(source) == ["unknown"]
+    assert said(source, Review(kind=Kind.of(POD), object=POD, operation="CREATE", name="web")) == []
 
 
 def test_failure_policy() -> None:

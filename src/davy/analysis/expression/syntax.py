@@ -1,8 +1,9 @@
 """The syntax tree of an expression."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, assert_never
+
+from msgspec import Struct
 
 UnaryOperator = Literal["not", "-", "+"]
 BinaryOperator = Literal[
@@ -11,40 +12,35 @@ BinaryOperator = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Struct, frozen=True):
     """A literal; `value` is None, a bool, int, float, str or bytes."""
 
     position: int
     value: object
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """A variable that the caller of the expression supplies; `$env` is the map of all of them."""
 
     position: int
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
+class Local(Struct, frozen=True):
     """A variable that a `let` around it declares."""
 
     position: int
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pointer:
+class Pointer(Struct, frozen=True):
     """What a predicate stands on: `#` is the element, `#index` its place, `#acc` what reduce has gathered."""
 
     position: int
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(Struct, frozen=True):
     """An operator before its operand."""
 
     position: int
@@ -52,8 +48,7 @@ class Unary:
     operand: "Node"
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Struct, frozen=True):
     """An operator between two operands."""
 
     position: int
@@ -62,8 +57,7 @@ class Binary:
     right: "Node"
 
 
-@dataclass(frozen=True, slots=True)
-class Between:
+class Between(Struct, frozen=True):
     """A chain such as `0 < x <= 1`: every operand is evaluated once, and the first false link ends it."""
 
     position: int
@@ -71,8 +65,7 @@ class Between:
     links: tuple[tuple[int, BinaryOperator, "Node"], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+class Conditional(Struct, frozen=True):
     """`test ? yes : no`, `if test { yes } else { no }`; without `yes` (`test ?: no`) the test is the answer."""
 
     position: int
@@ -81,8 +74,7 @@ class Conditional:
     no: "Node"
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """`base.key` and `base[key]`; an optional one (`?.`) ends its whole chain in nil where the base is nil."""
 
     position: int
@@ -91,16 +83,14 @@ class Member:
     optional: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """The reach of the `?.` inside it."""
 
     position: int
     body: "Node"
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Struct, frozen=True):
     """`base[start:stop]`."""
 
     position: int
@@ -109,8 +99,7 @@ class Slice:
     stop: "Node | None"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A call of a function that the caller of the expression supplies."""
 
     position: int
@@ -118,8 +107,7 @@ class Call:
     arguments: tuple["Node", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(Struct, frozen=True):
     """A call of a method; times and durations have some."""
 
     position: int
@@ -129,8 +117,7 @@ class Method:
     optional: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Builtin:
+class Builtin(Struct, frozen=True):
     """A call of a function of the language."""
 
     position: int
@@ -138,16 +125,14 @@ class Builtin:
     arguments: tuple["Node", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Predicate:
+class Predicate(Struct, frozen=True):
     """An argument that is evaluated anew for every element."""
 
     position: int
     body: "Node"
 
 
-@dataclass(frozen=True, slots=True)
-class Let:
+class Let(Struct, frozen=True):
     """`let name = value; body`."""
 
     position: int
@@ -156,24 +141,21 @@ class Let:
     body: "Node"
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Struct, frozen=True):
     """`first; second`: all are evaluated, the last one is the value."""
 
     position: int
     items: tuple["Node", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
+class Array(Struct, frozen=True):
     """`[a, b]`."""
 
     position: int
     items: tuple["Node", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+class Map(Struct, frozen=True):
     """`{key: value}`."""
 
     position: int

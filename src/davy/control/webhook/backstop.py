@@ -5,7 +5,7 @@ They know no waivers. Where they are in force, a promotion that a waiver excuses
 
 from typing import Any
 
-from davy.control.webhook.configuration import COLLECTORS, account
+from davy.control.webhook.configuration import COLLECTORS, STATUS_KEPT, account
 from davy.control.webhook.place import Governed, Place
 
 STATUS, RUNS = "davy-rollout-status", "davy-analysis-runs"
@@ -17,6 +17,7 @@ _STAYS_PAUSED = (
     " >= oldObject.?status.?pauseConditions.orValue([]).size()"
     " && (!oldObject.?status.?controllerPause.orValue(false) || object.?status.?controllerPause.orValue(false))"
 )
+_KEPT = f"has(object.status) == has(oldObject.status) && (!has(object.status) || {STATUS_KEPT})"
 
 
 def backstop(governed: Governed, place: Place) -> list[dict[str, Any]]:
@@ -32,12 +33,17 @@ def backstop(governed: Governed, place: Place) -> list[dict[str, Any]]:
             (f"!({_PROMOTES})", "promoteFull skips every gate: only the controller and Davy set it"),
             (_SAME_STEP, "currentStepIndex is the controller's: nobody else skips a step"),
             (_STAYS_PAUSED, "a pause ends by davy promote"),
+            (_KEPT, "the status is the controller's: nobody else writes more of it than abort"),
         ],
     )
     runs = _policy(
         RUNS,
         place,
-        [("analysisruns", ["CREATE", "UPDATE", "DELETE"])],
+        [
+            ("analysisruns", ["CREATE", "UPDATE", "DELETE"]),
+            ("analysisruns/status", ["UPDATE"]),
+            ("experiments/status", ["UPDATE"]),
+        ],
         [people, collectors],
         [
             (

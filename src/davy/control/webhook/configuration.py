@@ -18,10 +18,13 @@ _WRITES = ("CREATE", "UPDATE", "DELETE")
 NAMESPACED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "argoproj.io",
-        ("rollouts", "rollouts/status", "rollouts/scale", "analysisruns", "analysistemplates", "experiments"),
+        (
+            *("rollouts", "rollouts/status", "rollouts/scale", "analysistemplates"),
+            *("analysisruns", "analysisruns/status", "experiments", "experiments/status"),
+        ),
         _WRITES,
     ),
-    ("argoproj.io", ("applications",), ("CREATE", "UPDATE")),
+    ("argoproj.io", ("applications", "applicationsets"), ("CREATE", "UPDATE")),
     ("apps", ("deployments", "replicasets", "statefulsets", "daemonsets"), _WRITES),
     ("", ("pods", "pods/ephemeralcontainers", "replicationcontrollers"), ("CREATE", "UPDATE")),
     ("batch", ("jobs", "cronjobs"), ("CREATE", "UPDATE")),
@@ -32,9 +35,13 @@ NAMESPACED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("*", ("*/scale",), ("UPDATE",)),
     ("", ("services",), ("CREATE", "UPDATE")),
     ("networking.istio.io", ("virtualservices", "destinationrules"), ("CREATE", "UPDATE", "DELETE")),
-    ("gateway.networking.k8s.io", ("httproutes", "grpcroutes"), ("CREATE", "UPDATE", "DELETE")),
+    ("gateway.networking.k8s.io", ("httproutes", "grpcroutes", "tcproutes", "tlsroutes"), _WRITES),
+    ("split.smi-spec.io", ("trafficsplits",), ("CREATE", "UPDATE")),
+    ("traefik.io", ("traefikservices",), ("CREATE", "UPDATE")),
+    ("traefik.containo.us", ("traefikservices",), ("CREATE", "UPDATE")),
     ("networking.k8s.io", ("ingresses",), ("CREATE", "UPDATE")),
     ("autoscaling", ("horizontalpodautoscalers",), ("CREATE", "UPDATE")),
+    ("keda.sh", ("scaledobjects",), ("CREATE", "UPDATE")),
 )
 """What is judged in a governed namespace: group, resources, operations."""
 
@@ -62,10 +69,11 @@ COLLECTORS = (
 )
 """Who takes away what belonged to something that is gone."""
 
-_STATUS_KEPT = (
+STATUS_KEPT = (
     'object.status.all(k, k == "abort" || (k in oldObject.status && object.status[k] == oldObject.status[k]))'
     ' && oldObject.status.all(k, k == "abort" || k in object.status)'
 )
+"""CEL: whether a status that is there stays what it is, `abort` left aside."""
 
 ABORT = (
     'request.resource.group == "argoproj.io" && request.resource.resource == "rollouts"'
@@ -73,7 +81,7 @@ ABORT = (
     " && has(object.status) && has(oldObject.status)"
     " && has(object.status.abort) && object.status.abort == true"
     " && !(has(oldObject.status.abort) && oldObject.status.abort == true)"
-    f" && {_STATUS_KEPT}"
+    f" && {STATUS_KEPT}"
 )
 """CEL: whether this is an abort and nothing else, as `davy.policy.passage.is_abort` says it."""
 
@@ -99,9 +107,13 @@ def configuration(governed: Governed, place: Place) -> dict[str, Any]:
         _hook("policies", CLUSTER_WIDE, place, excluded[:1]),
         _hook(
             "namespaces",
-            (("", ("namespaces",), ("UPDATE", "DELETE")),),
+            (("", ("namespaces", "namespaces/status", "namespaces/finalize"), ("UPDATE", "DELETE")),),
             place,
-            [*excluded[:1], {"name": "is-governed", "expression": of_governed}],
+            [
+                *excluded[:1],
+                {"name": "not-a-collector", "expression": f"!({account(COLLECTORS)})"},
+                {"name": "is-governed", "expression": of_governed},
+            ],
         ),
     ]
     return {

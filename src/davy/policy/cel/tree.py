@@ -1,26 +1,23 @@
 """The parts of an expression, as they were written. `at` is where, in characters from its start."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A value that is written out: None, bool, int, Uint, float, str or bytes."""
 
     at: int
     value: object
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """A variable, a type, or the first word of a dotted name."""
 
     at: int
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Select:
+class Select(Struct, frozen=True):
     """`operand.field`, or `operand.?field`."""
 
     at: int
@@ -29,8 +26,7 @@ class Select:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
+class Presence(Struct, frozen=True):
     """`has(operand.field)`."""
 
     at: int
@@ -38,8 +34,7 @@ class Presence:
     field: str
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """`operand[key]`, or `operand[?key]`."""
 
     at: int
@@ -48,8 +43,7 @@ class Index:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A function of any sort; operators are called by the names CEL has for them, e.g. `_+_`."""
 
     at: int
@@ -58,8 +52,7 @@ class Call:
     receiver: "Node | None" = None
 
 
-@dataclass(frozen=True, slots=True)
-class Logic:
+class Logic(Struct, frozen=True):
     """A chain of `&&`, or of `||`."""
 
     at: int
@@ -67,8 +60,7 @@ class Logic:
     operands: tuple["Node", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+class Conditional(Struct, frozen=True):
     """`test ? then : other`."""
 
     at: int
@@ -77,24 +69,21 @@ class Conditional:
     other: "Node"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """An element of a list, with `?` in front if it may be absent."""
 
     value: "Node"
     optional: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(Struct, frozen=True):
     """`[a, ?b]`."""
 
     at: int
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A key and its value in a map, with `?` in front if it may be absent."""
 
     at: int
@@ -103,16 +92,14 @@ class Entry:
     optional: bool
 
 
-@dataclass(frozen=True, slots=True)
-class MapOf:
+class MapOf(Struct, frozen=True):
     """`{k: v, ?k: v}`."""
 
     at: int
     entries: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(Struct, frozen=True):
     """A macro that evaluates its last arguments with names of its own: `xs.all(x, p)`, `o.optMap(x, e)`.
 
     `steps` are a filter, if there is one, and what is evaluated.
@@ -125,8 +112,7 @@ class Loop:
     steps: tuple["Node", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(Struct, frozen=True):
     """`cel.bind(name, value, body)`."""
 
     at: int

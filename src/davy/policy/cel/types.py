@@ -64,9 +64,14 @@ def fits(given: Type, wanted: Type, known: Known) -> bool:
         return True
     if given.name.isupper():
         return True  # an empty list, or optional.none(): it fits any
-    if NULL in (given, wanted) and (given.fields, wanted.fields) != (None, None):
-        return True  # an object that the API server declares may not be there, as namespaceObject may not
+    if NULL in (given, wanted):
+        return _nullable(given) and _nullable(wanted)
     return given.name == wanted.name and all(map(lambda g, w: fits(g, w, known), given.of, wanted.of))
+
+
+def _nullable(kind: Type) -> bool:
+    """Say whether null may stand for a value: for an object of a declared type only."""
+    return kind == NULL or kind.fields is not None
 
 
 def _fits_parameter(given: Type, name: str, known: Known) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from davy.policy.gatekeeper.candidate import Candidate, candidates, namespace_of
 from davy.policy.gatekeeper.document import document
 from davy.policy.gatekeeper.external import Ask, nothing_recorded
+from davy.policy.gatekeeper.numbers import as_float64
 from davy.policy.inventory import Inventory
 from davy.policy.rego.builtin import Context
 from davy.policy.review import Review
@@ -33,7 +34,7 @@ def case(review: Review, inventory: Inventory, external: Ask = nothing_recorded)
         review=review,
         inventory=inventory,
         candidates=candidates(review, namespace),
-        document=document(review, namespace),
+        document=as_float64(document(review, namespace)),
         data={"inventory": inventory.document},
         context=Context(external_data=external),
     )

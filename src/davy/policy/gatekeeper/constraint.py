@@ -11,6 +11,7 @@ from davy.policy.gatekeeper.enforcement import Enforced, enforcement
 from davy.policy.gatekeeper.evaluator import Broken, Result
 from davy.policy.gatekeeper.malformed import Malformed, mapping
 from davy.policy.gatekeeper.match import Matches, Unmatchable, anything, match
+from davy.policy.gatekeeper.numbers import as_float64
 from davy.policy.gatekeeper.template import Template
 from davy.policy.inventory import Inventory
 from davy.policy.problem import Problem
@@ -184,7 +185,8 @@ def _parameters(reading: _Reading, used: Template, written: Json) -> Json:
         if written:
             message = f"{used.kind} declares no schema for parameters; an API server may drop them"
             reading.warn(path, message, "declare spec.crd.spec.validation.openAPIV3Schema in the template")
-        return {} if written is None else mapping(written, path)
+        given = {} if written is None else mapping(written, path)
+        return given if used.native else as_float64(given)
     if written is None and "default" not in used.schema:
         return {}  # an API server fills in nothing either
     value, held = schema.hold(
@@ -195,4 +197,4 @@ def _parameters(reading: _Reading, used: Template, written: Json) -> Json:
     for where in held.unknown:
         message = "the template's schema has no such field; an API server drops it"
         reading.warn(where, message, "look for a misspelling, or declare it in the template")
-    return value
+    return value if used.native else as_float64(value)

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
+
+from msgspec import Struct
 
 from davy.policy import rego
 from davy.policy.gatekeeper.case import Case
 from davy.policy.gatekeeper.malformed import Malformed
-from davy.policy.gatekeeper.reach import check_reach, judges_kind_alone
+from davy.policy.gatekeeper.reach import check_reach
 from davy.policy.rego.parser import parse_module
 from davy.policy.rego.values import RegoSet, Value, to_json
 from davy.policy.review import Json, Object
@@ -26,15 +27,14 @@ class Broken(Exception):
     """The code could not be evaluated; the message says why. Whoever asks refuses."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """One violation as the code tells it; a `broken` one could not be evaluated, and says why.
 
     With `of_kind` the code has looked at nothing of the object but its kind, name and namespace.
     """
 
     message: str
-    details: Mapping[str, Json] = field(default_factory=dict)
+    details: Mapping[str, Json] = {}
     broken: bool = False
     of_kind: bool = False
 
@@ -86,18 +86,21 @@ def _compiled(code: str, libs: tuple[str, ...], version: Version) -> Evaluator |
     """Compile Rego, or say what is wrong with it; the same text is compiled once."""
     modules = {"template": code, **{f"libs[{at}]": text for at, text in enumerate(libs)}}
     try:
-        policy = _reaching(modules, version)
+        policy, of_kind = _reaching(modules, version)
     except rego.BadRego as error:
         return error.message
     path = (*policy.program.compiler.modules[0].package, "violation")
     document = policy.program.compiler.document(path)
     if document is None or document.kind != "set":
         return 'the rule violation has to be there, and to make a set: violation[{"msg": msg}] { … }'
-    return _evaluator(policy.rule(".".join(path)), of_kind=judges_kind_alone(policy.program.compiler.modules))
+    return _evaluator(policy.rule(".".join(path)), of_kind=of_kind)
 
 
-def _reaching(modules: Mapping[str, str], version: Version) -> rego.Policy:
+def _reaching(modules: Mapping[str, str], version: Version) -> tuple[rego.Policy, bool]:
     """Compile modules that reach for nothing they may not see; that is told before anything else.
+
+    Returns:
+        The policy, and whether it looks at nothing of an object but what it is.
 
     Raises:
         BadRego: they do, or cannot be compiled.
@@ -108,9 +111,8 @@ def _reaching(modules: Mapping[str, str], version: Version) -> rego.Policy:
         for at, (name, text) in enumerate(modules.items()):
             check_reach(parse_module(text, name, v1=version == "v1"), library=at > 0)
         raise
-    for at, module in enumerate(policy.program.compiler.modules):
-        check_reach(module, library=at > 0)
-    return policy
+    outside = [check_reach(module, library=at > 0) for at, module in enumerate(policy.program.compiler.modules)]
+    return policy, all(outside)
 
 
 def _evaluator(violation: rego.Prepared, *, of_kind: bool) -> Evaluator:
@@ -120,7 +122,7 @@ def _evaluator(violation: rego.Prepared, *, of_kind: bool) -> Evaluator:
             found = violation(asked, case.data, case.context)
         except rego.EvaluationError as error:
             raise Broken(error.message) from error
-        return [_result(each, of_kind) for each in found] if isinstance(found, RegoSet) else ()
+        return [_result(each, of_kind) for each in found.elements()] if isinstance(found, RegoSet) else ()
 
     return evaluate
 
@@ -135,4 +137,4 @@ def _result(found: Value, of_kind: bool) -> Result:
     if not isinstance(message, str):
         raise Broken(f"the template finds a violation without a text for msg: {to_json(found)}")
     details = to_json(found.get("details", {}))
-    return Result(message, details if isinstance(details, Mapping) else {"details": details}, of_kind=of_kind)
+    return Result(message, details if isinstance(details, dict) else {"details": details}, of_kind=of_kind)

@@ -114,7 +114,7 @@ def children(review: Review, inventory: Inventory, known: Sequence[Expansion]) -
     Raises:
         Unexpandable: the object lacks what an ExpansionTemplate wants to make something from.
     """
-    if review.operation != "DELETE" and review.object is not None:
+    if known and review.operation != "DELETE" and review.object is not None:
         yield from _children(review, "", namespace_of(review, inventory), inventory, known)
 
 

@@ -1,11 +1,12 @@
 """What a template's Rego may reach: the review, the inventory, and its own libraries."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import fields, is_dataclass
-from typing import Any
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final, get_args
 
 from davy.policy.rego.errors import BadRego, Place
-from davy.policy.rego.terms import Call, Literal, Module, Ref, Var
+from davy.policy.rego.parser import KEPT
+from davy.policy.rego.terms import Branch, Call, Literal, Module, Ref, Rule, Statement, Term, Var, With
 
 READABLE = ("inventory", "lib")
 
@@ -17,11 +18,23 @@ ABOUT = ("kind", "operation", "name", "namespace", "namespaceObject", "userInfo"
 """What a review says of an object without a look into it."""
 
 
-def check_reach(module: Module, *, library: bool) -> None:
+_PARTS: Final = {
+    kind: tuple(name for name in reversed(kind.__struct_fields__) if name not in ("place", "text", "kind"))
+    for kind in (Rule, Branch, With, *get_args(Statement), *get_args(Term))
+}
+"""What of a term may have terms in it, last things first."""
+
+
+@lru_cache(KEPT)
+def check_reach(module: Module, *, library: bool) -> bool:
     """Hold a module to Gatekeeper's rules, and to Davy's: the same question has the same answer.
 
+    Returns:
+        Whether it looks at nothing of an object but its kind, its name and its namespace. Such code has nothing
+        against what an object says: whatever it refuses, it refuses for what it is.
+
     Raises:
-        BadRego: it reaches further.
+        BadRego: it reaches further than it may.
     """
     if library != (module.package[0] == "lib" and len(module.package) > 1):
         place = "a library's package is lib.SOMETHING" if library else "the package of a template is not lib"
@@ -31,16 +44,11 @@ def check_reach(module: Module, *, library: bool) -> None:
     for imported in module.imports:
         if imported.path[:2] != ("data", "lib"):
             raise _refused(f"{'.'.join(imported.path)} cannot be imported, only data.lib", imported.place)
-    for part in _parts(module.rules):
+    outside = True
+    for part in _telling(module):
         _check(part)
-
-
-def judges_kind_alone(modules: Iterable[Module]) -> bool:
-    """Say whether code looks at nothing of an object but its kind, its name and its namespace.
-
-    Such code has nothing against what an object says: whatever it refuses, it refuses for what it is.
-    """
-    return all(_outside(part) for module in modules for part in _parts(module.rules))
+        outside = outside and _outside(part)
+    return outside
 
 
 def _outside(part: Any) -> bool:
@@ -90,17 +98,21 @@ def _readable(operand: Any) -> bool:
     return isinstance(operand, Literal) and operand.value in READABLE
 
 
-def _parts(part: Any) -> Iterator[Any]:
-    """Go through all terms of a syntax tree; the document at the head of a reference is part of that."""
-    if isinstance(part, tuple):
-        for each in part:
-            yield from _parts(each)
-    elif is_dataclass(part):
-        yield part
-        for field in fields(part):
-            below = getattr(part, field.name)
-            if not (isinstance(part, Ref) and isinstance(below, Var) and below.name in ("data", "input")):
-                yield from _parts(below)
+def _telling(module: Module) -> Iterator[Var | Ref | Call]:
+    """Go through all names, references and calls; the document at the head of a reference is part of that."""
+    left: list[Any] = [module.rules]
+    while left:
+        part = left.pop()
+        kind = type(part)
+        if kind is tuple:
+            left += reversed(part)
+            continue
+        if kind is Var or kind is Call or kind is Ref:
+            yield part
+        if kind is Ref and isinstance(part.head, Var) and part.head.name in ("data", "input"):
+            left.append(part.operands)
+        else:
+            left += [getattr(part, name) for name in _PARTS.get(kind, ())]
 
 
 def _refused(sentence: str, place: Place) -> BadRego:

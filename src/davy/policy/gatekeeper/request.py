@@ -13,7 +13,7 @@ def review_from(found: Object) -> Review:
     Raises:
         Malformed: it is an AdmissionReview that reviews nothing.
     """
-    if Kind.of(found)[::2] != ("admission.k8s.io", "AdmissionReview"):
+    if not is_admission_review(found):
         return review_of(found)
     request = mapping(found.get("request"), "request")
     operation = next((known for known in get_args(Operation) if known == request.get("operation", "")), None)
@@ -41,6 +41,11 @@ def review_from(found: Object) -> Review:
         dry_run=request.get("dryRun") is True,
         uid=text_of(request, "uid"),
     )
+
+
+def is_admission_review(found: Object) -> bool:
+    """Say whether it is an AdmissionReview."""
+    return Kind.of(found)[::2] == ("admission.k8s.io", "AdmissionReview")
 
 
 def _object(value: Json, path: str) -> Object | None:

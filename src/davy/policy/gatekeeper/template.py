@@ -27,6 +27,7 @@ class Template:
         schema: of the parameters, None where the template declares none.
         legacy: fields that the schema does not have are kept.
         operations: at admission it judges these only; empty is all.
+        native: the code is CEL, which gets parameters as they are written; to Rego numbers are `float64`.
     """
 
     subject: Object
@@ -35,6 +36,7 @@ class Template:
     legacy: bool = False
     operations: frozenset[str] = frozenset()
     evaluator: Evaluator | None = None
+    native: bool = False
     refusal: str = ""
 
 
@@ -76,13 +78,15 @@ def _template(subject: Object) -> Template:
         if operation not in OPERATIONS:
             message = f"{operation!r} is no operation"
             raise Malformed(f"spec.targets[0].operations[{at}]", message, f"use {', '.join(OPERATIONS)}")
+    evaluator, native = _evaluator(target)
     return Template(
         subject=subject,
         kind=kind,
         schema=declared,
         legacy=legacy,
         operations=frozenset() if "*" in operations else frozenset(operations),
-        evaluator=_evaluator(target),
+        evaluator=evaluator,
+        native=native,
     )
 
 
@@ -109,8 +113,8 @@ def _target(spec: Object) -> Object:
     return target
 
 
-def _evaluator(target: Object) -> Evaluator:
-    """Choose between the engines that a template has code for: CEL comes first, as in Gatekeeper."""
+def _evaluator(target: Object) -> tuple[Evaluator, bool]:
+    """Choose between the engines that a template has code for, and say whether it is CEL: that comes first."""
     path = "spec.targets[0]"
     engines: dict[str, tuple[Object, str]] = {}
     for at, entry in enumerate(listed(target.get("code"), f"{path}.code")):
@@ -123,9 +127,9 @@ def _evaluator(target: Object) -> Evaluator:
             raise Malformed(f"{here}.engine", f"there is code for {engine} already")
         engines[engine] = mapping(known.get("source"), f"{here}.source"), f"{here}.source"
     if "K8sNativeValidation" in engines:
-        return native_evaluator(*engines["K8sNativeValidation"])
+        return native_evaluator(*engines["K8sNativeValidation"]), True
     source, where = engines.get("Rego", (target, path))
-    return _rego(source, where)
+    return _rego(source, where), False
 
 
 def _rego(source: Object, path: str) -> Evaluator:

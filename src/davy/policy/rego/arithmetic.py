@@ -7,6 +7,7 @@ doubles make of it. What comes out whole is an `int`.
 import operator
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from davy.policy.rego.budget import LARGEST_NUMBER, BudgetExceeded
@@ -16,6 +17,7 @@ from davy.policy.rego.values import RegoSet, Value, compare, equal
 Number: TypeAlias = "int | float"
 
 _BITS = 64
+_REMEMBERED = 4096
 _LARGEST = 10**LARGEST_NUMBER
 
 
@@ -68,16 +70,20 @@ def bounded(value: int) -> int:
     raise BudgetExceeded(f"a number would have more than {LARGEST_NUMBER} digits")
 
 
-def _computed(operate: Callable[[Any, Any], Any], left: Fraction, right: Fraction) -> Number:
-    found: Fraction = operate(left, right)
-    return bounded(found.numerator) if left.denominator == right.denominator == 1 else rounded(found)
+@lru_cache(_REMEMBERED)
+def _computed(operate: Callable[[Any, Any], Any], left: Number, right: Number) -> Number:
+    """Compute with decimals, which takes some time, so that it is done once for the same numbers."""
+    first, second = exact(left), exact(right)
+    found: Fraction = operate(first, second)
+    whole = operate is not operator.truediv and first.denominator == second.denominator == 1
+    return bounded(found.numerator) if whole else rounded(found)
 
 
 def plus(left: Value, right: Value) -> Number:
     """`+`: numbers."""
     if type(left) is int and type(right) is int:
         return bounded(left + right)
-    return _computed(operator.add, exact(number(left, 1)), exact(number(right, 2)))
+    return _computed(operator.add, number(left, 1), number(right, 2))
 
 
 def minus(left: Value, right: Value) -> Value:
@@ -90,14 +96,14 @@ def minus(left: Value, right: Value) -> Value:
         refuse(2, right, "set")
     if type(right) is RegoSet:
         refuse(2, right, "number") if type(left) in (int, float) else refuse(1, left, "number", "set")
-    return _computed(operator.sub, exact(number(left, 1)), exact(number(right, 2)))
+    return _computed(operator.sub, number(left, 1), number(right, 2))
 
 
 def times(left: Value, right: Value) -> Number:
     """`*`: numbers."""
     if type(left) is int and type(right) is int:
         return bounded(left * right)
-    return _computed(operator.mul, exact(number(left, 1)), exact(number(right, 2)))
+    return _computed(operator.mul, number(left, 1), number(right, 2))
 
 
 def divide(left: Value, right: Value) -> Number:
@@ -107,7 +113,7 @@ def divide(left: Value, right: Value) -> Number:
         raise BuiltinError("divide by zero")
     if type(dividend) is int and type(divisor) is int and not dividend % divisor:
         return dividend // divisor
-    return rounded(exact(dividend) / exact(divisor))
+    return _computed(operator.truediv, dividend, divisor)
 
 
 def remainder(left: Value, right: Value) -> int:

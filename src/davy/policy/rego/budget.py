@@ -11,6 +11,9 @@ LARGEST_COLLECTION = 1_000_000
 LARGEST_NUMBER = 4096
 """Decimal digits of a number that is written with an exponent; `1e999999999` is nine letters."""
 
+MOST_COMPARISONS = 20_000_000
+"""Comparisons that one builtin may make of all with all."""
+
 
 class BudgetExceeded(Exception):
     """A policy did more than it may. It ends the evaluation, which refuses: it never becomes undefined."""
@@ -27,11 +30,12 @@ class Budget:
         """Take steps off.
 
         Raises:
-            BudgetExceeded: there were not as many left.
+            BudgetExceeded: there were not as many left, or too much was made before.
         """
         self.steps -= steps
         if self.steps < 0:
             raise BudgetExceeded("the policy takes more steps than an evaluation may")
+        self.grow(0)
 
     def grow(self, size: int) -> None:
         """Take characters or elements off.
@@ -64,3 +68,13 @@ def check_collection(size: int) -> None:
     """
     if size > LARGEST_COLLECTION:
         raise BudgetExceeded(f"a builtin would make {size} elements, {LARGEST_COLLECTION} at most are allowed")
+
+
+def check_comparisons(count: int) -> None:
+    """Ask before a builtin compares all of one thing with all of another.
+
+    Raises:
+        BudgetExceeded: these are too many.
+    """
+    if count > MOST_COMPARISONS:
+        raise BudgetExceeded(f"a builtin would compare {count} times, {MOST_COMPARISONS} at most are allowed")

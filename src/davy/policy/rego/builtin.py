@@ -73,7 +73,7 @@ def number(value: Value, position: int) -> int | float:
 
 def place(value: Value, position: int) -> int:
     """Take an argument that has to be a place, a size or a count: a whole number of Go's `int`."""
-    found = whole(value, position)
+    found = value if type(value) is int else whole(value, position)
     if not -(2**63) <= found < 2**63:
         raise BuiltinError(f"operand {position} must be an integer that is not so large")
     return found

@@ -14,6 +14,7 @@ from davy.policy.rego.lower import Lowering
 from davy.policy.rego.lowered import Block, Definition
 from davy.policy.rego.overriding import overridden
 from davy.policy.rego.parser import parse_module
+from davy.policy.rego.sorts import Sorting
 from davy.policy.rego.terms import Term
 from davy.policy.rego.tree import Document, Node, Path, entry, grow
 from davy.policy.rego.values import UNDEFINED, RegoSet, Value, equal, key_of
@@ -100,6 +101,7 @@ class Compiler:
         ]
         self.mocked, self.plain_input = overridden(blocks)
         self.scope = self.written(self.mocked, plain_input=self.plain_input)
+        Sorting(self.tree, self.documents, self.all_lowered).check()
         return Program(self.tree, self.documents, self.functions(self.scope), self)
 
     def functions(self, scope: Mapping[str, Any]) -> dict[int, Callable[..., Value]]:
@@ -144,7 +146,7 @@ class Compiler:
         return DocumentWriter(self.tree, self.builtins, plain_input=plain_input, mocked=mocked)
 
     def executed(self, writer: DocumentWriter, more: Mapping[str, Any]) -> dict[str, Any]:
-        """Let Python compile what was written, and return its functions."""
+        """Return the functions that were written."""
         scope: dict[str, Any] = {**SCOPE, **more, **writer.constants}
         for name, builtin in self.builtins.items():
             plain = name.replace(".", "_")
@@ -154,9 +156,24 @@ class Compiler:
                 scope[f"m_{name.replace('.', '_')}"] = _mockable(self.builtins[name])
         for name in writer.used_as_mocks:
             scope[f"m_{name.replace('.', '_')}"] = _mockable(self.builtins[name])
-        code = compile("\n".join(writer.lines) + "\n", "<rego>", "exec", dont_inherit=True)
-        exec(code, scope)  # noqa: S102 - the text is the writer's own: counters, and literals through repr
+        for name, lines in writer.functions():
+            scope[name] = deferred(name, lines, scope)
         return scope
+
+
+def deferred(name: str, lines: list[str], scope: dict[str, Any]) -> Callable[..., Any]:
+    """Make a function that Python compiles when it is first called: most objects never meet most rules.
+
+    Two threads may both come first; then both compile the same.
+    """
+
+    def function(*arguments: Any) -> Any:
+        if scope[name] is function:
+            code = compile("\n".join(lines), "<rego>", "exec", dont_inherit=True)
+            exec(code, scope)  # noqa: S102 - the text is the writer's own: counters, and literals through repr
+        return scope[name](*arguments)
+
+    return function
 
 
 def _mockable(builtin: Builtin) -> Callable[..., Value]:
@@ -167,12 +184,15 @@ def _mockable(builtin: Builtin) -> Callable[..., Value]:
 
 
 SCOPE: dict[str, Any] = {
-    "__builtins__": {"type": type, "len": len, "list": list, "dict": dict, "str": str, "int": int, "any": any},
+    "__builtins__": {known.__name__: known for known in (type, len, list, dict, str, int, float, bool, any)},
     "U": UNDEFINED,
     "ONCE": runtime.ONCE,
     "LOOKUP": runtime.LOOKUP,
     "COLLECTIONS": runtime.COLLECTIONS,
-    "LARGE_TEXT": runtime.LARGE_TEXT,
+    "SIZED": runtime.SIZED,
+    "LARGE": runtime.LARGE,
+    "HUGE": runtime.HUGE,
+    "KEPT": runtime.KEPT,
     "RegoSet": RegoSet,
     "BuiltinError": BuiltinError,
     "Answer": Answer,
@@ -187,12 +207,14 @@ SCOPE: dict[str, Any] = {
             runtime.grown,
             runtime.index,
             runtime.items,
+            runtime.laboured,
             runtime.less,
             runtime.less_equal,
             runtime.member,
             runtime.member_pair,
             runtime.mocked,
             runtime.put,
+            runtime.readable,
             runtime.said,
             runtime.put_deep,
             runtime.put_element,

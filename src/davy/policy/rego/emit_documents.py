@@ -1,12 +1,13 @@
 """Documents as Python: one function each, with everything its rules say."""
 
 from collections.abc import Mapping
+from operator import attrgetter
 
 from davy.policy.rego.emit_steps import StepWriter
 from davy.policy.rego.emit_terms import Names
 from davy.policy.rego.errors import NOWHERE
 from davy.policy.rego.lowered import Alternative, Block, Definition
-from davy.policy.rego.terms import Literal, Term
+from davy.policy.rego.terms import Literal, Term, Var
 from davy.policy.rego.tree import Document, Entry
 
 
@@ -86,7 +87,9 @@ class DocumentWriter(StepWriter):
         depth, blocks = self.depth, self.blocks
         names: Names = {}
         once = 1
-        if parameters:
+        if plain(alternative.arguments):
+            names.update(zip(map(attrgetter("name"), alternative.arguments), parameters, strict=True))
+        else:
             self.into("for _ in ONCE:", alternative.place, block=True)
             once = 2
             for pattern, parameter in zip(alternative.arguments, parameters, strict=True):
@@ -126,6 +129,7 @@ class DocumentWriter(StepWriter):
 
     def contribute(self, document: Document, found: Entry, alternative: Alternative, names: Names) -> None:
         """Write what one rule adds."""
+        self.write("C.budget.steps-=KEPT")
         if document.kind == "set":
             assert alternative.element is not None
             self.write(f"o.add({self.value(alternative.element, names)})")
@@ -164,3 +168,9 @@ def alike(definitions: list[Definition]) -> bool:
         and len(definition.alternatives) == 1
         for value, definition in zip(values, definitions, strict=True)
     )
+
+
+def plain(arguments: tuple[Term, ...]) -> bool:
+    """Whether arguments are names that differ, so that any value will do for them."""
+    names = [argument.name for argument in arguments if isinstance(argument, Var)]
+    return len(set(names)) == len(arguments)

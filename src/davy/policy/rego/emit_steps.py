@@ -8,8 +8,9 @@ from davy.policy.rego.emit_terms import Names, TermWriter
 from davy.policy.rego.errors import BadRego, Place
 from davy.policy.rego.lower import PRINT, TEMPLATE
 from davy.policy.rego.lowered import Block, ForAll, Invoke, Overrides, Step, Test, Unify
+from davy.policy.rego.runtime import LARGE, SIZED
 from davy.policy.rego.safety import bare, ordered, variables
-from davy.policy.rego.terms import Array, Collect, Literal, Object, Ref, Term, Var
+from davy.policy.rego.terms import Array, Collect, Literal, Object, Ref, SetOf, Term, Var
 from davy.policy.rego.tree import Document, Node
 
 ANSWERS = frozenset({"equal", "neq", "lt", "lte", "gt", "gte", "internal.member_2", "internal.member_3"})
@@ -25,9 +26,46 @@ INLINE = {
     "internal.member_2": "member({},{})",
     "internal.member_3": "member_pair({},{},{})",
     "internal.template_string": "template({})",
+    "is_array": "(type({}) is list)",
+    "is_boolean": "(type({}) is bool)",
+    "is_null": "(type({}) is type(None))",
+    "is_number": "(type({0}) is int or type({0}) is float)",
+    "is_object": "(type({}) is dict)",
+    "is_set": "(type({}) is RegoSet)",
+    "is_string": "(type({}) is str)",
 }
 
-ARITIES = {"internal.member_3": 3, "internal.template_string": 1}
+NUMERIC = frozenset({"plus", "minus", "mul", "div", "rem", "bits.lsh", "bits.or", "bits.xor", "bits.negate",
+                     "abs", "ceil", "floor", "round", "sum", "product", "to_number"})  # fmt: skip
+"""Builtins whose numbers can become long."""
+
+COSTS = {
+    **dict.fromkeys(("io.jwt.encode_sign", "io.jwt.encode_sign_raw"), 20_000),
+    **dict.fromkeys(("crypto.x509.parse_keypair", "crypto.x509.parse_rsa_private_key"), 20_000),
+    **dict.fromkeys(("crypto.parse_private_keys", "crypto.x509.parse_certificate_request"), 20_000),
+    **dict.fromkeys(("crypto.x509.parse_certificates", "crypto.x509.parse_and_verify_certificates"), 20_000),
+    "crypto.x509.parse_and_verify_certificates_with_options": 20_000,
+    "io.jwt.decode_verify": 5_000,
+    **{f"io.jwt.verify_{family}{size}": 5_000 for family in ("rs", "ps", "es") for size in (256, 384, 512)},
+    "io.jwt.verify_eddsa": 5_000,
+}
+"""Steps that a call costs: arithmetic over keys takes a thousand times as long as a look into an object."""
+
+READ = {"json.unmarshal": 2, "json.is_valid": 2, "yaml.unmarshal": 512, "yaml.is_valid": 512}
+"""Builtins that read documents, with what a letter costs them, in 64ths of a step."""
+
+CONSTANT = frozenset({"count", "object.get", "type_name"})
+"""Builtins that do not look through what they are given."""
+
+KINDS = frozenset(name for name in INLINE if name.startswith("is_"))
+
+ARITIES = {"internal.member_3": 3, "internal.template_string": 1, **dict.fromkeys(KINDS, 1)}
+
+SINGLE = frozenset({"None", "True", "False"})
+"""What there is once in Python, so that it is the same or it is not."""
+
+NEVER_LARGE = frozenset({"count", "object.get", "startswith", "endswith", "contains", "regex.match"})
+"""Builtins that are often called and never make something whose size would count."""
 
 
 class StepWriter(TermWriter):
@@ -102,7 +140,7 @@ class StepWriter(TermWriter):
 
     def holds(self, value: str) -> None:
         """Write that a value must not be false; a literal is looked at here."""
-        if value.isidentifier():
+        if value.isidentifier() and value not in ("True", "None"):
             self.write(f"if {value} is False: continue")
 
     def outside(self, term: Term, names: Names) -> Term:
@@ -201,12 +239,16 @@ class StepWriter(TermWriter):
             self.write(f"said({self.evaluation},{arguments[0]})")
         elif name in INLINE and name not in self.mocked:
             self.check_arity(step, ARITIES.get(name, 2))
-            self.use(step, INLINE[name].format(*arguments), names, sure=name in ANSWERS)
+            if step.function[0] == "internal":
+                self.charged(name, arguments[-1:])
+            self.use(step, inlined(name, arguments), names, sure=name in ANSWERS or name in KINDS)
         else:
             self.builtin_call(step, name, arguments, names)
 
     def argument(self, term: Term, names: Names) -> str:
-        """Write an argument."""
+        """Write an argument; a collection that is written out in a call is gone after it, and costs nothing."""
+        if isinstance(term, Array | Object | SetOf):
+            return self.composite(term, names, kept=False)
         return self.value(term, names)
 
     def function(self, step: Invoke) -> Document | None:
@@ -247,6 +289,7 @@ class StepWriter(TermWriter):
         else:
             call = f"{function}({given})"
         value = self.fresh()
+        self.charged(name, arguments)
         if found.relation and step.negated and name not in self.mocked:
             output = "None" if step.output is None else self.value(step.output, names)
             test = "True" if step.output is None else f"equal({value},{output})"
@@ -261,8 +304,31 @@ class StepWriter(TermWriter):
             self.write(f"except BuiltinError: {value}=U")
         else:
             self.write("except BuiltinError: continue")
-            self.write(f"if type({value}) is str and len({value})>LARGE_TEXT: grown({self.evaluation},{value})")
+            if name in NUMERIC:
+                self.write(
+                    f"if type({value}) is not int or not -HUGE<{value}<HUGE: grown({self.evaluation},{value})"
+                )
+            elif name not in NEVER_LARGE or name in self.mocked:
+                self.write(f"if type({value}) in SIZED: grown({self.evaluation},{value})")
         self.accept(step, value, names, maybe=name in self.mocked or step.negated)
+
+    def charged(self, name: str, arguments: list[str]) -> None:
+        """Write what a call costs beside the turn of the loop that it is in."""
+        if cost := COSTS.get(name):
+            self.write(f"{self.evaluation}.budget.spend({cost})")
+        if name in CONSTANT:
+            return
+        if name in READ:
+            self.write(f"readable({self.evaluation},{arguments[0]},{READ[name]})")
+        for argument in arguments:
+            if argument.isidentifier() and argument not in self.small and not self.known_small(argument):
+                large = f"type({argument}) in SIZED and len({argument})>LARGE"
+                self.write(f"if {large}: laboured({self.evaluation},{argument})")
+
+    def known_small(self, argument: str) -> bool:
+        """Whether an argument is a constant collection that is not large."""
+        value = self.constants.get(argument)
+        return type(value) in SIZED and len(value) <= LARGE  # type: ignore[arg-type]
 
     def unknown(self, name: str, place: Place) -> BadRego:
         """Make the error of a function that is not there."""
@@ -289,6 +355,7 @@ class StepWriter(TermWriter):
         if step.function == TEMPLATE:
             self.write(f"try: {value}={call}")
             self.write("except BuiltinError: continue")
+            self.write(f"grown({self.evaluation},{value})")
         else:
             self.write(f"{value}={call}")
         self.accept(step, value, names, maybe=False)
@@ -302,10 +369,11 @@ class StepWriter(TermWriter):
                 self.write(f"if {value} is not U and equal({value},{self.value(step.output, names)}): continue")
             return
         if maybe:
-            self.write(f"if {value} is U: continue")
-        if step.output is None:
+            also = f" or {value} is False" if step.output is None else ""
+            self.write(f"if {value} is U{also}: continue")
+        elif step.output is None:
             self.write(f"if {value} is False: continue")
-        else:
+        if step.output is not None:
             self.match(step.output, value, names)
 
     # Every
@@ -390,3 +458,14 @@ class StepWriter(TermWriter):
 
 def _named(target: tuple[str, ...]) -> str:
     return ".".join(target)
+
+
+def inlined(name: str, arguments: list[str]) -> str:
+    """Write an operator; Python compares with a text that is written out, or with null, as Rego does."""
+    if name in ("equal", "neq"):
+        left, right = sorted(arguments, key=lambda argument: argument in SINGLE or argument[0] in "'\"")
+        if right[0] in "'\"":
+            return f"({left}{'==' if name == 'equal' else '!='}{right})"
+        if right in SINGLE and left.isidentifier():
+            return f"({left} is{'' if name == 'equal' else ' not'} {right})"
+    return INLINE[name].format(*arguments)

@@ -25,6 +25,9 @@ from davy.policy.rego.tree import Document, Node
 from davy.policy.rego.values import RegoSet, key_of
 from davy.policy.rego.writer import Writer
 
+MOST_UNASKED = 80
+"""Size of what is made without asking whether there is any left: the next loop asks."""
+
 Names = dict[str, str]
 """The variables that have a value, and which Python name or literal that is."""
 
@@ -43,6 +46,7 @@ class TermWriter(Writer, ABC):
         self.evaluation = "C"
         self.in_order = False
         self.plain: set[str] = set()
+        self.small: set[str] = set()
         self.used_as_mocks: set[str] = set()
         self.current = -1
         self.edges: dict[int, dict[int, Place]] = {}
@@ -71,11 +75,16 @@ class TermWriter(Writer, ABC):
                 assert isinstance(term, Collect), "terms are lowered before they are written"
                 return self.comprehension(term, names)
 
-    def composite(self, term: Array | SetOf | Object, names: Names) -> str:
-        """Write an array, a set or an object; one that is constant is made once."""
+    def composite(self, term: Array | SetOf | Object, names: Names, *, kept: bool = True) -> str:
+        """Write an array, a set or an object; one that is constant is made once, one that is `kept` counts."""
         if fixed(term):
             return self.constant(made(term))
         found = self.fresh()
+        self.small.add(found)
+        if kept:
+            size = 16 + 8 * width(term)
+            small = f"{self.evaluation}.budget.size-={size}"
+            self.write(small if size < MOST_UNASKED else f"{self.evaluation}.budget.grow({size})")
         match term:
             case Array(items):
                 self.write(f"{found}=[{','.join([self.value(item, names) for item in items])}]")
@@ -98,6 +107,9 @@ class TermWriter(Writer, ABC):
         found, in_order = self.fresh(), self.in_order
         self.in_order = term.kind == "array"
         self.write(f"{found}={ {'array': '[]', 'set': 'RegoSet()', 'object': '{}'}[term.kind] }")
+        if term.kind != "array":
+            budget = self.fresh()
+            self.write(f"{budget}={self.evaluation}.budget")
         depth, blocks = self.depth, self.blocks
         inner = self.block(term.body, names, term.place)
         value = self.value(term.value, inner) if term.key is None else ""
@@ -105,12 +117,15 @@ class TermWriter(Writer, ABC):
             case "array":
                 self.write(f"{found}.append({value})")
             case "set":
+                self.write(f"{budget}.steps-=KEPT")
                 self.write(f"{found}.add({value})")
             case _:
+                self.write(f"{budget}.steps-=KEPT")
                 assert term.key is not None
                 key, value = self.value(term.key, inner), self.value(term.value, inner)
                 self.write(f"put({found},{key},{value},{self.constant(term.place)})")
         self.depth, self.blocks, self.in_order = depth, blocks, in_order
+        self.write(f"grown({self.evaluation},{found})")
         return found
 
     # References
@@ -305,6 +320,11 @@ def unequal(found: str, value: Any) -> str:
     if isinstance(value, str):
         return f"{found}!={value!r}"
     return f"not equal({found},{value!r})"
+
+
+def width(term: Array | SetOf | Object) -> int:
+    """Count what a collection is written out with."""
+    return 2 * len(term.pairs) if isinstance(term, Object) else len(term.items)
 
 
 def fixed(term: Term) -> bool:

@@ -12,17 +12,17 @@ MAX_SOURCE = 1_000_000
 MAX_DIGITS = 400
 
 TOKEN = re.compile(
-    r"""(?P<space>[ \t\r]+)
-      | (?P<newline>\n)
-      | (?P<comment>\#[^\n]*)
-      | (?P<raw>`[^`]*`)
-      | (?P<string>"(?:\\.|[^"\\\n])*")
-      | (?P<template>\$(?=["`]))
-      | (?P<number>(?:0(?![0-9])|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)
+    r"""(?P<space>[ \t\r]+(?:\#[^\n]*)?|\#[^\n]*)
       | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-      | (?P<operator>:=|==|!=|<=|>=|[-+*/%&|<>=(){}\[\],.:;])""",
+      | (?P<operator>:=|==|!=|<=|>=|[-+*/%&|<>=(){}\[\],.:;])
+      | (?P<newline>\n)
+      | (?P<string>"(?:\\.|[^"\\\n])*")
+      | (?P<number>(?:0(?![0-9])|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)
+      | (?P<raw>`[^`]*`)
+      | (?P<template>\$(?=["`]))""",
     re.VERBOSE | re.ASCII,
 )
+"""What is frequent comes first; nothing begins like anything else."""
 
 
 class Token(NamedTuple):
@@ -74,19 +74,25 @@ class Lexer:
             if match is None or kind is None:
                 raise self.unreadable(at)
             self.at = match.end()
+            if kind == "space":
+                glued = False
+                continue
             if kind == "newline":
                 self.row, self.line = self.row + 1, self.at
                 glued, fresh = False, True
-            elif kind in ("space", "comment"):
-                glued = False
+                continue
+            text = match.group()
+            if kind == "name" or kind == "operator":
+                place = Place(self.row, at - self.line + 1, self.file)
+                found.append(Token(kind, text, text, place, glued, fresh, at, self.at))  # type: ignore[arg-type]
             else:
-                found.append(self.token(kind, match.group(), at, glued, fresh))
-                glued, fresh = True, False
+                found.append(self.token(kind, text, at, glued, fresh))
+            glued, fresh = True, False
         found.append(Token("end", "", None, self.place(self.at), False, True, self.at, self.at))
         return found
 
     def token(self, kind: str, text: str, at: int, glued: bool, fresh: bool) -> Token:
-        """Make a token of what the pattern found."""
+        """Make a token that has a value of its own."""
         place = self.place(at)
         match kind:
             case "raw":
@@ -96,13 +102,9 @@ class Lexer:
                 return Token("string", text, self.unescaped(text, at), place, glued, fresh, at, self.at)
             case "number":
                 return Token("number", text, self.number(text, at), place, glued, fresh, at, self.at)
-            case "template":
+            case _:
                 parts = self.template(at)
                 return Token("template", self.text[at : self.at], parts, place, glued, fresh, at, self.at)
-            case "name":
-                return Token("name", text, text, place, glued, fresh, at, self.at)
-            case _:
-                return Token("operator", text, text, place, glued, fresh, at, self.at)
 
     def pass_lines(self, start: int, stop: int) -> None:
         """Count the rows that a token spans."""
@@ -113,6 +115,8 @@ class Lexer:
 
     def unescaped(self, text: str, at: int) -> str:
         """Read a text in quotes as JSON does."""
+        if "\\" not in text and text.isascii():
+            return text[1:-1]
         try:
             value = json.loads(text, strict=False)
         except ValueError:

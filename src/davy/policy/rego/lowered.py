@@ -4,15 +4,15 @@ These are OPA's own intermediate forms. What an operand of a negated call is eva
 follows from them, and with it that such a body is undefined where the operand is.
 """
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from davy.policy.rego.errors import Place
 from davy.policy.rego.terms import Term, Var
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(Struct, frozen=True):
     """One `with`: what of input or data, or which function, is replaced by what."""
 
     target: tuple[str, ...]
@@ -25,8 +25,7 @@ class Override:
 Overrides = tuple[Override, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(Struct, frozen=True):
     """A term that has to be there and not false."""
 
     term: Term
@@ -35,8 +34,7 @@ class Test:
     overrides: Overrides
 
 
-@dataclass(frozen=True, slots=True)
-class Unify:
+class Unify(Struct, frozen=True):
     """Two terms that have to be made equal."""
 
     left: Term
@@ -46,8 +44,7 @@ class Unify:
     overrides: Overrides
 
 
-@dataclass(frozen=True, slots=True)
-class Invoke:
+class Invoke(Struct, frozen=True):
     """A function that is called; what comes of it is `output`, or has to be not false where there is none."""
 
     function: tuple[str, ...]
@@ -58,8 +55,7 @@ class Invoke:
     overrides: Overrides
 
 
-@dataclass(frozen=True, slots=True)
-class ForAll:
+class ForAll(Struct, frozen=True):
     """A body that has to hold for everything in a collection."""
 
     key: Var | None
@@ -75,8 +71,7 @@ Step: TypeAlias = Test | Unify | Invoke | ForAll
 Block = tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Alternative:
+class Alternative(Struct, frozen=True):
     """A branch of a rule."""
 
     value: Term
@@ -87,8 +82,7 @@ class Alternative:
     arguments: tuple[Term, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Struct, frozen=True):
     """A rule, lowered: its branches, the first of which that holds counts."""
 
     alternatives: tuple[Alternative, ...]

@@ -1,6 +1,7 @@
 """Modules: packages, imports and rules, in the grammar of Rego v0 or v1."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from davy.policy.rego.errors import BadRego, Place
 from davy.policy.rego.term_parser import FUTURE, ROOTS, TermParser
@@ -22,9 +23,13 @@ from davy.policy.rego.terms import (
     Var,
 )
 
+KEPT = 64
+"""How many modules are remembered; templates share their libraries."""
 
+
+@lru_cache(KEPT)
 def parse_module(text: str, file: str = "", *, v1: bool) -> Module:
-    """Read one module.
+    """Read one module; the same text is read once.
 
     Raises:
         BadRego: it is no Rego of that version; the error has its place.

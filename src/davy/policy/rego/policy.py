@@ -67,8 +67,13 @@ class Policy:
             EvaluationError: it cannot be answered.
         """
         text = path if path.startswith(("data", "input")) or not _is_path(path) else f"data.{path}"
-        answers = self.ask(text, input, data, context=context)
-        return to_json(answers[0].expressions[-1]) if answers else UNDEFINED
+        query = self.prepared(text)
+
+        def first(evaluation: Evaluation) -> Value:
+            answers = query.run(evaluation)
+            return to_json(answers[0].expressions[-1]) if answers else UNDEFINED
+
+        return self.guarded(first, input, data, context)
 
     def ask(
         self, text: str, input: Value = UNDEFINED, data: Value = None, *, context: Context | None = None
@@ -87,7 +92,10 @@ class Policy:
         """Compile a query, or find it among those compiled of late."""
         found = self._queries.get(text)
         if found is None:
-            found = Query.compiled(self.program.compiler, text)
+            try:
+                found = Query.compiled(self.program.compiler, text)
+            except (RecursionError, SyntaxError, MemoryError):
+                raise BadRego("rego_compile_error", "something is nested too deep", NOWHERE) from None
             if len(self._queries) >= KEPT_QUERIES:
                 self._queries.clear()
             self._queries[text] = found
@@ -108,7 +116,7 @@ class Policy:
         except (ArithmeticError, ValueError, MemoryError) as error:
             sentence = f"a builtin cannot deal with what it is given: {error}"
             raise EvaluationError("eval_builtin_error", sentence) from error
-        except RecursionError:
+        except (RecursionError, SyntaxError):  # Python itself nests no deeper
             raise OverBudget("the values are nested deeper than an evaluation may follow") from None
 
 

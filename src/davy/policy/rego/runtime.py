@@ -25,8 +25,15 @@ ONCE: Final = (None,)
 LOOKUP: Final = (KeyError, TypeError, IndexError)
 COLLECTIONS: Final = frozenset({list, dict, RegoSet})
 
-LARGE_TEXT: Final = 4096
+SIZED: Final = frozenset({str, list, dict, RegoSet})
+LARGE: Final = 63
+"""Elements or characters from which on a builtin's look at an argument costs steps of its own."""
 
+HUGE: Final = 10**38
+"""Numbers beyond it count by their length."""
+
+KEPT: Final = 4
+"""Steps that an element of a set or a pair of an object costs beside its turn: they take memory."""
 
 Pinned = tuple[tuple[int, tuple[str, ...]], ...]
 """Documents, by number, with their paths, that `with` replaces."""
@@ -126,8 +133,8 @@ def items(evaluation: Evaluation, found: Value) -> Iterable[tuple[Value, Value]]
         return ()
     budget = evaluation.budget
     budget.steps -= len(found)
-    if budget.steps < 0:
-        budget.spend()
+    if budget.steps < 0 or budget.size < 0:
+        budget.spend(0)
     if kind is list:
         return enumerate(found)
     if kind is dict:
@@ -142,8 +149,8 @@ def values(evaluation: Evaluation, found: Value) -> Iterable[Value]:
         return ()
     budget = evaluation.budget
     budget.steps -= len(found)
-    if budget.steps < 0:
-        budget.spend()
+    if budget.steps < 0 or budget.size < 0:
+        budget.spend(0)
     if kind is dict:
         return [found[key] for key in sorted_keys(found)]
     return found  # type: ignore[no-any-return]
@@ -156,10 +163,12 @@ def values_unordered(evaluation: Evaluation, found: Value) -> Iterable[Value]:
         return ()
     budget = evaluation.budget
     budget.steps -= len(found)
-    if budget.steps < 0:
-        budget.spend()
+    if budget.steps < 0 or budget.size < 0:
+        budget.spend(0)
     if kind is dict:
         return found.values()  # type: ignore[no-any-return]
+    if kind is RegoSet:
+        return found.elements()  # type: ignore[no-any-return]
     return found  # type: ignore[no-any-return]
 
 
@@ -275,9 +284,33 @@ def put_element(made: dict[Key, Value], path: tuple[Value, ...], value: Value, p
     found.add(value)
 
 
-def grown(evaluation: Evaluation, text: str) -> None:
-    """Count a long text."""
-    evaluation.budget.grow(len(text))
+def grown(evaluation: Evaluation, found: Value) -> None:
+    """Count what a builtin or a comprehension made: the letters of a text, the places of a collection."""
+    budget = evaluation.budget
+    budget.size -= _size(found)
+    if budget.size < 0:
+        budget.grow(0)
+
+
+def _size(found: Value) -> int:
+    kind = type(found)
+    if kind is str:
+        return 16 + len(found)
+    if kind is int:
+        return found.bit_length() >> 3  # type: ignore[no-any-return]
+    return 16 + 8 * len(found) if kind in COLLECTIONS else 0
+
+
+def laboured(evaluation: Evaluation, found: Value) -> None:
+    """Count that a builtin looks through a large argument: it takes as long as many turns of a loop."""
+    evaluation.budget.spend(len(found) >> (10 if type(found) is str else 1))
+
+
+def readable(evaluation: Evaluation, found: Value, steps: int) -> None:
+    """Count that a builtin reads a text as a document, so many steps a letter."""
+    if type(found) is str:
+        evaluation.budget.spend(len(found) * steps >> 6)
+        evaluation.budget.grow(4 * len(found))
 
 
 def mocked(evaluation: Evaluation, name: str, function: Callable[..., Value], *arguments: Value) -> Value:

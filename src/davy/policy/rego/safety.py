@@ -25,25 +25,26 @@ ROOTS = frozenset({"input", "data"})
 
 def variables(*terms: Term, keys: bool = True, heads: bool = True, sets: bool = True) -> Iterator[str]:
     """Name the variables of terms, those of comprehensions left out."""
-    for term in terms:
+    left = list(terms)
+    while left:
+        term = left.pop()
         match term:
+            case Literal():
+                pass
             case Var(name):
                 if name not in ROOTS:
                     yield name
             case Ref(head, operands):
                 if heads or not isinstance(head, Var):
-                    yield from variables(head, keys=keys, heads=heads, sets=sets)
-                yield from variables(*operands, keys=keys, heads=heads, sets=sets)
+                    left.append(head)
+                left += operands
             case Array(items):
-                yield from variables(*items, keys=keys, heads=heads, sets=sets)
+                left += items
             case SetOf(items):
-                if sets:
-                    yield from variables(*items, keys=keys, heads=heads, sets=sets)
+                left += items if sets else ()
             case Object(pairs):
                 for key, value in pairs:
-                    if keys:
-                        yield from variables(key, keys=keys, heads=heads, sets=sets)
-                    yield from variables(value, keys=keys, heads=heads, sets=sets)
+                    left += (key, value) if keys else (value,)
             case _:
                 pass
 
@@ -79,6 +80,8 @@ def closures(step: Step) -> Iterator[str]:
 def within(term: Term) -> Iterator[str]:
     """Name every variable in the comprehensions of a term."""
     match term:
+        case Literal() | Var():
+            pass
         case Collect(_, key, value, body):
             for part in (value,) if key is None else (key, value):
                 yield from variables(part)
@@ -111,7 +114,7 @@ def outputs(step: Step, safe: Set[str]) -> set[str]:
     """Name what a step gives a value to, once what is safe has one."""
     if step.negated:
         return set()
-    if not set(variables(*(given.value for given in step.overrides))) <= safe:
+    if step.overrides and not set(variables(*(given.value for given in step.overrides))) <= safe:
         return set()
     found = found_by(terms_of(step), safe)
     match step:
@@ -136,6 +139,8 @@ def found_by(terms: tuple[Term, ...], safe: Set[str]) -> set[str]:
     found: set[str] = set()
     for term in terms:
         match term:
+            case Literal() | Var():
+                pass
             case Ref(head, operands):
                 if isinstance(head, Var):
                     if head.name not in ROOTS and head.name not in safe:
@@ -232,9 +237,10 @@ def ordered(body: Block, bound: Set[str]) -> Block:
     Raises:
         BadRego: a variable gets a value nowhere.
     """
-    own = {name for step in body for name in needs(step)}
+    needed = [needs(step) for step in body]
+    own = set().union(*needed)
     safe = set(bound)
-    unsafe = [needs(step) - safe for step in body]
+    unsafe = [names - safe for names in needed]
     inner = [set(closures(step)) & own - bound for step in body]
     order: list[Step] = []
     left = list(range(len(body)))

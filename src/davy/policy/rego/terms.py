@@ -1,24 +1,23 @@
 """The syntax tree of Rego, as it is written: terms, statements, rules and modules, each with its place."""
 
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 from typing import Literal as Choice
+
+from msgspec import Struct
 
 from davy.policy.rego.errors import Place
 
 Scalar = bool | int | float | str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A scalar."""
 
     value: Scalar
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Var:
+class Var(Struct, frozen=True):
     """A name. Each `_` is a variable of its own, called `$1`, `$2` and so on."""
 
     name: str
@@ -30,8 +29,7 @@ class Var:
         return self.name.startswith("$")
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(Struct, frozen=True):
     """A path into a value: `input.a[i]`."""
 
     head: "Term"
@@ -39,8 +37,7 @@ class Ref:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A function that is applied, by its path; an operator goes by the name of its builtin, e.g. `plus`."""
 
     function: tuple[str, ...]
@@ -48,32 +45,28 @@ class Call:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
+class Array(Struct, frozen=True):
     """An array: `[…]`."""
 
     items: tuple["Term", ...]
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class SetOf:
+class SetOf(Struct, frozen=True):
     """`{…}` without colons, or `set()`."""
 
     items: tuple["Term", ...]
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Object:
+class Object(Struct, frozen=True):
     """`{…: …}`."""
 
     pairs: tuple[tuple["Term", "Term"], ...]
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Comprehension:
+class Comprehension(Struct, frozen=True):
     """`[value | body]`, `{value | body}` or `{key: value | body}`."""
 
     kind: Choice["array", "set", "object"]
@@ -83,16 +76,14 @@ class Comprehension:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """`$"…{expression}…"`: texts, and bodies of one statement whose value goes between."""
 
     parts: tuple["str | Term", ...]
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Collect:
+class Collect(Struct, frozen=True):
     """A comprehension whose body has been lowered (`davy.policy.rego.lowered`)."""
 
     kind: Choice["array", "set", "object"]
@@ -105,8 +96,7 @@ class Collect:
 Term: TypeAlias = Literal | Var | Ref | Call | Array | SetOf | Object | Comprehension | Template | Collect
 
 
-@dataclass(frozen=True, slots=True)
-class With:
+class With(Struct, frozen=True):
     """One `with target as value`."""
 
     target: Term
@@ -114,8 +104,7 @@ class With:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Struct, frozen=True):
     """A term that has to be there and not false; `not` turns it round."""
 
     term: Term
@@ -125,8 +114,7 @@ class Expression:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Equation:
+class Equation(Struct, frozen=True):
     """`left = right` or, where it declares what is left of it, `left := right`."""
 
     left: Term
@@ -138,8 +126,7 @@ class Equation:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Some:
+class Some(Struct, frozen=True):
     """`some x, y`."""
 
     names: tuple[Var, ...]
@@ -148,8 +135,7 @@ class Some:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SomeIn:
+class SomeIn(Struct, frozen=True):
     """`some value in domain` or `some key, value in domain`."""
 
     key: Term | None
@@ -160,8 +146,7 @@ class SomeIn:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Every:
+class Every(Struct, frozen=True):
     """`every key, value in domain { body }`."""
 
     key: Var | None
@@ -178,8 +163,7 @@ Statement: TypeAlias = Expression | Equation | Some | SomeIn | Every
 Body = tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Struct, frozen=True):
     """A value and the body it depends on: of a rule, or of one of its `else`."""
 
     value: Term
@@ -187,8 +171,7 @@ class Branch:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One definition. `ref` starts with the name; `element` is what a `contains` rule contributes."""
 
     ref: tuple[Term, ...]
@@ -206,8 +189,7 @@ class Rule:
         return head.name
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(Struct, frozen=True):
     """`import path as alias`."""
 
     path: tuple[str, ...]
@@ -215,8 +197,7 @@ class Import:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(Struct, frozen=True):
     """One text."""
 
     package: tuple[str, ...]

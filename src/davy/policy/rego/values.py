@@ -5,14 +5,16 @@ here: to Python `True == 1`, to Rego they differ; and keys of an object may be a
 hashable and `value_of` gives back.
 
 OPA keeps the text of a number. Here whole numbers are `int` of any size, others `float`: `1.50` is printed as
-`1.5` and `1e3` as `1000.0` where OPA prints a number that nobody computed with letter by letter.
+`1.5`, `1e3` as `1000.0` and `1e6` as `1e+06` where OPA prints a number that nobody computed with letter by
+letter.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from davy.policy.rego.budget import LARGEST_NUMBER
+from davy.policy.rego.budget import LARGEST_COLLECTION, LARGEST_NUMBER, BudgetExceeded
+from davy.policy.rego.floats import float_text
 
 Value: TypeAlias = Any
 """One of Rego's values; the checks are at run time, as Rego's own are."""
@@ -43,7 +45,7 @@ class CompositeKey:
 
     def __init__(self, value: Value) -> None:
         self.value = value
-        self._frozen = _freeze(value)
+        self._frozen = _freeze(measured(value))
         self._hash = hash(self._frozen)
 
     def __hash__(self) -> int:
@@ -56,16 +58,39 @@ class CompositeKey:
         return f"CompositeKey({to_text(self.value)})"
 
 
+def measured(value: Value) -> Value:
+    """Let a value through that is not too large once all that it shares is written out.
+
+    Sixty lines of `x2 := [x1, x1]` take no memory, and more than there is as soon as somebody prints or
+    compares them.
+
+    Raises:
+        BudgetExceeded: it is too large.
+    """
+    if type(value) not in _NESTED:
+        return value
+    pending, count = [value], 0
+    while pending:
+        here = pending.pop()
+        kind = type(here)
+        children = here if kind is list else here.values() if kind is dict else here.elements()
+        count += len(children)
+        if count > LARGEST_COLLECTION:
+            raise BudgetExceeded(f"a value has more than {LARGEST_COLLECTION} parts")
+        pending += [child for child in children if type(child) in _NESTED]
+    return value
+
+
 def _freeze(value: Value) -> tuple[Any, ...]:
-    match value:
-        case list():
-            return ("array", *map(key_of, value))
-        case dict():
-            return ("object", frozenset((key, key_of(found)) for key, found in value.items()))
-        case RegoSet():
-            return ("set", frozenset(value.keys()))
-        case _:
-            return ("scalar", str(value))
+    kind = type(value)
+    if kind is dict:
+        pairs = [(key, found if type(found) is str else _frozen_part(found)) for key, found in value.items()]
+        return ("object", frozenset(pairs))
+    if kind is list:
+        return ("array", *map(_frozen_part, value))
+    if kind is RegoSet:
+        return ("set", frozenset(value.keys()))
+    return ("scalar", str(value))
 
 
 def key_of(value: Value) -> Key:
@@ -74,6 +99,12 @@ def key_of(value: Value) -> Key:
     if kind is str or kind is int or kind is float:
         return value  # type: ignore[no-any-return]
     return CompositeKey(value)
+
+
+def _frozen_part(value: Value) -> Any:
+    """Make what stands for a part of a value that was measured already."""
+    kind = type(value)
+    return value if kind is str or kind is int or kind is float else _freeze(value)
 
 
 def value_of(key: Key) -> Value:
@@ -102,6 +133,10 @@ class RegoSet:
     def keys(self) -> Iterable[Key]:
         """What stands for the values, in no order."""
         return self._found.keys()
+
+    def elements(self) -> Collection[Value]:
+        """The values, in no order."""
+        return self._found.values()
 
     def get(self, value: Value) -> Value:
         """The value as it was put in (`1.0` where `1` is asked for), `UNDEFINED` where it is not in the set."""
@@ -147,6 +182,8 @@ class RegoSet:
         return f"RegoSet({to_text(self)})"
 
 
+_NESTED: Final = frozenset({list, dict, RegoSet})
+
 _RANKS: Final[Mapping[type, int]] = {
     type(None): 0,
     bool: 1,
@@ -179,13 +216,23 @@ def equal(left: Value, right: Value) -> bool:
     """Whether two values are the same to Rego: `1 == 1.0`, and never `1 == true`."""
     if left is right:
         return True
+    kind = type(left)
+    if kind is list or kind is dict:
+        if type(right) is not kind or len(left) != len(right):
+            return False
+        measured(left)
+        measured(right)
+    return _same(left, right)
+
+
+def _same(left: Value, right: Value) -> bool:
     if left != right:
         return False
     kind = type(left)
     if kind is list:
-        return all(map(equal, left, right))
+        return all(map(_same, left, right))
     if kind is dict:
-        return all(equal(value, right[key]) for key, value in left.items())
+        return all(_same(value, right[key]) for key, value in left.items())
     return (kind is bool) is (type(right) is bool)
 
 
@@ -193,7 +240,7 @@ def compare(left: Value, right: Value) -> int:
     """Say -1, 0 or 1 in Rego's total order: null, booleans, numbers, strings, arrays, objects, sets."""
     kind = type(left)
     if kind is not type(right) or kind is list or kind is dict or kind is RegoSet:
-        left, right = sort_key(left), sort_key(right)
+        left, right = sort_key(measured(left)), sort_key(measured(right))
     elif left is None:
         return 0
     return int(left > right) - int(left < right)
@@ -218,6 +265,7 @@ def sort(values: Iterable[Value]) -> list[Value]:
         if all(type(value) is str for value in found):
             found.sort()
         else:
+            measured(found)
             found.sort(key=sort_key)
     return found
 
@@ -253,8 +301,8 @@ def number_of(text: str) -> int | float | None:
 
 
 def number_text(value: int | float) -> str:
-    """Print a number as JSON has it."""
-    return repr(value).replace("e-0", "e-") if type(value) is float else str(value)
+    """Print a number."""
+    return float_text(value) if type(value) is float else str(value)
 
 
 _ESCAPES: Final = {
@@ -290,6 +338,10 @@ def _escape(letter: str) -> str:
 
 def to_text(value: Value) -> str:
     """Print a value as OPA's `String()`: `{"a": [1, true]}`, `{1, 2}`, `set()`, and a text with its quotes."""
+    return _text(measured(value))
+
+
+def _text(value: Value) -> str:
     match value:
         case str():
             return quote(value)
@@ -300,22 +352,26 @@ def to_text(value: Value) -> str:
         case int() | float():
             return number_text(value)
         case list():
-            return f"[{', '.join(map(to_text, value))}]"
+            return f"[{', '.join(map(_text, value))}]"
         case dict():
-            pairs = (f"{to_text(value_of(key))}: {to_text(value[key])}" for key in sorted_keys(value))
+            pairs = (f"{_text(value_of(key))}: {_text(value[key])}" for key in sorted_keys(value))
             return f"{{{', '.join(pairs)}}}"
         case _:
-            return f"{{{', '.join(map(to_text, value))}}}" if value else "set()"
+            return f"{{{', '.join(map(_text, value))}}}" if value else "set()"
 
 
 def to_json(value: Value) -> Value:
     """Make of a value what JSON can hold: sets become sorted lists, other keys than texts become texts."""
+    return _json(measured(value))
+
+
+def _json(value: Value) -> Value:
     match value:
         case list() | RegoSet():
-            return [to_json(found) for found in value]
+            return [_json(found) for found in value]
         case dict():
             keys = value if all(type(key) is str for key in value) else sorted_keys(value)
-            return {key if type(key) is str else json_text(value_of(key)): to_json(value[key]) for key in keys}
+            return {key if type(key) is str else json_text(value_of(key)): _json(value[key]) for key in keys}
         case _:
             return value
 
@@ -327,5 +383,43 @@ def json_text(value: Value, *, separators: tuple[str, str] = (",", ":"), indent:
     """Write a value as Go's `encoding/json` does: keys sorted, nothing that HTML could take for its own."""
     from json import dumps
 
-    text = dumps(to_json(value), ensure_ascii=False, sort_keys=True, separators=separators, indent=indent)
+    def written(found: Value) -> str:
+        return dumps(found, ensure_ascii=False, sort_keys=True, separators=separators, indent=indent)
+
+    found = to_json(value)
+    text = written(found)
+    numbers = [each for each in _floats(found) if repr(each) != float_text(each)]
+    if numbers:
+        # The standard library writes a float in one way only: a text with a mark stands for it meanwhile, and
+        # the mark is in no other.
+        mark = "\ue000"
+        while mark in text:
+            mark += "\ue000"
+        text = written(_marked(found, mark)).replace(f'"{mark}', "").replace(f'{mark}"', "")
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _floats(value: Value) -> Iterator[float]:
+    match value:
+        case float():
+            yield value
+        case list():
+            for found in value:
+                yield from _floats(found)
+        case dict():
+            for found in value.values():
+                yield from _floats(found)
+        case _:
+            pass
+
+
+def _marked(value: Value, mark: str) -> Value:
+    match value:
+        case float():
+            return f"{mark}{float_text(value)}{mark}"
+        case list():
+            return [_marked(found, mark) for found in value]
+        case dict():
+            return {key: _marked(found, mark) for key, found in value.items()}
+        case _:
+            return value

@@ -1,6 +1,7 @@
 """Lines of Python, made of our own counter and of literals through `repr`, and of nothing else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from davy.policy.rego.errors import BadRego, Place
 
@@ -18,6 +19,13 @@ class Writer:
         self.count = 0
         self.constants: dict[str, object] = {}
         self.names: dict[int, str] = {}
+
+    def functions(self) -> Iterator[tuple[str, list[str]]]:
+        """Go through the functions that were written, each with its name."""
+        starts = [at for at, line in enumerate(self.lines) if line[0] != " "]
+        for start, stop in pairwise([*starts, len(self.lines)]):
+            lines = self.lines[start:stop]
+            yield lines[0].removeprefix("def ").partition("(")[0], lines
 
     def fresh(self) -> str:
         """Make a name for a value."""

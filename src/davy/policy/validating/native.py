@@ -11,7 +11,7 @@ from davy.policy.review import Json, Object, Review
 from davy.policy.validating.checks import Checks, Objection, Reader, lenient
 from davy.policy.validating.request import DECLARATIONS, values_of
 
-FIELDS = ("validations", "failurePolicy", "matchCondition", "matchConditions", "variables", "generateVAP")
+FIELDS = ("validations", "failurePolicy", "matchCondition", "variables", "generateVAP")
 RESERVED = "gatekeeper_internal_"
 ADDED = ("anyObject", "params")
 
@@ -31,6 +31,10 @@ class Native:
             inventory: where the namespace is looked up.
         """
         values = values_of(review, Inventory() if inventory is None else inventory)
+        # Of a manifest that is merely looked at nobody knows operation and user, as in Gatekeeper's Rego.
+        request = values["request"]
+        assert isinstance(request, Mapping)
+        values["request"] = {**request, "operation": review.operation, "userInfo": review.user}
         any_object = values["oldObject"] if values["object"] is None else values["object"]
         given: Mapping[str, Value] = {**values, "given": {"anyObject": any_object, "params": parameters}}
         return self.checks.objections(given)
@@ -51,11 +55,10 @@ def compile_native(source: Object, path: str = "") -> Native:
     reader = Reader("kubernetes", DECLARATIONS, dict.fromkeys(ADDED, DYN))
     where = f"{path}." if path else ""
     variables |= reader.variables(known.get("variables"), f"{where}variables", RESERVED)
-    name = "matchConditions" if "matchConditions" in known else "matchCondition"
     return Native(
         Checks(
             variables,
-            reader.conditions(known.get(name), f"{where}{name}"),
+            reader.conditions(known.get("matchCondition"), f"{where}matchCondition"),
             reader.validations(known.get("validations"), f"{where}validations"),
             lenient(known, f"{where}failurePolicy"),
         )

@@ -76,6 +76,8 @@ DECLARATIONS: Mapping[str, Type] = {
     "namespaceObject": NAMESPACE,
     "authorizer": AUTHORIZER,
 }
+NOBODY: Mapping[str, Json] = {"username": "", "uid": "", "groups": [], "extra": {}}
+"""Who asks where a manifest is merely looked at: in no group, so that a condition on groups has an answer."""
 WITH_PARAMS: Mapping[str, Type] = {**DECLARATIONS, "params": DYN}
 
 
@@ -117,7 +119,7 @@ def _request(review: Review) -> dict[str, Json]:
         "name": review.name,
         "namespace": review.namespace,
         "operation": operation_of(review),
-        "userInfo": review.user,
+        "userInfo": review.user or NOBODY,
         "dryRun": review.dry_run,
         "options": review.options,
     }

@@ -218,7 +218,7 @@ beyond(allowed, limit) {
 # ---------- runs ----------
 
 run {
-	davy.kind == "AnalysisRun"
+	davy.kind == {"AnalysisRun", "Experiment"}[_]
 	davy.group == "argoproj.io"
 	davy.prod
 	davy.user != ""
@@ -239,6 +239,7 @@ violation[found] {
 violation[found] {
 	davy.enforced("PD065")
 	run
+	davy.kind == "AnalysisRun"
 	davy.operation == "CREATE"
 	owner := davy.list(davy.metadata, ["ownerReferences"])[index]
 	davy.text(owner, ["kind"]) == {"Rollout", "Experiment"}[_]

@@ -17,7 +17,8 @@ rollout_update {
 	davy.changed
 }
 
-# What holds a version back: changed together with the version it holds back nothing.
+# What holds a version back: changed together with the version it holds back nothing. So does what users come by:
+# where the two Services trade places, those of the stable version meet the other one.
 gates(found) = kept {
 	strategy := davy.map(found, ["spec", "strategy"])
 	kept := {
@@ -29,6 +30,11 @@ gates(found) = kept {
 		"waits": davy.at(strategy, ["blueGreen", "autoPromotionSeconds"], 0),
 		"aborts": davy.at(found, ["spec", "progressDeadlineAbort"], false),
 		"window": davy.at(found, ["spec", "rollbackWindow", "revisions"], 0),
+		"routing": davy.map(strategy, ["canary", "trafficRouting"]),
+		"canary_service": davy.text(strategy, ["canary", "canaryService"]),
+		"stable_service": davy.text(strategy, ["canary", "stableService"]),
+		"active_service": davy.text(strategy, ["blueGreen", "activeService"]),
+		"preview_service": davy.text(strategy, ["blueGreen", "previewService"]),
 	}
 }
 
@@ -41,6 +47,11 @@ fields := {
 	"waits": ["spec", "strategy", "blueGreen", "autoPromotionSeconds"],
 	"aborts": ["spec", "progressDeadlineAbort"],
 	"window": ["spec", "rollbackWindow", "revisions"],
+	"routing": ["spec", "strategy", "canary", "trafficRouting"],
+	"canary_service": ["spec", "strategy", "canary", "canaryService"],
+	"stable_service": ["spec", "strategy", "canary", "stableService"],
+	"active_service": ["spec", "strategy", "blueGreen", "activeService"],
+	"preview_service": ["spec", "strategy", "blueGreen", "previewService"],
 }
 
 moved[name] {
@@ -50,11 +61,13 @@ moved[name] {
 	old[name] != new[name]
 }
 
+# What runs: by its images, or by the workload that says them.
 images(found) = kept {
-	kept := [image |
+	own := [image |
 		list := ["initContainers", "containers"][_]
 		image := davy.text(davy.list(found, ["spec", "template", "spec", list])[_], ["image"])
 	]
+	kept := array.concat(own, [davy.text(found, ["spec", "workloadRef", "kind"]), davy.text(found, ["spec", "workloadRef", "name"])])
 }
 
 violation[found] {
@@ -122,6 +135,43 @@ violation[found] {
 	not davy.parameter("manualPromotion", false) == true
 	found := davy.violation("PD043", ["spec", "paused"], sprintf("%s lets %s go on by hand", [who, davy.name]))
 }
+
+# The rest of the status is the controller's. It believes whoever takes the stable version's name away, says that
+# an analysis was successful, or that a pause began long ago.
+violation[found] {
+	davy.enforced("PD043")
+	by_hand
+	davy.sub_resource == "status"
+	field := written_for_the_controller[_]
+	found := davy.violation("PD043", ["status", field], sprintf("%s writes status.%s of %s, which Argo Rollouts goes by and nobody else writes", [who, field, davy.name]))
+}
+
+of_people := {"abort", "promoteFull", "currentStepIndex", "pauseConditions", "controllerPause"}
+
+written_for_the_controller[field] {
+	[old_status, new_status][_][field]
+	not of_people[field]
+	davy.at(old_status, [field], null) != davy.at(new_status, [field], null)
+}
+
+written_for_the_controller["currentStepIndex"] {
+	davy.number(davy.at(new_status, ["currentStepIndex"], 0), 0) < davy.number(davy.at(old_status, ["currentStepIndex"], 0), 0)
+}
+
+# A pause is ended or stays what it is.
+written_for_the_controller["pauseConditions"] {
+	count(davy.list(new_status, ["pauseConditions"])) > 0
+	davy.list(new_status, ["pauseConditions"]) != davy.list(old_status, ["pauseConditions"])
+}
+
+written_for_the_controller["controllerPause"] {
+	davy.at(new_status, ["controllerPause"], false) != davy.at(old_status, ["controllerPause"], false)
+	davy.list(new_status, ["pauseConditions"]) == davy.list(old_status, ["pauseConditions"])
+}
+
+old_status := davy.map(davy.before, ["status"])
+
+new_status := davy.map(davy.subject, ["status"])
 
 # A pause without an end waits for a person, and any who may promote by hand is one.
 ends_as_meant {

@@ -2,7 +2,7 @@
 #
 # Everything here has a value for every input: a field that is absent, null or of another type is `otherwise`.
 # An undefined operand would make a whole rule undefined, and a rule that is undefined lets everything through.
-# So no rule looks into an object but through `at` and `list`.
+# So no rule looks into an object but through `at`, `list`, `map` and `text`.
 package lib.davy
 
 # ---------- reading ----------
@@ -17,7 +17,7 @@ at(thing, steps, otherwise) = found {
 
 # The list at a path; what is no list is an empty one.
 list(thing, steps) = found {
-	found := at(thing, steps, [])
+	found := object.get(thing, steps, [])
 	is_array(found)
 } else = [] {
 	true
@@ -25,7 +25,7 @@ list(thing, steps) = found {
 
 # The object at a path; what is no object is an empty one.
 map(thing, steps) = found {
-	found := at(thing, steps, {})
+	found := object.get(thing, steps, {})
 	is_object(found)
 } else = {} {
 	true
@@ -33,7 +33,7 @@ map(thing, steps) = found {
 
 # The text at a path; what is no text is empty.
 text(thing, steps) = found {
-	found := at(thing, steps, "")
+	found := object.get(thing, steps, "")
 	is_string(found)
 } else = "" {
 	true
@@ -247,26 +247,32 @@ rollout {
 
 # Whether a constraint wants this rule; one that names none wants all of them.
 enforced(rule) {
-	at(input, ["parameters", "rules"], null) == null
+	wanted[rule]
 }
 
 enforced(rule) {
-	rule == list(input, ["parameters", "rules"])[_]
+	wants_all
+}
+
+wanted := {rule | rule := list(input, ["parameters", "rules"])[_]}
+
+wants_all {
+	at(input, ["parameters", "rules"], null) == null
 }
 
 # A violation that points to a field, or to the nearest thing around it that is there.
 violation(rule, steps, message) = found {
-	found := {"msg": sprintf("%s: %s", [rule, message]), "details": {"rule": rule, "path": path(there(steps))}}
+	found := {"msg": concat(": ", [rule, message]), "details": {"rule": rule, "path": path(there(steps))}}
 }
 
-there(steps) = found {
+there(steps) = steps {
+	at(subject, steps, null) != null
+} else = found {
 	lengths := [length |
 		length := numbers.range(1, count(steps))[_]
 		at(subject, array.slice(steps, 0, length), null) != null
 	]
-	found := array.slice(steps, 0, max(lengths))
-} else = [] {
-	true
+	found := array.slice(steps, 0, count(lengths))
 }
 
 # A path in the spelling of Davy's findings: spec.steps[0], metadata.labels["app.kubernetes.io/name"].

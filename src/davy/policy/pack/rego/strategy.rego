@@ -60,6 +60,7 @@ growing := [weight | weight := weights[_]; weight.percent > 0]
 # An experiment gets users, too, when its templates have weights.
 experiments := [{"step": index, "path": ["experiment", "templates"], "percent": percent(sum(parts))} |
 	templates := davy.list(steps[index], ["experiment", "templates"])
+	count(templates) > 0
 	parts := [part | part := davy.number(davy.at(templates[_], ["weight"], 0), 0)]
 	sum(parts) > 0
 ]
@@ -170,9 +171,11 @@ violation[found] {
 	weight.percent < 100
 	later := [index | index := weights[_].step; index > weight.step]
 	next := min(array.concat(later, [count(steps)]))
-	count([index | gate(steps[index]); index > weight.step; index < next]) == 0
+	count([index | index := gates[_]; index > weight.step; index < next]) == 0
 	found := davy.violation("PD026", array.concat(at_step(weight.step), weight.path), sprintf("nothing waits or measures at %v%% before it goes on", [weight.percent]))
 }
+
+gates := [index | gate(steps[index])]
 
 gate(step) {
 	is_object(davy.at(step, ["pause"], null))

@@ -5,7 +5,8 @@ import data.lib.davy
 
 plain = {"Deployment", "StatefulSet", "DaemonSet", "ReplicationController", "DeploymentConfig", "CloneSet"}
 
-bare = {"Pod", "ReplicaSet"}
+# What makes pods by itself, an Experiment of one's own among them.
+bare = {"Pod", "ReplicaSet", "Experiment"}
 
 hash_label := "rollouts-pod-template-hash"
 
@@ -80,6 +81,54 @@ violation[found] {
 	found := davy.violation("PD005", ["spec", "replicas"], sprintf("scaled to %d, %s would serve users in %s, and no Rollout stands before them", [wanted, davy.name, davy.namespace]))
 }
 
+# The image of a pod that runs can be changed, and what a ReplicaSet says is what its next pods are.
+violation[found] {
+	davy.enforced("PD068")
+	davy.prod
+	davy.changed
+	davy.sub_resource == ""
+	davy.user != ""
+	not davy.controller
+	not davy.system
+	not exempt
+	not replaced_by_a_rollout
+	field := rewritten[_]
+	found := davy.violation("PD068", field, sprintf("%s changes the %s %s itself, and no step of a Rollout leads its users there", [davy.user, davy.kind, davy.name]))
+}
+
+rewritten[field] {
+	davy.kind == "Pod"
+	list := ["initContainers", "containers"][_]
+	images(davy.before, list) != images(davy.subject, list)
+	field := ["spec", list]
+}
+
+# Labels are how a Service finds pods.
+rewritten[field] {
+	davy.kind == "Pod"
+	new := davy.at(davy.metadata, ["labels", hash_label], "")
+	new != ""
+	new != davy.at(davy.before_metadata, ["labels", hash_label], "")
+	field := ["metadata", "labels", hash_label]
+}
+
+rewritten[field] {
+	davy.kind == "Pod"
+	runs_to_an_end
+	davy.map(davy.metadata, ["labels"]) != davy.map(davy.before_metadata, ["labels"])
+	field := ["metadata", "labels"]
+}
+
+rewritten[field] {
+	davy.kind == "ReplicaSet"
+	field := [["spec", "template"], ["spec", "replicas"], ["spec", "selector"]][_]
+	davy.at(davy.before, field, null) != davy.at(davy.subject, field, null)
+}
+
+images(pod, list) = found {
+	found := [davy.text(container, ["image"]) | container := davy.list(pod, ["spec", list])[_]]
+}
+
 violation[found] {
 	davy.enforced("PD006")
 	davy.namespace == ""
@@ -128,6 +177,25 @@ replaced_by_a_rollout {
 replaced_by_a_rollout {
 	reference := workload_references[_]
 	davy.text(reference, ["scaleDown"]) == {"onsuccess", "progressively"}[_]
+	not serves_anew
+}
+
+# Whatever Argo Rollouts scales down stays what it is until then, and is not made, scaled up or released itself.
+serves_anew {
+	davy.user != ""
+	davy.operation == "CREATE"
+}
+
+serves_anew {
+	davy.user != ""
+	davy.changed
+	davy.number(davy.at(davy.spec, ["replicas"], 1), 1) > davy.number(davy.at(davy.before, ["spec", "replicas"], 1), 1)
+}
+
+serves_anew {
+	davy.user != ""
+	davy.changed
+	davy.map(davy.spec, ["template"]) != davy.map(davy.before, ["spec", "template"])
 }
 
 workload_references[reference] {

@@ -7,18 +7,22 @@ from davy.policy.rego.builtin import Builtin, BuiltinError, Context
 from davy.policy.rego.builtins import (
     addresses,
     aggregates,
+    certificates,
     digests,
     encoding,
     glob,
     graph,
     instants,
     kinds,
+    minting,
     network,
     numbers,
     objects,
     paths,
+    private_keys,
     regex,
     said,
+    schemas,
     semver,
     signatures,
     sprintf,
@@ -26,6 +30,7 @@ from davy.policy.rego.builtins import (
     tokens,
     units,
     yaml,
+    yaml_text,
 )
 
 __all__ = ["BUILTINS", "REFUSED", "Builtin", "BuiltinError", "Context"]
@@ -34,18 +39,22 @@ _FAMILIES = (
     arithmetic.FAMILY,
     addresses.FAMILY,
     aggregates.FAMILY,
+    certificates.FAMILY,
     digests.FAMILY,
     encoding.FAMILY,
     glob.FAMILY,
     graph.FAMILY,
     instants.FAMILY,
     kinds.FAMILY,
+    minting.FAMILY,
     network.FAMILY,
     numbers.FAMILY,
     objects.FAMILY,
     paths.FAMILY,
+    private_keys.FAMILY,
     regex.FAMILY,
     said.FAMILY,
+    schemas.FAMILY,
     semver.FAMILY,
     signatures.FAMILY,
     sprintf.FAMILY,
@@ -53,28 +62,14 @@ _FAMILIES = (
     tokens.FAMILY,
     units.FAMILY,
     yaml.FAMILY,
+    yaml_text.FAMILY,
 )
 
 BUILTINS: Mapping[str, Builtin] = {builtin.name: builtin for family in _FAMILIES for builtin in family}
 
-_KEYS = "keys and certificates are not read yet"
-_TOKENS = "tokens are read and verified (`io.jwt.verify_…`), not made"
 _WORLD = "a policy judges what it is given; it does not ask the network"
 
 REFUSED: Mapping[str, str] = {
-    "crypto.parse_private_keys": _KEYS,
-    "crypto.x509.parse_and_verify_certificates": _KEYS,
-    "crypto.x509.parse_and_verify_certificates_with_options": _KEYS,
-    "crypto.x509.parse_certificate_request": _KEYS,
-    "crypto.x509.parse_certificates": _KEYS,
-    "crypto.x509.parse_keypair": _KEYS,
-    "crypto.x509.parse_rsa_private_key": _KEYS,
-    "io.jwt.decode_verify": "use `io.jwt.verify_…` and `io.jwt.decode`, and compare the claims",
-    "io.jwt.encode_sign": _TOKENS,
-    "io.jwt.encode_sign_raw": _TOKENS,
-    "json.match_schema": "schemas are not covered yet",
-    "json.verify_schema": "schemas are not covered yet",
-    "yaml.marshal": "YAML is read and not written; `json.marshal` writes JSON, which YAML takes",
     "http.send": _WORLD,
     "net.lookup_ip_addr": _WORLD,
     "opa.runtime": "it tells the configuration and the environment of an OPA server, and here is none",

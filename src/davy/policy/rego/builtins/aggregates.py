@@ -8,7 +8,7 @@ from functools import reduce
 from davy.policy.rego.arithmetic import exact, in_64_bits, plus, rounded, times
 from davy.policy.rego.budget import BudgetExceeded, check_collection
 from davy.policy.rego.builtin import Builtin, BuiltinError, number, place, refuse
-from davy.policy.rego.values import UNDEFINED, RegoSet, Value, equal, key_of, sort, sort_key
+from davy.policy.rego.values import UNDEFINED, RegoSet, Value, equal, key_of, measured, sort, sort_key
 
 
 def several(value: Value, position: int) -> Iterable[Value]:
@@ -74,6 +74,7 @@ def _extreme(choose: Callable[..., Value]) -> Callable[[Value], Value]:
         found = list(several(values, 1))
         if not found:
             raise BuiltinError("nothing to choose from")
+        measured(found)
         return choose(found, key=sort_key)
 
     return call

@@ -44,8 +44,10 @@ def parsed_json(value: str) -> Value:
     """
     try:
         found = loads(value, parse_int=_number, parse_float=_number, parse_constant=_no_constant)
-    except (JSONDecodeError, RecursionError) as error:
+    except JSONDecodeError as error:
         raise BuiltinError(f"invalid JSON: {error}") from error
+    except RecursionError:
+        raise BudgetExceeded("JSON is nested deeper than an evaluation may follow") from None
     return _without_surrogates(found) if r"\u" in value else found
 
 

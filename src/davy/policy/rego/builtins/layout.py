@@ -174,7 +174,7 @@ def _taken(element: str, following: str, value: str, place: int, taken: dict[str
     found = re.compile(pattern).match(value, place)
     if found is None:
         raise BuiltinError(f"parsing time {value!r}: cannot parse {value[place:]!r} as {element!r}")
-    taken[name] = found[0]
+    _keep(name, found[0], taken)
     place = found.end()
     if name == "second" and following not in (".", ","):
         fraction = re.compile("[.,][0-9]+").match(value, place)
@@ -182,6 +182,32 @@ def _taken(element: str, following: str, value: str, place: int, taken: dict[str
             taken["fraction"] = fraction[0]
             place = fraction.end()
     return place
+
+
+_SAME = {
+    "year": "short_year",
+    "short_year": "year",
+    "month": "month_name",
+    "month_name": "month",
+    "hour": "hour_12",
+    "hour_12": "hour",
+}
+"""Elements that say the same in other words: what is written last is meant."""
+
+_RANGES = {"month": (1, 12), "hour": (0, 23), "hour_12": (0, 12), "minute": (0, 59), "second": (0, 59)}
+
+
+def _keep(name: str, written: str, taken: dict[str, str]) -> None:
+    """Remember what an element says; `PM` and `Z` hold whatever is said beside them, as they do to Go."""
+    least, most = _RANGES.get(name, (0, 0))
+    if most and not least <= int(written) <= most:
+        raise BuiltinError(f"parsing time: {name.removesuffix('_12')} out of range")
+    if name == "half" and taken.get(name, "").lower() == "pm":
+        return
+    if written in ("Z", "UTC"):
+        taken["universal"] = written
+    taken.pop(_SAME.get(name, ""), None)
+    taken[name] = written
 
 
 def _wanted(element: str) -> tuple[str, str]:
@@ -219,8 +245,6 @@ def _moment(taken: dict[str, str]) -> Moment:
     if "month_name" in taken:
         month = [name[:3].lower() for name in _MONTHS].index(taken["month_name"][:3].lower()) + 1
     hour = number("hour", number("hour_12", 0))
-    if "hour_12" in taken and not hour <= 12:
-        raise BuiltinError("parsing time: hour out of range")
     half = taken.get("half", "").lower()
     if half == "pm" and hour < 12:
         hour += 12
@@ -228,7 +252,12 @@ def _moment(taken: dict[str, str]) -> Moment:
         hour = 0
     day = number("day", 1)
     if "day_of_year" in taken:
-        month, day = _of_year(year, int(taken["day_of_year"]))
+        found = _of_year(year, int(taken["day_of_year"]))
+        if (("month" in taken or "month_name" in taken) and month != found[0]) or (
+            "day" in taken and day != found[1]
+        ):
+            raise BuiltinError("parsing time: day-of-year does not match day")
+        month, day = found
     digits = taken.get("fraction", "")[1:10]
     return Moment(
         year=year,
@@ -257,7 +286,7 @@ def _century(short: int) -> int:
 
 def _east(taken: dict[str, str]) -> int:
     written = taken.get("offset", "Z")
-    if written == "Z":
+    if written == "Z" or "universal" in taken:
         return 0
     digits = written[1:].replace(":", "").ljust(6, "0")
     hours, minutes, seconds = (int(digits[at : at + 2]) for at in (0, 2, 4))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from davy.policy.rego.budget import LARGEST_COLLECTION, BudgetExceeded
+from davy.policy.rego.budget import LARGEST_COLLECTION, BudgetExceeded, check_comparisons
 from davy.policy.rego.builtin import Builtin, BuiltinError, refuse, text
 from davy.policy.rego.values import RegoSet, Value, value_of
 
@@ -90,13 +90,39 @@ def merge(values: Value) -> RegoSet:
     """The fewest networks that hold the same addresses."""
     if type(values) not in (list, RegoSet):
         refuse(1, values, "array", "set")
-    found = [_classful(text(value, 1)) for value in values]
+    given = [text(value, 1) for value in values]
+    found = list(map(_classful, given))
     fours = [network for network in found if isinstance(network, ipaddress.IPv4Network)]
     sixes = [network for network in found if isinstance(network, ipaddress.IPv6Network)]
     if any(network.supernet_of(_MAPPED) for network in sixes):
         fours = []
     merged = [*ipaddress.collapse_addresses(fours), *ipaddress.collapse_addresses(sixes)]
-    return RegoSet(map(str, merged))
+    alone = _alone(given, found)
+    return RegoSet(map(str, (alone.get(network, network) for network in merged)))
+
+
+def _alone(given: list[str], found: list[Network]) -> dict[object, str]:
+    """Name networks that one bare address stands for: OPA repeats the address where nothing touches them."""
+    check_comparisons(len(found) * sum("/" not in written for written in given))
+    bare = {
+        network: f"{_host(written)}/{network.prefixlen}"
+        for written, network in zip(given, found, strict=True)
+        if "/" not in written
+    }
+    return {
+        network: written
+        for network, written in bare.items()
+        if sum(_touch(other, network) for other in found) == 1
+    }
+
+
+def _touch(one: Network, other: Network) -> bool:
+    first, last = int(other.network_address), int(other.broadcast_address)
+    return (
+        one.version == other.version
+        and int(one.network_address) <= last + 1
+        and first <= int(one.broadcast_address) + 1
+    )
 
 
 def _classful(value: str) -> Network:

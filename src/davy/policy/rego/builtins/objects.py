@@ -2,9 +2,10 @@
 
 from functools import reduce
 
+from davy.policy.rego.budget import check_comparisons
 from davy.policy.rego.builtin import Builtin, refuse
 from davy.policy.rego.builtins.aggregates import array
-from davy.policy.rego.values import UNDEFINED, Key, RegoSet, Value, equal, key_of, value_of
+from davy.policy.rego.values import UNDEFINED, Key, RegoSet, Value, equal, key_of, measured, value_of
 
 
 def mapping(value: Value, position: int) -> dict[Key, Value]:
@@ -27,14 +28,15 @@ def get(found: Value, key: Value, default: Value) -> Value:
     """What stands at a key, or at a path of keys; else the default."""
     if type(found) is not dict:
         refuse(1, found, "object")
-    if type(key) is str:
-        return found.get(key, default)
     if type(key) is not list:
         return found.get(key_of(key), default)
     value: Value = found
     for step in key:
-        value = at(value, step)
-        if value is UNDEFINED:
+        if type(value) is dict and type(step) is str:
+            if step not in value:
+                return default
+            value = value[step]
+        elif (value := at(value, step)) is UNDEFINED:
             return default
     return value
 
@@ -97,12 +99,13 @@ def _run(larger: list[Value], smaller: list[Value]) -> bool:
     if not size:
         return True
     starts = [place for place in range(len(larger) - size + 1) if equal(larger[place], smaller[0])]
+    check_comparisons(len(starts) * size)
     return any(equal(larger[start : start + size], smaller) for start in starts)
 
 
 def union(first: Value, second: Value) -> dict[Key, Value]:
     """Put two objects into one; where both have a key the second wins, unless both have objects there."""
-    return _merged(mapping(first, 1), mapping(second, 2))
+    return _merged(measured(mapping(first, 1)), measured(mapping(second, 2)))
 
 
 def _merged(first: dict[Key, Value], second: dict[Key, Value]) -> dict[Key, Value]:
@@ -115,7 +118,7 @@ def _merged(first: dict[Key, Value], second: dict[Key, Value]) -> dict[Key, Valu
 
 def union_n(objects: Value) -> dict[Key, Value]:
     """Put objects into one, the last one wins."""
-    return reduce(_merged, (mapping(found, 1) for found in array(objects, 1)), {})
+    return reduce(_merged, (measured(mapping(found, 1)) for found in array(objects, 1)), {})
 
 
 FAMILY = (

@@ -29,13 +29,13 @@ def compiled(pattern: str) -> "_Regexp[str]":
         raise BuiltinError(f"error parsing regexp: {error}") from error
 
 
-_SHORT = 200
+SHORT = 200
 """Characters of a text for which an answer is remembered: constraints ask of the same names and images."""
 
 
 def matched(pattern: str, searched: str) -> bool:
     """Whether a text has a match anywhere."""
-    return (_matched if len(searched) < _SHORT else _matched.__wrapped__)(pattern, searched)
+    return (_matched if len(searched) < SHORT else _matched.__wrapped__)(pattern, searched)
 
 
 @lru_cache(maxsize=4096)

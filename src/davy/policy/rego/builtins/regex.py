@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from davy.policy.rego.budget import BudgetExceeded, check_text
 from davy.policy.rego.builtin import Builtin, BuiltinError, place, text
 from davy.policy.rego.builtins.intersection import overlap
-from davy.policy.rego.builtins.patterns import compiled, escape, matched
+from davy.policy.rego.builtins.patterns import SHORT, compiled, escape, matched
 from davy.policy.rego.values import Value
 
 if TYPE_CHECKING:
@@ -67,7 +68,14 @@ def find_n(pattern: Value, searched: Value, count: Value) -> list[str]:
 
 def find_all_string_submatch_n(pattern: Value, searched: Value, count: Value) -> list[list[str]]:
     """Find matches with their groups; a group that took no part is empty."""
-    found = matches(compiled(text(pattern, 1)), text(searched, 2), place(count, 3))
+    wanted, asked, most = text(pattern, 1), text(searched, 2), place(count, 3)
+    found = (_groups if len(wanted) + len(asked) < SHORT else _groups.__wrapped__)(wanted, asked, most)
+    return [list(groups) for groups in found]
+
+
+@lru_cache(256)
+def _groups(pattern: str, searched: str, count: int) -> list[list[str]]:
+    found = matches(compiled(pattern), searched, count)
     return [[one.group(), *(group or "" for group in one.groups())] for one in found]
 
 

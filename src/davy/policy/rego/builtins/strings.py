@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from davy.policy.rego.arithmetic import exact
-from davy.policy.rego.budget import check_collection, check_text
+from davy.policy.rego.budget import check_collection, check_comparisons, check_text
 from davy.policy.rego.builtin import Builtin, BuiltinError, number, place, refuse, text
 from davy.policy.rego.builtins.patterns import compiled, escape
 from davy.policy.rego.values import RegoSet, Value, value_of
@@ -66,6 +66,7 @@ def indexof_n(searched: Value, part: Value) -> list[int]:
     here = found.find(sought)
     while here >= 0:
         places.append(here)
+        check_comparisons(len(places) * len(sought) >> 6)
         here = found.find(sought, here + 1)
     return places
 
@@ -147,15 +148,20 @@ def _matches_any(test: Callable[[str, tuple[str, ...]], bool]) -> Callable[[Valu
         return (value,) if type(value) is str else tuple(texts(value, position))
 
     def call(searched: Value, sought: Value) -> bool:
-        wanted = several(sought, 2)
-        return any(test(one, wanted) for one in several(searched, 1))
+        wanted, found = several(sought, 2), several(searched, 1)
+        check_comparisons(len(found) * len(wanted))
+        return any(test(one, wanted) for one in found)
 
     return call
 
 
 def _stripped(strip: Callable[[str, str], str]) -> Callable[[Value, Value], str]:
     def call(value: Value, letters: Value) -> str:
-        return strip(text(value, 1), text(letters, 2))
+        found, wanted = text(value, 1), text(letters, 2)
+        if strip in (str.strip, str.lstrip, str.rstrip):
+            wanted = "".join(set(wanted))
+            check_comparisons(len(found) * len(wanted) >> 6)
+        return strip(found, wanted)
 
     return call
 

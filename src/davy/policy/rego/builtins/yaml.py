@@ -3,6 +3,7 @@
 The grammar and its limits are those of manifests (`davy.model.yaml`).
 """
 
+import re
 from decimal import Decimal
 
 from davy.policy.rego.builtin import Builtin, BuiltinError, text
@@ -19,10 +20,22 @@ def unmarshal(value: Value) -> Value:
 
     limits = Limits()
     try:
-        node = next(compose(decode(text(value, 1), "", limits), limits), None)
+        nodes = list(compose(decode(_first(text(value, 1)), "", limits), limits))
     except Unreadable as error:
         raise BuiltinError("invalid YAML") from error
-    return None if node is None else _value(node)
+    return _value(nodes[0]) if nodes else None
+
+
+_MARK = re.compile(r"^(?:---|\.\.\.)(?=\s|$)", re.MULTILINE)
+_NOTHING = re.compile(r"\A(?:\ufeff|[ \t]*(?:#.*)?$|%.*$|\n|\r)*\Z", re.MULTILINE)
+
+
+def _first(written: str) -> str:
+    """Cut off what comes behind the first document: OPA does not look at it."""
+    for mark in _MARK.finditer(written):
+        if mark[0] == "..." or not _NOTHING.match(written[: mark.start()]):
+            return written[: mark.start()]
+    return written
 
 
 def is_valid(value: Value) -> bool:
