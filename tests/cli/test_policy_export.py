@@ -54,7 +54,9 @@ def test_what_is_written_judges_as_the_pack_does(engine: str, profile: pack.Prof
     (tmp_path / "web.yaml").write_text(
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: prod}\nspec: {replicas: 1}\n"
     )
-    ran = CliRunner().invoke(program, ["check", str(tmp_path), "-o", "json"], obj=from_process())
+    ran = CliRunner().invoke(
+        program, ["check", str(tmp_path), "--profile", profile, "-o", "json"], obj=from_process()
+    )
     findings = json.loads(ran.stdout)["findings"]
     assert {Path(each["file"]).name for each in findings} == {"web.yaml"}, "each of the policies is sound"
     wanted = "warning" if profile == "starter" else "error"

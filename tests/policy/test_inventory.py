@@ -39,3 +39,9 @@ def test_what_has_no_name_or_no_kind_has_no_place() -> None:
         {**POD, "metadata": {"name": "a", "namespace": [1]}},
     ]
     assert Inventory(nowhere).document == {}
+
+
+def test_it_says_whether_it_knows_of_namespaces() -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "prod"}}
+    assert not Inventory().knows_namespaces
+    assert Inventory([namespace]).knows_namespaces

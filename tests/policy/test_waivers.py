@@ -521,3 +521,8 @@ def test_every_point_gives_the_same_answer_and_asking_uses_nothing_up() -> None:
     assert [each.waiver.used for each in answers[0].excused] == [0]
     late = decide([Weights()], review, Inventory(), point=Point.CHECK, waivers=[waiver], now=waiver.expires_at)
     assert not late.allowed
+
+
+@pytest.mark.parametrize("account", ["anna\u200b", "\uff41nna", "an\u00adna", " ANNA "])
+def test_a_name_is_the_same_however_it_is_spelt(account: str) -> None:
+    assert Terms().person(account) == "anna"

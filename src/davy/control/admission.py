@@ -16,7 +16,7 @@ from davy.analysis import teeth
 from davy.analysis.blind import blind_spots
 from davy.control import views
 from davy.control.catalog import HELD, Catalog, Object
-from davy.control.governance import Governance, is_policy
+from davy.control.governance import Governance, is_constraint, is_policy
 from davy.control.judging import (
     Judged,
     Judgement,
@@ -120,6 +120,7 @@ def admit(
     before = None if base is None else load_all(base, raw=True).raw
     overruled = _overruled(everything, governance, before or (), namespace)
     governed, problems = governance.reading([each for each in everything if id(each) not in overruled])
+    governed = governed.beside([each for each in everything if id(each) in overruled])
     if not governance.settled:
         governed = replace(governed, waivers=(*governed.waivers, *waivers_in(documents)))
     findings += complaints(problems, everything, sound)
@@ -127,7 +128,7 @@ def admit(
     findings += (
         _not_counted(document)
         for document, each in zip(sound, everything, strict=True)
-        if id(each) in overruled
+        if id(each) in overruled and not is_constraint(Kind.of(each))
     )
     judgement = judge(
         Texts(
@@ -173,7 +174,7 @@ def _not_counted(document: RawDocument) -> Finding:
     return document.finding(
         "DV017",
         "metadata.name",
-        f"{kind.kind} {name} is a policy of the pack, and here the pack's own counts",
+        f"{kind.kind} {name} is a template of the pack, and here the pack's own counts",
         severity="warning",
         label="says something else",
         why="nobody weakens a policy and makes use of that in one go",

@@ -71,6 +71,14 @@ class Governance:
             return replace(self, rules=(*self.rules, read)), own
         return replace(self, documents=documents, rules=(read,)), read.problems
 
+    def beside(self, objects: Sequence[Object]) -> "Governance":
+        """Let constraints judge beside those whose names they have, by the templates that are there."""
+        found = [each for each in objects if is_constraint(Kind.of(each))]
+        if not found:
+            return self
+        templates = [each for each in self.documents if not is_constraint(Kind.of(each))]
+        return replace(self, rules=(*self.rules, ruleset.read([*templates, *found])))
+
     def decide(self, review: Review) -> Decision:
         """Say what the policies have against an object, each thing once."""
         decision = decide(
@@ -128,6 +136,11 @@ def governed(
 def is_policy(kind: Kind) -> bool:
     """Say whether an object says what is allowed, instead of being held to it alone."""
     return kind.group in _POLICY_GROUPS or kind.kind in _POLICY_KINDS
+
+
+def is_constraint(kind: Kind) -> bool:
+    """Say whether an object puts a template to use."""
+    return kind.group == "constraints.gatekeeper.sh"
 
 
 def _newest(documents: Sequence[Object]) -> tuple[Object, ...]:

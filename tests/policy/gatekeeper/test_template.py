@@ -135,3 +135,18 @@ def test_cel_that_cannot_be_compiled_refuses() -> None:
     assert ruleset.problems[0].path.startswith("spec.targets[0].code[1].source.validations[0]")
     (violation,) = ruleset.judge(review_of(manifest()), Inventory(), Point.CHECK)
     assert violation.broken
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ('violation = {{"msg": "no"}}', ["no"]),
+        ('violation = {{"msg": "no"}} { input.nope }', []),
+        ("violation = input.review.kind", ["the rule violation has to make a set, and makes object"]),
+    ],
+)
+def test_one_rule_may_make_the_whole_set(rule: str, said: list[str]) -> None:
+    ruleset = read([template(f"package whole\n{rule}\n", "Whole"), constraint("Whole")])
+    assert not ruleset.problems
+    found = ruleset.judge(review_of(manifest()), Inventory(), Point.CHECK)
+    assert [violation.message for violation in found] == said

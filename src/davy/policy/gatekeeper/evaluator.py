@@ -12,7 +12,7 @@ from davy.policy.gatekeeper.case import Case
 from davy.policy.gatekeeper.malformed import Malformed
 from davy.policy.gatekeeper.reach import check_reach
 from davy.policy.rego.parser import parse_module
-from davy.policy.rego.values import RegoSet, Value, to_json
+from davy.policy.rego.values import UNDEFINED, RegoSet, Value, to_json, type_name
 from davy.policy.review import Json, Object
 from davy.policy.validating.native import Native, compile_native
 
@@ -91,7 +91,7 @@ def _compiled(code: str, libs: tuple[str, ...], version: Version) -> Evaluator |
         return error.message
     path = (*policy.program.compiler.modules[0].package, "violation")
     document = policy.program.compiler.document(path)
-    if document is None or document.kind != "set":
+    if document is None or not policy.program.compiler.may_make_set(document):
         return 'the rule violation has to be there, and to make a set: violation[{"msg": msg}] { … }'
     return _evaluator(policy.rule(".".join(path)), of_kind=of_kind)
 
@@ -122,7 +122,11 @@ def _evaluator(violation: rego.Prepared, *, of_kind: bool) -> Evaluator:
             found = violation(asked, case.data, case.context)
         except rego.EvaluationError as error:
             raise Broken(error.message) from error
-        return [_result(each, of_kind) for each in found.elements()] if isinstance(found, RegoSet) else ()
+        if found is UNDEFINED:
+            return ()
+        if not isinstance(found, RegoSet):
+            raise Broken(f"the rule violation has to make a set, and makes {type_name(found)}")
+        return [_result(each, of_kind) for each in found.elements()]
 
     return evaluate
 

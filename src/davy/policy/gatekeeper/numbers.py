@@ -9,31 +9,30 @@ from davy.policy.review import Json
 MILLION = 1_000_000
 """Where `strconv.FormatFloat(value, 'g', -1, 64)` begins to write an exponent."""
 
+UNTOUCHED = frozenset((str, bool, type(None)))
+
 
 def as_float64(value: Json) -> Json:
     """Return a value with its numbers as a policy sees them; one without such numbers is handed back itself."""
     kind = type(value)
     if kind is dict:
-        return _of_object(value)
+        changed: dict[str, Json] = {}
+        for name, each in value.items():
+            if type(each) not in UNTOUCHED and (found := as_float64(each)) is not each:
+                changed[name] = found
+        return {**value, **changed} if changed else value
     if kind is list:
-        found = [as_float64(each) for each in value]
-        return found if any(map(_differ, found, value)) else value
+        copy: list[Json] = []
+        for at, each in enumerate(value):
+            if type(each) not in UNTOUCHED and (found := as_float64(each)) is not each:
+                copy = copy or list(value)
+                copy[at] = found
+        return copy or value
     if kind is int:
         return value if -MILLION < value < MILLION else _rounded(value)
     if kind is float and -MILLION < value < MILLION and value.is_integer():
         return int(value)
     return value
-
-
-def _of_object(value: dict[str, Json]) -> dict[str, Json]:
-    changed: dict[str, Json] = {}
-    for name, each in value.items():
-        if type(each) is str:
-            continue
-        found = as_float64(each)
-        if found is not each:
-            changed[name] = found
-    return {**value, **changed} if changed else value
 
 
 def _rounded(value: int) -> float | int:
@@ -42,7 +41,3 @@ def _rounded(value: int) -> float | int:
         return float(value)
     except OverflowError:
         return value
-
-
-def _differ(one: Json, other: Json) -> bool:
-    return one is not other

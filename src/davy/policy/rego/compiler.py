@@ -101,8 +101,13 @@ class Compiler:
         ]
         self.mocked, self.plain_input = overridden(blocks)
         self.scope = self.written(self.mocked, plain_input=self.plain_input)
-        Sorting(self.tree, self.documents, self.all_lowered).check()
+        self.sorting = Sorting(self.tree, self.documents, self.all_lowered)
+        self.sorting.check()
         return Program(self.tree, self.documents, self.functions(self.scope), self)
+
+    def may_make_set(self, document: Document) -> bool:
+        """Whether a document is a set, or a rule that may give one."""
+        return document.kind in ("set", "complete") and "t" in self.sorting.made(document)
 
     def functions(self, scope: Mapping[str, Any]) -> dict[int, Callable[..., Value]]:
         """Pick the functions of documents out of what was executed."""

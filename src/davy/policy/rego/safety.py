@@ -80,8 +80,6 @@ def closures(step: Step) -> Iterator[str]:
 def within(term: Term) -> Iterator[str]:
     """Name every variable in the comprehensions of a term."""
     match term:
-        case Literal() | Var():
-            pass
         case Collect(_, key, value, body):
             for part in (value,) if key is None else (key, value):
                 yield from variables(part)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from davy.policy.rego.declared import DECLARED
 from davy.policy.rego.errors import BadRego
-from davy.policy.rego.lowered import Block, Definition, ForAll, Invoke, Step, Unify
+from davy.policy.rego.lowered import Alternative, Block, Definition, ForAll, Invoke, Step, Unify
 from davy.policy.rego.safety import terms_of, variables
 from davy.policy.rego.terms import Array, Collect, Literal, Object, Ref, SetOf, Term, Var
 from davy.policy.rego.tree import Document, Node
@@ -45,6 +45,7 @@ class Sorting:
         self.documents = documents
         self.lowered = lowered
         self.known: dict[int, Sorts] = {}
+        self.variables: dict[int, dict[str, Sorts]] = {}
 
     def check(self) -> None:
         """Look at all documents.
@@ -55,7 +56,7 @@ class Sorting:
         for document in self.documents:
             for definition in self.definitions(document):
                 for alternative in definition.alternatives:
-                    self.block(alternative.body, self.given(alternative.body, alternative.arguments))
+                    self.block(alternative.body, self.within(alternative))
 
     def definitions(self, document: Document) -> Iterator[Definition]:
         """List the definitions of a document, the default among them."""
@@ -65,6 +66,12 @@ class Sorting:
             yield default
 
     # What is known
+
+    def within(self, alternative: Alternative) -> dict[str, Sorts]:
+        """Say of what sort the variables of a branch are; it is found out once."""
+        if id(alternative) not in self.variables:
+            self.variables[id(alternative)] = self.given(alternative.body, alternative.arguments)
+        return self.variables[id(alternative)]
 
     def given(self, body: Block, arguments: tuple[Term, ...]) -> dict[str, Sorts]:
         """Say of what sort the variables of a body are: those that get their value from one step alone."""
@@ -114,7 +121,7 @@ class Sorting:
             found: Sorts = frozenset()
             for definition in self.definitions(document):
                 for alternative in definition.alternatives:
-                    found |= self.sorts(alternative.value, self.given(alternative.body, alternative.arguments))
+                    found |= self.sorts(alternative.value, self.within(alternative))
             self.known[document.number] = found
         return self.known[document.number]
 
@@ -198,7 +205,8 @@ def _within(term: Term, every: bool) -> Iterator[Step]:
     if isinstance(term, Collect):
         yield from _steps(term.body, every=every)
     for part in _parts(term):
-        yield from _within(part, every)
+        if not isinstance(part, Literal | Var):
+            yield from _within(part, every)
 
 
 def _parts(term: Term) -> Iterator[Term]:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 from davy.policy.rego.arithmetic import exact
 from davy.policy.rego.budget import Budget
@@ -42,6 +41,14 @@ def kind(value: Value) -> str:
             return "object"
 
 
+_ESCAPED = re.compile("(?:%[0-9a-fA-F]{2})+")
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    """Read letters that a URL writes as the numbers of their bytes."""
+    return bytes.fromhex(found[0].replace("%", "")).decode(errors="replace")
+
+
 def followed(root: dict[str, Any], reference: Value) -> Value:
     """Find what a `$ref` means within the schema.
 
@@ -52,7 +59,7 @@ def followed(root: dict[str, Any], reference: Value) -> Value:
         raise BuiltinError(f"{json_text(reference)} is not within the schema, and nothing is fetched")
     found: Value = root
     for part in reference.split("/")[1:]:
-        name = unquote(part).replace("~1", "/").replace("~0", "~")
+        name = _ESCAPED.sub(_unescaped, part).replace("~1", "/").replace("~0", "~")
         if type(found) is list and re.fullmatch("0|[1-9][0-9]{0,8}", name) and int(name) < len(found):
             found = found[int(name)]
         elif type(found) is dict and name in found:
