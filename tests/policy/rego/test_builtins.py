@@ -14,7 +14,7 @@ from davy.policy.rego.values import UNDEFINED, RegoSet, Value, equal, key_of, to
 
 FILES = Path(__file__).parents[2] / "cases" / "rego"
 CASES = [
-    case for name in ("builtins", "tokens", "keys") for case in json.loads((FILES / f"{name}.json").read_text())
+    case for name in ("builtins", "tokens", "keys", "further") for case in json.loads((FILES / f"{name}.json").read_text())
 ]
 
 
@@ -277,3 +277,54 @@ def test_what_is_no_schema_is_said_to_be_none(schema: Value) -> None:
 def test_a_schema_that_is_within_itself_is_a_budget_error() -> None:
     with pytest.raises((BudgetExceeded, RecursionError)):
         call("json.match_schema", {}, {"$ref": "#"}, context=Context(budget=Budget(steps=500)))
+
+
+def minted() -> list[Any]:
+    """Give a key for each algorithm whose signatures differ each time, or that OPA makes its own way."""
+    keys = json.loads((FILES / "minting.json").read_text())
+    rsa, elliptic, ed25519 = keys["rsa"], keys["ec"], keys["ed"]
+    algorithms = ("PS256", "PS384", "PS512", "RS384")
+    return [
+        *(pytest.param(algorithm, rsa, id=algorithm) for algorithm in algorithms),
+        pytest.param("ES256", elliptic, id="ES256"),
+        pytest.param("EdDSA", ed25519, id="EdDSA"),
+    ]
+
+
+@pytest.mark.parametrize(("algorithm", "key"), minted())
+def test_a_token_that_was_signed_is_genuine_and_a_changed_one_is_not(
+    algorithm: str, key: dict[str, Value]
+) -> None:
+    token = call("io.jwt.encode_sign", {"alg": algorithm}, {"a": 1}, key)
+    assert isinstance(token, str)
+    public = json.dumps({name: key[name] for name in ("kty", "n", "e", "crv", "x", "y") if name in key})
+    verified = call("io.jwt.decode_verify", token, {"cert": public})
+    assert to_text(verified) == to_text([True, {"alg": algorithm}, {"a": 1}])
+    header, _, signature = token.split(".")
+    assert to_text(call("io.jwt.decode_verify", f"{header}.e30.{signature}", {"cert": public})) == (
+        "[false, {}, {}]"
+    )
+
+
+def test_a_key_signs_only_by_the_algorithm_of_its_curve() -> None:
+    keys = json.loads((FILES / "minting.json").read_text())
+    with pytest.raises(BuiltinError, match="curve"):
+        call("io.jwt.encode_sign", {"alg": "ES384"}, {}, keys["ec"])
+
+
+def test_too_many_pem_blocks_are_refused() -> None:
+    block = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+    with pytest.raises(BuiltinError, match="200 PEM blocks"):
+        call("crypto.parse_private_keys", block * 201)
+
+
+def test_pem_without_a_certificate_is_no_certificate() -> None:
+    with pytest.raises(BuiltinError):
+        call("crypto.x509.parse_certificates", "-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n")
+
+
+def test_keys_that_davy_does_not_know_are_refused() -> None:
+    for written in json.loads((FILES / "minting.json").read_text())["unknown"]:
+        name = "crypto.x509.parse_certificates" if "CERTIFICATE" in written else "crypto.parse_private_keys"
+        with pytest.raises(BuiltinError, match="neither RSA, ECDSA nor Ed25519|malformed"):
+            call(name, written)

@@ -4,7 +4,6 @@ import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from davy.policy.rego.builtin import BuiltinError
 from davy.policy.rego.builtins.addresses import parse
 from davy.policy.rego.builtins.private_keys import public_struct
 from davy.policy.rego.values import Value
@@ -224,10 +223,7 @@ def _time(when: Any) -> str:
 
 
 def _uri(written: str) -> dict[str, Value]:
-    try:
-        found = parse(written)
-    except BuiltinError:
-        found = {}
+    found = parse(written)
     port = found.get("port", "")
     return {
         "Scheme": found.get("scheme", ""),

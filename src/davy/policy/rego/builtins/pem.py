@@ -20,14 +20,18 @@ class Block(NamedTuple):
 
 
 def blocks(written: str) -> list[Block]:
-    """Read PEM, or Base64 of it; nothing where it is neither.
+    """Read PEM, or Base64 of it; nothing where it is neither. What is no Base64 is no block, as with Go.
 
     Raises:
-        BuiltinError: a block is broken, or there are too many.
+        BuiltinError: there are too many.
     """
     check_text(len(written))
     text = plain(written)
-    found = [Block(match[1].decode(), _der(match[2])) for match in _BLOCK.finditer(text)]
+    found = [
+        Block(match[1].decode(), der)
+        for match in _BLOCK.finditer(text)
+        if (der := _der(match[2])) is not None
+    ]
     if len(found) > MOST_BLOCKS:
         raise BuiltinError(f"more than {MOST_BLOCKS} PEM blocks")
     return found
@@ -44,11 +48,11 @@ def plain(written: str) -> bytes:
         return text
 
 
-def _der(written: bytes) -> bytes:
+def _der(written: bytes) -> bytes | None:
     try:
         return base64.b64decode(b"".join(written.split()), validate=True)
-    except binascii.Error as error:
-        raise BuiltinError("illegal base64 data in PEM") from error
+    except binascii.Error:
+        return None
 
 
 def in_a_row(found: bytes) -> list[bytes]:

@@ -61,6 +61,9 @@ def struct(key: Any) -> Value:
             raise BuiltinError("a private key that is neither RSA, ECDSA nor Ed25519")
 
 
+_GO_CURVES = frozenset(("secp224r1", "secp256r1", "secp384r1", "secp521r1"))
+
+
 def public_struct(key: Any) -> Value:
     """Write a public key as Go's `encoding/json` does."""
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -68,7 +71,7 @@ def public_struct(key: Any) -> Value:
     match key:
         case rsa.RSAPublicKey():
             return {"E": key.public_numbers().e, "N": key.public_numbers().n}
-        case ec.EllipticCurvePublicKey():
+        case ec.EllipticCurvePublicKey() if key.curve.name in _GO_CURVES:
             return {"Curve": {}, "X": key.public_numbers().x, "Y": key.public_numbers().y}
         case ed25519.Ed25519PublicKey():
             return base64.b64encode(key.public_bytes_raw()).decode()
