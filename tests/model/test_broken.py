@@ -61,6 +61,7 @@ def test_there_is_nothing_to_say_of_a_complete_manifest(path: Path) -> None:
         ("steps", "Steps define a route that does not exist", "add `- name: "),
         ("metrics", "no provider specified", "name one, such as prometheus, web or job"),
         ("pod", "no port of this container is called", "its ports: "),
+        ("braces", "this is neither YAML nor JSON", "quote a text with braces in it"),
     ],
 )
 def test_where_there_is_a_way_out_the_finding_names_it(case: str, title: str, fix: str) -> None:
