@@ -30,6 +30,7 @@ FILES: dict[str, Sequence[Document]] = {
     "broken.yaml": [template("package always")],
     "pod.yaml": [manifest()],
     "deployment.yaml": [manifest("Deployment", "apps/v1", spec={"template": {"spec": {}}})],
+    "rollout.yaml": [manifest("Rollout", "argoproj.io/v1alpha1", spec={"template": {"spec": {}}})],
     "expand.yaml": [expansion()],
     "namespace.yaml": [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": {"a": "b"}}}
@@ -140,6 +141,10 @@ def test_the_inventory_and_expansion_of_a_case_are_used() -> None:
         errors(a_test([case(1, "deployment.yaml", message="Implied by pods")], expansion="expand.yaml", **pods))
         == []
     )
+
+
+def test_what_a_rollout_makes_is_judged_only_where_the_test_says_so() -> None:
+    assert errors(a_test([case("no", "rollout.yaml")], constraint="pods.yaml")) == []
 
 
 def test_what_a_review_will_make_is_not_asked_about() -> None:

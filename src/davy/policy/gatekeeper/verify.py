@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from davy.policy.engine import Point
+from davy.policy.gatekeeper.expansion import ROLLOUT_PODS
 from davy.policy.gatekeeper.malformed import Malformed
 from davy.policy.gatekeeper.regexp import regexp
 from davy.policy.gatekeeper.request import is_admission_review, review_from
@@ -47,13 +48,19 @@ def verify(test: Test, files: Files, chosen: Chosen = EVERYTHING) -> Iterator[Ou
 
 
 def _ruleset(test: Test, files: Files) -> Ruleset:
-    """Read what a test judges with; a policy that refuses everything passes no test."""
+    """Read what a test judges with; a policy that refuses everything passes no test.
+
+    What a Rollout makes is judged only where the test says so, as by `gator verify`.
+    """
     for name in ("template", "constraint"):
         if not getattr(test, name):
             raise Malformed("", f"invalid Suite: missing {name}")
     template, constraint = _one(files, test.template), _one(files, test.constraint)
     expansion = files(test.expansion) if test.expansion else ()
     ruleset = read([template, constraint, *expansion])
+    ruleset = replace(
+        ruleset, expansions=tuple(each for each in ruleset.expansions if each is not ROLLOUT_PODS)
+    )
     errors = [problem for problem in ruleset.problems if problem.severity == "error"]
     others = [problem for problem in errors if not (test.invalid and problem.subject is constraint)]
     if others:
