@@ -51,3 +51,10 @@ def test_a_policy_that_cannot_be_evaluated_refuses_a_deletion_too() -> None:
         decision = asked(going(deployment(3)), each)
         assert [violation.broken for violation in decision.violations] == [True]
         assert not decision.allowed
+
+
+def test_what_a_policy_says_as_it_is_and_as_it_will_be_is_said_once() -> None:
+    rules = saying('msg := "no"')
+    once = decide([rules], review_of(deployment(3)), Inventory(), point=Point.CHECK)
+    assert decide([rules, rules], review_of(deployment(3)), Inventory(), point=Point.CHECK) == once
+    assert len(once.violations) == 1

@@ -14,7 +14,9 @@ from davy.policy.rego.values import UNDEFINED, RegoSet, Value, equal, key_of, to
 
 FILES = Path(__file__).parents[2] / "cases" / "rego"
 CASES = [
-    case for name in ("builtins", "tokens", "keys", "further") for case in json.loads((FILES / f"{name}.json").read_text())
+    case
+    for name in ("builtins", "tokens", "keys", "further")
+    for case in json.loads((FILES / f"{name}.json").read_text())
 ]
 
 
@@ -138,6 +140,7 @@ def test_external_data_is_asked_of_the_caller_or_of_nobody() -> None:
         ("regex.find_n", ["a", "a" * 100_000, -1]),
         ("regex.replace", ["a" * 100_000, "a", ""]),
         ("array.concat", [[0] * 600_000] * 2),
+        ("strings.any_prefix_match", [["a"] * 5_000, ["b"] * 5_000]),
     ],
 )
 def test_nothing_grows_beyond_measure(name: str, arguments: list[Value]) -> None:

@@ -250,3 +250,23 @@ def test_a_builtin_that_fails_in_python_ends_the_evaluation() -> None:
     builtins = {"broken": Builtin("broken", 1, broken)}
     with pytest.raises(EvaluationError, match="too large"):
         compile("package a\np = broken(1)", builtins=builtins).query("a.p")
+
+
+def test_arithmetic_over_keys_is_dear() -> None:
+    text = 'package a\np := [x | x := crypto.parse_private_keys("x")]\n'
+    assert compile(text, "v1").query("data.a.p") == [[]]
+    with pytest.raises(OverBudget):
+        compile(text, "v1", limits=Limits(steps=10_000)).query("data.a.p")
+
+
+def test_a_query_that_is_nested_too_deep_is_refused() -> None:
+    policy = compile({"m.rego": "package a\np := 1\n"}, "v1")
+    with pytest.raises(BadRego):
+        policy.prepared(f"x := {'[' * 3000}{']' * 3000}")
+    with pytest.raises(BadRego, match="too deep"):
+        policy.prepared("x := " + " + ".join(["1"] * 20_000))
+
+
+def test_what_is_no_text_is_no_document_to_read() -> None:
+    policy = compile({"m.rego": "package a\np := json.is_valid(input.x)\n"}, "v1")
+    assert policy.query("data.a.p", {"x": 1}) is False

@@ -28,9 +28,7 @@ def blocks(written: str) -> list[Block]:
     check_text(len(written))
     text = plain(written)
     found = [
-        Block(match[1].decode(), der)
-        for match in _BLOCK.finditer(text)
-        if (der := _der(match[2])) is not None
+        Block(match[1].decode(), der) for match in _BLOCK.finditer(text) if (der := _der(match[2])) is not None
     ]
     if len(found) > MOST_BLOCKS:
         raise BuiltinError(f"more than {MOST_BLOCKS} PEM blocks")
