@@ -329,5 +329,5 @@ def test_pem_without_a_certificate_is_no_certificate() -> None:
 def test_keys_that_davy_does_not_know_are_refused() -> None:
     for written in json.loads((FILES / "minting.json").read_text())["unknown"]:
         name = "crypto.x509.parse_certificates" if "CERTIFICATE" in written else "crypto.parse_private_keys"
-        with pytest.raises(BuiltinError, match="neither RSA, ECDSA nor Ed25519|malformed"):
+        with pytest.raises(BuiltinError, match=r"neither RSA, ECDSA nor Ed25519|malformed"):
             call(name, written)
