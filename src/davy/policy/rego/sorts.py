@@ -209,19 +209,18 @@ def _within(term: Term, every: bool) -> Iterator[Step]:
             yield from _within(part, every)
 
 
-def _parts(term: Term) -> Iterator[Term]:
+def _parts(term: Term) -> tuple[Term, ...]:
+    """List the terms in a term that has some; what lowering leaves of those is named here."""
     match term:
         case Collect(_, key, value):
-            yield from (value,) if key is None else (key, value)
+            return (value,) if key is None else (key, value)
         case Ref(head, operands):
-            yield from (head, *operands)
-        case Array(items) | SetOf(items):
-            yield from items
+            return (head, *operands)
         case Object(pairs):
-            for pair in pairs:
-                yield from pair
+            return tuple(part for pair in pairs for part in pair)
         case _:
-            pass
+            assert isinstance(term, Array | SetOf)
+            return term.items
 
 
 def _refs(terms: Sequence[Term]) -> Iterator[Ref]:
@@ -229,7 +228,7 @@ def _refs(terms: Sequence[Term]) -> Iterator[Ref]:
         if isinstance(term, Ref):
             yield term
         if not isinstance(term, Literal | Var):
-            yield from _refs(tuple(_parts(term)))
+            yield from _refs(_parts(term))
 
 
 def _touched(step: Step) -> Iterator[str]:
