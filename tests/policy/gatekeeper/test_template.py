@@ -150,3 +150,11 @@ def test_one_rule_may_make_the_whole_set(rule: str, said: list[str]) -> None:
     assert not ruleset.problems
     found = ruleset.judge(review_of(manifest()), Inventory(), Point.CHECK)
     assert [violation.message for violation in found] == said
+
+
+def test_a_template_that_never_comes_to_an_end_refuses() -> None:
+    body = "n := numbers.range(1, 10000)[_]; m := numbers.range(1, 10000)[_]; n + m < 0"
+    rules = read([template(f'package always\nviolation[{{"msg": "no"}}] {{ {body} }}'), constraint()])
+    (found,) = rules.judge(review_of(manifest()), Inventory(), Point.CHECK)
+    assert found.broken
+    assert "steps" in found.message

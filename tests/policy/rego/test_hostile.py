@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from davy.policy.rego import BadRego, EvaluationError, OverBudget, compile
 from davy.policy.rego.builtins import BUILTINS
 from davy.policy.rego.compiler import SCOPE, Compiler
+from davy.policy.rego.policy import Limits
 
 OURS = re.compile(r"[vkrab]\d+|C|[mbo]|found|_|q|(?:b|m)_\w+")
 HOSTILE = st.text(max_size=30) | st.sampled_from(
@@ -196,7 +197,8 @@ LARGE = {
 
 @pytest.mark.parametrize("name", LARGE)
 def test_what_takes_memory_or_time_is_ended(name: str) -> None:
-    policy = compile({"m": f"package a\nN := numbers.range(1, 3000)\n{LARGE[name]}"}, "v1")
+    few = Limits(steps=1_000_000, size=8 * 1024 * 1024)
+    policy = compile({"m": f"package a\nN := numbers.range(1, 3000)\n{LARGE[name]}"}, "v1", limits=few)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(OverBudget):
         policy.query("data.a.r")

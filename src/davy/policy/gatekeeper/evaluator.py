@@ -20,6 +20,9 @@ KEPT = 1024
 """How many compiled templates are remembered: a set that is read again is compiled once."""
 
 
+LIMITS = rego.Limits(steps=2_000_000, size=16 * 1024 * 1024)
+"""What a template may spend on one object: a second or two, while an API server waits."""
+
 Version = Literal["v0", "v1"]
 
 
@@ -106,7 +109,7 @@ def _reaching(modules: Mapping[str, str], version: Version) -> tuple[rego.Policy
         BadRego: they do, or cannot be compiled.
     """
     try:
-        policy = rego.compile(modules, version)
+        policy = rego.compile(modules, version, limits=LIMITS)
     except rego.BadRego:
         for at, (name, text) in enumerate(modules.items()):
             check_reach(parse_module(text, name, v1=version == "v1"), library=at > 0)
