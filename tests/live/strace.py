@@ -47,4 +47,8 @@ def injected(process: int, paths: list[Path], calls: str, fault: str) -> Iterato
         yield log
     finally:
         tracer.send_signal(signal.SIGINT)
-        tracer.wait()
+        try:
+            tracer.wait(10)
+        except subprocess.TimeoutExpired:  # it waits for a child that waits for it; the kernel lets go of both
+            tracer.kill()
+            tracer.wait()
