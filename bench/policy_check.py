@@ -133,7 +133,7 @@ def measure() -> list[Figure]:
         example, _ = checked(EXAMPLE)
         processor, wall = checked(directory)
     return [
-        Figure("davy check examples/payments: processor, median", example, "s", RUNS, 0.7),
+        Figure("davy check examples/payments: processor, median", example, "s", RUNS, 1.0),
         Figure(f"davy check, {count} manifests: processor, median", processor, "s", RUNS, 3.0),
         Figure(f"davy check, {count} manifests: wall, median", wall, "s", RUNS),
     ]

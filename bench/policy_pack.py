@@ -37,14 +37,14 @@ def measure() -> list[Figure]:
     (deployed,) = _documents(DEPLOYMENT.format(number=1, team=1, digest="0" * 64))
     on_rollout, on_deployment = _reviews(strict, rollout, there), _reviews(strict, deployed, there)
     return [
-        Figure("read the pack, processor, median", median(readings), "ms", READINGS, 200.0),
+        Figure("read the pack, processor, median", median(readings), "ms", READINGS, 400.0),
         Figure("read one of its templates and the library, processor, median", median(alone), "ms", len(alone)),
         Figure(
             f"the {len(pack.RULES)} rules on a Rollout, processor, median",
             median(on_rollout),
             "ms",
             REVIEWS,
-            0.5,
+            1.0,
         ),
         Figure("the same, p99", percentile(on_rollout, 99), "ms", REVIEWS),
         Figure("the same on a Deployment, processor, median", median(on_deployment), "ms", REVIEWS, 0.1),
