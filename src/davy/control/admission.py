@@ -34,7 +34,7 @@ from davy.model import honour, validate
 from davy.model.document import Document
 from davy.model.finding import Finding, render
 from davy.model.images import ImageMap, ImageSource
-from davy.model.loader import load_all
+from davy.model.loader import Loaded, load_all
 from davy.model.raw import RawDocument
 from davy.model.references import check_references
 from davy.model.rollout import Rollout
@@ -103,33 +103,15 @@ def admit(
     loaded = load_all(
         texts, wanted=known.workloads, raw=governance is not None, namespace=namespace or "default"
     )
-    findings = list(loaded.findings)
-    documents = loaded.documents
-    for document in documents:
-        findings += validate.validate(document)
-        findings += honour.unhonoured(document, _is_installed)
-        findings += _uncarried(document)
-    findings += check_references(documents, known.objects, loaded.left_alone)
-    objects = tuple(found for found in (_located(document, directory) for document in documents) if found)
-    gates = _gates(documents, [*known.objects, *objects])
+    findings = _typed(loaded, known)
+    located = (_located(document, directory) for document in loaded.documents)
+    objects = tuple(found for found in located if found)
+    gates = _gates(loaded.documents, [*known.objects, *objects])
     if governance is None:
-        findings += [finding for _, finding in gates]
-        return Admitted(objects, _sorted(findings))
-    sound = [document for document in loaded.raw if document.sound]
-    everything = [object_of(document, namespace) for document in sound]
+        return Admitted(objects, _sorted([*findings, *(finding for _, finding in gates)]))
     before = None if base is None else load_all(base, raw=True).raw
-    overruled = _overruled(everything, governance, before or (), namespace)
-    governed, problems = governance.reading([each for each in everything if id(each) not in overruled])
-    governed = governed.beside([each for each in everything if id(each) in overruled])
-    if not governance.settled:
-        governed = replace(governed, waivers=(*governed.waivers, *waivers_in(documents)))
-    findings += complaints(problems, everything, sound)
-    findings += _twice(sound, everything)
-    findings += (
-        _not_counted(document)
-        for document, each in zip(sound, everything, strict=True)
-        if id(each) in overruled and not is_constraint(Kind.of(each))
-    )
+    governed, everything, told = _governed(loaded, governance, before, namespace)
+    findings += told
     judgement = judge(
         Texts(
             documents=loaded.raw,
@@ -140,7 +122,7 @@ def admit(
         ),
         governed,
     )
-    findings += _excuses(documents, judgement, before)
+    findings += _excuses(loaded.documents, judgement, before)
     return Admitted(
         objects,
         _sorted([*still_alone(findings, judgement.judged), *not_told_yet(judgement.findings, findings)]),
@@ -148,6 +130,41 @@ def admit(
         judgement.decisions,
         tuple(everything),
     )
+
+
+def _typed(loaded: Loaded, known: Catalog) -> list[Finding]:
+    """Say what is wrong with manifests of the kinds that Davy knows, each by itself and with each other."""
+    findings = list(loaded.findings)
+    for document in loaded.documents:
+        findings += validate.validate(document)
+        findings += honour.unhonoured(document, _is_installed)
+        findings += _uncarried(document)
+    findings += check_references(loaded.documents, known.objects, loaded.left_alone)
+    return findings
+
+
+def _governed(
+    loaded: Loaded, governance: Governance, before: Iterable[RawDocument] | None, namespace: str
+) -> tuple[Governance, list[Json], list[Finding]]:
+    """Take in the policies and waivers among manifests.
+
+    Returns:
+        What governs them, the manifests as they are judged, and what is wrong with policies among them.
+    """
+    sound = [document for document in loaded.raw if document.sound]
+    everything = [object_of(document, namespace) for document in sound]
+    overruled = _overruled(everything, governance, before or (), namespace)
+    governed, problems = governance.reading([each for each in everything if id(each) not in overruled])
+    governed = governed.beside([each for each in everything if id(each) in overruled])
+    if not governance.settled:
+        governed = replace(governed, waivers=(*governed.waivers, *waivers_in(loaded.documents)))
+    findings = [*complaints(problems, everything, sound), *_twice(sound, everything)]
+    findings += (
+        _not_counted(document)
+        for document, each in zip(sound, everything, strict=True)
+        if id(each) in overruled and not is_constraint(Kind.of(each))
+    )
+    return governed, everything, findings
 
 
 def _overruled(
