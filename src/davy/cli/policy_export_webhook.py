@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from davy.cli import governing
 from davy.cli.options import common, output
 from davy.cli.output import as_yaml
 from davy.cli.setting import Setting
@@ -54,20 +55,8 @@ _DNS = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 @click.option(
     "--image", default="", metavar="IMAGE", help="Run this image in the cluster: a Deployment and all."
 )
-@click.option(
-    "--profile",
-    type=click.Choice(["starter", "standard", "strict", "none"]),
-    default="standard",
-    show_default=True,
-    help="How much the rules of Davy's own pack ask for there.",
-)
-@click.option(
-    "--controller",
-    "controllers",
-    multiple=True,
-    metavar="ACCOUNT",
-    help=f"A service account that carries rollouts out; may be given again.  [default: {CONTROLLER}]",
-)
+@governing.profile("How much the rules of Davy's own pack ask for there.")
+@governing.controllers
 @click.option(
     "--without-backstop",
     is_flag=True,

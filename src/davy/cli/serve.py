@@ -9,6 +9,7 @@ from typing import Literal
 import click
 
 from davy import __version__
+from davy.cli import governing
 from davy.cli.options import common
 from davy.cli.setting import Setting, talk
 from davy.cli.up import signals
@@ -53,13 +54,7 @@ SWITCH_S = 0.0002
     metavar="FILE|DIR",
     help="Templates, constraints and policies; read again when they change.",
 )
-@click.option(
-    "--profile",
-    type=click.Choice(["starter", "standard", "strict", "none"]),
-    default="standard",
-    show_default=True,
-    help="How much the rules of Davy's own pack ask for.",
-)
+@governing.profile("How much the rules of Davy's own pack ask for.")
 @click.option("--waivers", multiple=True, metavar="FILE|DIR", help="Waivers, read again when they change.")
 @click.option(
     "--inventory", multiple=True, metavar="FILE|DIR", help="Objects that policies may look at, e.g. namespaces."
@@ -72,13 +67,7 @@ SWITCH_S = 0.0002
     help="Read and watch the cluster that this names.",
 )
 @click.option("--context", "context_name", default="", metavar="NAME", help="A context of the kubeconfig.")
-@click.option(
-    "--controller",
-    "controllers",
-    multiple=True,
-    metavar="ACCOUNT",
-    help=f"A service account that carries rollouts out; may be given again.  [default: {CONTROLLER}]",
-)
+@governing.controllers
 @click.option("--davy", "itself", default="", metavar="ACCOUNT", help="The service account of Davy itself.")
 @click.option(
     "--publish",

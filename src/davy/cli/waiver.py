@@ -1,11 +1,10 @@
 """`davy waiver …`: ask for, approve, revoke and list waivers."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from davy.cli.options import common, output, required_reason
+from davy.cli.options import Command, common, output, reason, required_reason
 from davy.cli.output import as_yaml, show_data, show_view
 from davy.cli.setting import Setting, talk
 from davy.control.requests import (
@@ -21,7 +20,6 @@ from davy.errors import NotFound, UsageError
 from davy.model.duration import BadDuration, parse_duration
 from davy.model.instant import BadInstant, lasting, parse_instant
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 _DAY_S = 86400.0
 
 
@@ -34,7 +32,7 @@ def _asking(command: Command) -> Command:
     """Let a command name a rule, an object and why."""
     for option in (
         click.option("--ticket", default="", metavar="TEXT", help="Where it is followed up."),
-        click.option("--reason", default="", metavar="TEXT", help="Why; goes into the record."),
+        reason,
         click.option(
             "-f",
             "--filename",
@@ -124,7 +122,7 @@ def break_glass(
 
 @command.command("approve")
 @click.argument("id")
-@click.option("--reason", default="", metavar="TEXT", help="Why; goes into the record.")
+@reason
 @output("text", "json", "yaml")
 @common
 @click.pass_obj
@@ -135,7 +133,7 @@ def approve(setting: Setting, id: str, reason: str, form: str) -> None:
 
 @command.command("revoke")
 @click.argument("id")
-@click.option("--reason", default="", metavar="TEXT", help="Why; goes into the record.")
+@reason
 @output("text", "json", "yaml")
 @common
 @click.pass_obj

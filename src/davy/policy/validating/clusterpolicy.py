@@ -12,7 +12,7 @@ from davy.policy.problem import Problem
 from davy.policy.review import Json, Object, Review
 from davy.policy.validating.checks import Checks, Objection, Reader, Validation
 from davy.policy.validating.filters import Filters, filters
-from davy.policy.validating.pods import ALL, pod_review
+from davy.policy.validating.pods import ALL, objections_with_pods
 from davy.policy.validating.request import DECLARATIONS, values_of
 from davy.policy.validating.where import Undecided
 
@@ -54,11 +54,8 @@ class ClusterRule:
         """Say what is wrong with the object under review, or with the pods it will make."""
         if self.namespace and review.namespace != self.namespace:
             return ()
-        found = self._one(review, inventory)
-        pod = pod_review(review, self.controllers) if self.controllers else None
-        if pod is not None:
-            found += self._one(pod, inventory)
-        return [self._violation(objection) for objection in dict.fromkeys(found)]
+        found = objections_with_pods(review, self.controllers, lambda asked: self._one(asked, inventory))
+        return [self._violation(objection) for objection in found]
 
     def _one(self, review: Review, inventory: Inventory) -> list[Objection]:
         try:

@@ -3,10 +3,11 @@
 Kyverno covers six kinds and passes over Rollouts without a word; here they are among them.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from davy.policy.gatekeeper.candidate import metadata_of
 from davy.policy.review import Json, Kind, Object, Review
+from davy.policy.validating.checks import Objection
 
 TEMPLATES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("apps", "Deployment"): ("spec", "template"),
@@ -56,6 +57,17 @@ def pod_review(review: Review, controllers: Collection[str]) -> Review | None:
         uid=review.uid,
         generated=True,
     )
+
+
+def objections_with_pods(
+    review: Review, controllers: Collection[str], ask: Callable[[Review], Iterable[Objection]]
+) -> list[Objection]:
+    """Ask about an object and about the pod that it will make; what is said of both is said once."""
+    found = list(ask(review))
+    pod = pod_review(review, controllers)
+    if pod is not None:
+        found += ask(pod)
+    return list(dict.fromkeys(found))
 
 
 def _pod(found: Object | None, path: tuple[str, ...], review: Review) -> Object | None:

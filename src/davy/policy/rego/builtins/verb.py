@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
+from davy.policy.rego.floats import with_exponent
 from davy.policy.rego.values import quote
 
 _BASES = {"d": "d", "v": "d", "b": "b", "o": "o", "O": "o", "x": "x", "X": "X"}
@@ -225,22 +226,10 @@ def unsigned(value: float, verb: str, precision: int | None) -> str:
             found = _hexadecimal(value, precision)
             return found.upper() if verb == "X" else found
         case "g" | "G" if precision is None:
-            found = _shortest(value)
+            found = with_exponent(value) or format(Decimal(repr(value)).normalize(), "f")
             return found.upper() if verb == "G" else found
         case _:
             return format(value, f".{precision}{verb}")
-
-
-def _shortest(value: float) -> str:
-    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
-    assert isinstance(exponent, int)
-    assert not sign
-    power = len(digits) + exponent - 1 if value else 0
-    if -4 <= power < 6:
-        return format(Decimal(repr(value)).normalize(), "f")
-    text = "".join(map(str, digits))
-    fraction = f".{text[1:]}" if len(text) > 1 else ""
-    return f"{text[0]}{fraction}e{power:+03d}"
 
 
 def _hexadecimal(value: float, precision: int | None) -> str:
