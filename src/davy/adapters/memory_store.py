@@ -1,12 +1,16 @@
 """A store in memory: for simulations, and for whoever tests against Davy's seams."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from davy.ledger import lease as leases
-from davy.ledger.entry import Draft, Entry, decode, encode, place
+from davy.ledger.entry import Draft, Entry, decode, refusal, same_event
 from davy.ledger.lease import Lease
+from davy.ledger.log import Head, Receipt
+from davy.ledger.payload import fit
 from davy.ledger.store import Record, Store
+from davy.ledger.tree import Frontier, leaf_hash
 
 
 class MemoryStore:
@@ -20,6 +24,10 @@ class MemoryStore:
         self.ledger: list[bytes] = []
         self.full: Exception | None = None
         self._lease: Lease | None = None
+        self._tree = Frontier()
+        self._subtrees: dict[int, list[bytes]] = {0: []}
+        self._known: dict[str, int] = {}
+        self._guard = threading.RLock()
 
     def load(self, bucket: str) -> dict[str, bytes]:
         """Read all the records of a bucket."""
@@ -27,23 +35,71 @@ class MemoryStore:
 
     def commit(self, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft]) -> tuple[Entry, ...]:
         """Write records and append entries."""
-        self._check()
-        entries = tuple(place(draft, len(self.ledger) + 1 + offset) for offset, draft in enumerate(drafts))
-        spelt = [encode(entry) for entry in entries]
-        for record, body in changes.items():
-            if body is None:
-                self.records.pop(record, None)
-            else:
-                self.records[record] = body
-        self.ledger.extend(spelt)
-        return entries
+        with self._guard:
+            self._check()
+            fitted = [fit(draft) for draft in drafts]
+            first = len(self.ledger) + 1
+            for record, body in changes.items():
+                if body is None:
+                    self.records.pop(record, None)
+                else:
+                    self.records[record] = body
+            for draft, spelt, payloads in fitted:
+                self.records |= payloads
+                self._grow(draft, spelt)
+            return tuple(decode(body, first + offset) for offset, body in enumerate(self.ledger[first - 1 :]))
+
+    def append(self, drafts: Sequence[Draft]) -> tuple[Receipt, ...]:
+        """Append events, each once."""
+        with self._guard:
+            self._check()
+            return tuple(map(self._append, drafts))
 
     def entries(self, *, after: int = 0, subject: str = "", limit: int = 1000) -> tuple[Entry, ...]:
         """Read entries in their order."""
-        found = [
-            entry for entry in map(decode, self.ledger) if entry.seq > after and subject in ("", entry.subject)
-        ]
-        return tuple(found[:limit])
+        found: list[Entry] = []
+        for seq in range(after + 1, len(self.ledger) + 1):
+            entry = decode(self.ledger[seq - 1], seq)
+            if subject in ("", entry.subject) and len(found) < limit:
+                found.append(entry)
+        return tuple(found)
+
+    def head(self) -> Head:
+        """Return the tree as it is now."""
+        with self._guard:
+            return Head(self._tree.size, self._tree.root)
+
+    def bodies(self, start: int, end: int) -> list[bytes]:
+        """Return the bytes of entries."""
+        return self.ledger[start:end]
+
+    def hashes(self, level: int, start: int, end: int) -> list[bytes]:
+        """Return the hashes of complete subtrees."""
+        return self._subtrees[level][start:end]
+
+    def _append(self, draft: Draft) -> Receipt:
+        """Append one event, unless it is known."""
+        fitted, spelt, payloads = fit(draft)
+        uid = draft.uid
+        known = None if uid is None else self._known.get(uid)
+        if known is None:
+            self.records |= payloads
+            return Receipt("written", self._grow(fitted, spelt))
+        if same_event(self.ledger[known - 1], spelt):
+            return Receipt("known", known)
+        self.commit({}, [refusal(draft, known, "another event of the same source and id is on record")])
+        return Receipt("refused", len(self.ledger))
+
+    def _grow(self, draft: Draft, spelt: bytes) -> int:
+        """Add an entry and return its place."""
+        self.ledger.append(spelt)
+        leaf = leaf_hash(spelt)
+        self._subtrees[0].append(leaf)
+        for level, _, hash_ in self._tree.append(leaf):
+            self._subtrees.setdefault(level, []).append(hash_)
+        if draft.uid is not None:
+            self._known[draft.uid] = len(self.ledger)
+        return len(self.ledger)
 
     def lease(self) -> Lease | None:
         """Return the lease that was given last."""

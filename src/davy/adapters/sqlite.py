@@ -80,9 +80,9 @@ class SqliteStore:
         if subject:
             where += " AND subject = ?"
         with self._reading, self._translated():
-            query = f"SELECT body FROM ledger WHERE {where} ORDER BY seq LIMIT ?"  # noqa: S608
+            query = f"SELECT body, seq FROM ledger WHERE {where} ORDER BY seq LIMIT ?"  # noqa: S608
             rows = self._reader.execute(query, values).fetchall()
-        return tuple(decode(body) for (body,) in rows)
+        return tuple(decode(body, seq) for body, seq in rows)
 
     def lease(self) -> Lease | None:
         """Return the lease that was given last."""
@@ -134,7 +134,9 @@ class SqliteStore:
             entries = tuple(place(draft, first + offset) for offset, draft in enumerate(drafts))
             for record, body in changes.items():
                 self._put(record, body)
-            rows = [(entry.seq, entry.subject, encode(entry)) for entry in entries]
+            rows = [
+                (entry.seq, entry.subject, encode(draft)) for entry, draft in zip(entries, drafts, strict=True)
+            ]
             self._db.executemany("INSERT INTO ledger VALUES (?, ?, ?)", rows)
         return entries
 

@@ -1,6 +1,11 @@
 """What is written down: entries, their vocabulary, and the bytes they are kept as."""
 
+from hashlib import sha256
+from typing import Any
+
 import msgspec
+
+from davy.ledger.canonical import canonical
 
 KINDS: dict[str, str] = {
     "object_applied": "a manifest was accepted, by whom, and what it is from now on",
@@ -20,6 +25,20 @@ KINDS: dict[str, str] = {
     "analysis_repeated": "an inconclusive analysis is run again",
     "experiment_started": "versions began to run side by side, each under a hash of its own",
     "experiment_finished": "an experiment is over, and what it measured has passed",
+    "change_created": "somebody proposed a change: a pull request was opened",
+    "change_merged": "a change reached the branch that is released from",
+    "change_contained": "these changes are in a rollout, by ancestry between the commits it moves from and to",
+    "change_blamed": "of the changes of one rollout, the one that was at fault",
+    "incident_opened": "users began to suffer: the first alert of an incident",
+    "incident_restored": "the objectives of the service are met again",
+    "flag_changed": "a flag's rules changed, by whom and to what",
+    "config_changed": "a configuration changed that is not in a rollout's manifest",
+    "migration_changed": "a migration of a database went on: expanded, backfilled, contracted, or undone",
+    "drill_started": "a rehearsal began: nothing of it counts as a failure",
+    "drill_finished": "a rehearsal ended, and how",
+    "service_renamed": "a service or a repository has another name from now on",
+    "event_refused": "what came from outside contradicts what is written down, or speaks for another's service",
+    "metrics_restated": "figures that were final changed, since something came late",
     "human_action": "a person did something to a rollout, and why",
     "waiver_requested": "somebody asked to pass a rule with one object until an instant, and why",
     "waiver_approved": "somebody else agreed to that, word for word",
@@ -37,24 +56,41 @@ KINDS: dict[str, str] = {
 class Draft(msgspec.Struct, frozen=True):
     """An entry that has no place in the record yet.
 
-    `at` is in seconds of the clock, `subject` the kind and key of what it is about, as in
-    `Rollout default/payments`, `actor` who did it (`davy` for the engine itself), `reason` why in a person's
-    words.
+    Args:
+        at: when it happened, in seconds since the epoch by the clock of whoever says so.
+        kind: one of `KINDS`.
+        subject: the kind and key of what it is about, as in `Rollout default/payments`.
+        detail: what belongs to the kind.
+        actor: who did it (`davy` for the engine itself).
+        reason: why, in a person's words.
+        source: who says so, where it is not this engine: as in `github.com/acme/payments`, a URI reference.
+        id: what the source calls it. What has the same source and id is the same event.
+        authenticated: how it is known that it is the source who says so, as in `hmac-sha256 (github)`.
+        received: when we were told, in seconds since the epoch; None for what the engine itself says.
     """
 
     at: float
     kind: str
     subject: str
-    detail: dict[str, object] = {}
+    detail: dict[str, Any] = {}
     actor: str = "davy"
     reason: str = ""
+    source: str = ""
+    id: str = ""
+    authenticated: str = ""
+    received: float | None = None
 
     def __post_init__(self) -> None:
         assert self.kind in KINDS, f"{self.kind} is not in the vocabulary"
 
+    @property
+    def uid(self) -> str | None:
+        """By what an event from outside is known again; None for what the engine itself says."""
+        return f"{self.source}\n{self.id}" if self.id else None
 
-class Entry(msgspec.Struct, frozen=True):
-    """An entry in its place; `seq` counts from 1 without a gap."""
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An entry in its place; `seq` counts from 1 without a gap, and is its index in the tree plus one."""
 
     seq: int
     at: float
@@ -62,19 +98,97 @@ class Entry(msgspec.Struct, frozen=True):
     subject: str
     actor: str
     reason: str
-    detail: dict[str, object]
+    detail: dict[str, Any]
+    source: str = ""
+    id: str = ""
+    authenticated: str = ""
+    received: float | None = None
+
+
+class _Body(msgspec.Struct, frozen=True):
+    """What is hashed of an entry; instants are whole microseconds."""
+
+    at: int
+    kind: str
+    subject: str
+    actor: str
+    reason: str
+    detail: dict[str, Any]
+    source: str = ""
+    id: str = ""
+    authenticated: str = ""
+    received: int | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Body)
+
+
+def encode(draft: Draft) -> bytes:
+    """Return the bytes of an entry: RFC 8785 JSON with instants in whole microseconds, without its place.
+
+    The place is not among them: it is where the bytes are in the tree.
+    """
+    body: dict[str, object] = {
+        "actor": draft.actor,
+        "at": micros(draft.at),
+        "detail": draft.detail,
+        "kind": draft.kind,
+        "reason": draft.reason,
+        "subject": draft.subject,
+    }
+    if draft.id or draft.source:
+        body |= {"source": draft.source, "id": draft.id}
+    if draft.authenticated:
+        body["authenticated"] = draft.authenticated
+    if draft.received is not None:
+        body["received"] = micros(draft.received)
+    return canonical(body)
+
+
+def decode(data: bytes, seq: int) -> Entry:
+    """Read the entry in a place."""
+    body = _DECODER.decode(data)
+    received = None if body.received is None else body.received / 1e6
+    return Entry(
+        seq,
+        body.at / 1e6,
+        body.kind,
+        body.subject,
+        body.actor,
+        body.reason,
+        body.detail,
+        body.source,
+        body.id,
+        body.authenticated,
+        received,
+    )
 
 
 def place(draft: Draft, seq: int) -> Entry:
-    """Give a draft its place in the record."""
-    return Entry(seq, draft.at, draft.kind, draft.subject, draft.actor, draft.reason, draft.detail)
+    """Give a draft its place in the record; instants are whole microseconds from then on."""
+    return decode(encode(draft), seq)
 
 
-def encode(entry: Entry) -> bytes:
-    """Return the one spelling of an entry: JSON, keys sorted, no white space."""
-    return msgspec.json.encode(entry, order="sorted")
+def refusal(draft: Draft, seq: int, why: str) -> Draft:
+    """Return what goes on record of an event that was refused, instead of it.
+
+    Args:
+        draft: the event.
+        seq: the place of the entry that it contradicts, 0 where there is none.
+        why: in a sentence.
+    """
+    detail = {"source": draft.source, "id": draft.id, "kind": draft.kind, "contradicts": seq, "why": why}
+    detail["sha256"] = sha256(encode(draft)).hexdigest()
+    at = draft.at if draft.received is None else draft.received
+    return Draft(at, "event_refused", draft.subject, detail, authenticated=draft.authenticated)
 
 
-def decode(data: bytes) -> Entry:
-    """Read an entry back."""
-    return msgspec.json.decode(data, type=Entry)
+def same_event(one: bytes, other: bytes) -> bool:
+    """Say whether two spellings are of one event: all but when and by what way we were told."""
+    first, second = (msgspec.structs.replace(_DECODER.decode(data), received=None) for data in (one, other))
+    return msgspec.structs.replace(first, authenticated=second.authenticated) == second
+
+
+def micros(seconds: float) -> int:
+    """Return an instant in whole microseconds."""
+    return round(seconds * 1e6)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from davy.control.runs import RunRecord
-from davy.ledger.entry import Entry, encode
+from davy.ledger.entry import Entry
 from davy.ledger.store import Record
 from davy.model.analysis import AnalysisTemplate
 from davy.model.key import Key
@@ -178,7 +178,7 @@ class History:
     def _read_entry(self, entry: Entry) -> None:
         self.last_seq = entry.seq
         if entry.kind.startswith("change_"):
-            said = encode(msgspec.structs.replace(entry, seq=0))
+            said = msgspec.json.encode(msgspec.structs.replace(entry, seq=0), order="sorted")
             self.twice = f"{entry.kind} of {entry.subject}" if said in self.told else self.twice
             self.told.add(said)
         if entry.reason:

@@ -1,0 +1,66 @@
+"""The one spelling of a JSON value: RFC 8785, the JSON Canonicalization Scheme.
+
+Two programs that agree on a value agree on its bytes, and so on its hash. Nearly all that is written down has
+only text, whole numbers and ASCII keys: msgspec with sorted keys spells those as the RFC does, some forty times
+faster than `rfc8785`, which spells the rest.
+"""
+
+import math
+
+import msgspec
+import rfc8785
+
+LARGEST = 2**53 - 1
+"""The largest whole number that every reader of JSON reads alike (RFC 8785 §3.2.2.3, RFC 7493)."""
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+def canonical(value: object) -> bytes:
+    """Return the bytes of a JSON value, UTF-8.
+
+    What JSON has no word for is spelt as nearly as can be: NaN and infinity as null, whole numbers over
+    2^53 - 1 as text. Structs, tuples and enumerations are written as msgspec writes them.
+
+    Raises:
+        TypeError: it is no JSON value.
+        UnicodeEncodeError: half of a surrogate pair in a text.
+    """
+    if is_plain(value):
+        return _ENCODER.encode(value)
+    spelt = _spellable(msgspec.to_builtins(value, str_keys=True))
+    try:
+        return rfc8785.dumps(spelt)  # type: ignore[arg-type]
+    except rfc8785.CanonicalizationError:
+        return _ENCODER.encode(spelt)  # raises what it raises for half of a surrogate pair
+
+
+def is_plain(value: object) -> bool:
+    """Say whether msgspec spells a value as the RFC does."""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return True
+    if kind is int:
+        return -LARGEST <= value <= LARGEST  # type: ignore[operator]
+    if kind is dict:
+        return all(type(key) is str and key.isascii() and is_plain(each) for key, each in value.items())  # type: ignore[attr-defined]
+    if kind is list or kind is tuple:
+        return all(map(is_plain, value))  # type: ignore[call-overload]
+    return False
+
+
+def _spellable(value: object) -> object:
+    """Take out of a value what the RFC has no spelling for."""
+    match value:
+        case dict():
+            return {str(key): _spellable(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_spellable(each) for each in value]
+        case bool():
+            return value
+        case int():
+            return value if -LARGEST <= value <= LARGEST else str(value)
+        case float():
+            return value if math.isfinite(value) else None
+        case _:
+            return value

@@ -1,0 +1,60 @@
+"""The log seam: what a store offers to whoever appends from outside, reads the bytes, or proves something.
+
+A store is both: `Store` is what the engine writes its decisions through, `Log` what everybody else needs. Both
+append to the same tree.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from davy.ledger.entry import Draft
+
+LARGEST_ENTRY = 60 * 1024
+"""Bytes of an entry: a bundle of tlog-tiles has 16 bits for its length. Larger details are kept apart."""
+
+
+class Head(msgspec.Struct, frozen=True):
+    """How large the tree is, and its root."""
+
+    size: int
+    root: bytes
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of an event: it is in its place now, was there already, or contradicts what was there.
+
+    `seq` is the place of the entry that holds it; of a refused one, of the `event_refused` that says so.
+    """
+
+    outcome: Literal["written", "known", "refused"]
+    seq: int
+
+
+class Log(Protocol):
+    """A tree of entries that only grows."""
+
+    def append(self, drafts: Sequence[Draft]) -> tuple[Receipt, ...]:
+        """Append events, each once however often it comes, and return what became of each.
+
+        Called from many threads at once; what waits is written in one transaction. When this returns, a crash
+        of the machine loses none of it. An event whose source and id are known is compared with the one that is
+        there (`same_event`): the same one is not written again, another one is refused and put on record.
+
+        Raises:
+            StoreUnavailable: nothing was written.
+        """
+        ...
+
+    def head(self) -> Head:
+        """Return the tree as it is now."""
+        ...
+
+    def bodies(self, start: int, end: int) -> list[bytes]:
+        """Return the bytes of the entries at the indices from `start` up to `end`, as far as there are any."""
+        ...
+
+    def hashes(self, level: int, start: int, end: int) -> list[bytes]:
+        """Return the hashes of complete subtrees, as `davy.ledger.tree.Hashes` says."""
+        ...
