@@ -8,11 +8,7 @@ from davy.ledger.canonical import LARGEST
 from davy.ledger.entry import KINDS, Draft, decode, encode, place
 
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-LARGEST, LARGEST)
-    | st.text()
-    | st.floats(-LARGEST, LARGEST),
+    st.none() | st.booleans() | st.integers(-LARGEST, LARGEST) | st.text() | st.floats(-LARGEST, LARGEST),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from tests.sim.mutations import PARTS, a_restart_breaks_what_was_measured
 
-from davy.ledger.entry import KINDS
+from davy.ledger.entry import FROM_OUTSIDE, KINDS
 from davy.sim.drill import a_restart_gives_the_same_outcome, drill, play
 from davy.sim.faults import FAULTS
 from davy.sim.plan import QUALITIES, STRATEGIES, draw, steady
@@ -20,7 +20,7 @@ DURING_AN_ANALYSIS = 250
 """A place in the steady world 0 at which an engine dies that waits for an answer."""
 POLICIES = {kind for kind in KINDS if kind.startswith(("waiver_", "policy_", "glass_"))}
 """What is written down of policies and waivers: the engines of worlds are started without a pack."""
-NEVER_IN_A_WORLD = {"object_deleted", *POLICIES}
+NEVER_IN_A_WORLD = {"object_deleted", *POLICIES, *FROM_OUTSIDE}
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import msgspec
 
 from davy.ledger.canonical import canonical
 
-KINDS: dict[str, str] = {
+OF_THE_ENGINE: dict[str, str] = {
     "object_applied": "a manifest was accepted, by whom, and what it is from now on",
     "object_deleted": "an object was taken away",
     "update_started": "a new version (or another attempt at it) begins at the first step",
@@ -25,6 +25,21 @@ KINDS: dict[str, str] = {
     "analysis_repeated": "an inconclusive analysis is run again",
     "experiment_started": "versions began to run side by side, each under a hash of its own",
     "experiment_finished": "an experiment is over, and what it measured has passed",
+    "human_action": "a person did something to a rollout, and why",
+    "waiver_requested": "somebody asked to pass a rule with one object until an instant, and why",
+    "waiver_approved": "somebody else agreed to that, word for word",
+    "waiver_revoked": "a waiver was ended early",
+    "waiver_used": "a change was let through on the strength of a waiver",
+    "waiver_expired": "a waiver ran out; from now on its rule counts again",
+    "waiver_reviewed": "somebody else looked at why glass was broken",
+    "glass_broken": "somebody passed a rule alone, for an hour at most, and why",
+    "policy_denied": "policies refused a change; nothing of it was done",
+    "engine_started": "the engine came up, fresh or after a stop or a crash",
+    "ledger_gap": "an abort was acted on while nothing could be written down; these are its entries",
+}
+"""What an engine writes down of what it does itself."""
+
+FROM_OUTSIDE: dict[str, str] = {
     "change_created": "somebody proposed a change: a pull request was opened",
     "change_merged": "a change reached the branch that is released from",
     "change_contained": "these changes are in a rollout, by ancestry between the commits it moves from and to",
@@ -39,18 +54,11 @@ KINDS: dict[str, str] = {
     "service_renamed": "a service or a repository has another name from now on",
     "event_refused": "what came from outside contradicts what is written down, or speaks for another's service",
     "metrics_restated": "figures that were final changed, since something came late",
-    "human_action": "a person did something to a rollout, and why",
-    "waiver_requested": "somebody asked to pass a rule with one object until an instant, and why",
-    "waiver_approved": "somebody else agreed to that, word for word",
-    "waiver_revoked": "a waiver was ended early",
-    "waiver_used": "a change was let through on the strength of a waiver",
-    "waiver_expired": "a waiver ran out; from now on its rule counts again",
-    "waiver_reviewed": "somebody else looked at why glass was broken",
-    "glass_broken": "somebody passed a rule alone, for an hour at most, and why",
-    "policy_denied": "policies refused a change; nothing of it was done",
-    "engine_started": "the engine came up, fresh or after a stop or a crash",
-    "ledger_gap": "an abort was acted on while nothing could be written down; these are its entries",
 }
+"""What others say, or what follows from what they say."""
+
+KINDS = OF_THE_ENGINE | FROM_OUTSIDE
+"""The vocabulary: every kind of entry, and when it is written."""
 
 
 class Draft(msgspec.Struct, frozen=True):

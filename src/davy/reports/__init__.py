@@ -1,0 +1,1 @@
+"""Delivery metrics: what is computed from the record of changes, the same by everybody."""
