@@ -1,8 +1,8 @@
 """Entries as CDEvents 0.5, the vocabulary of continuous delivery, inside a CloudEvent.
 
 Where CDEvents has a word it is used; where it has none, a custom event carries the detail, of the type
-`dev.cdeventsx.davy-<subject>.<predicate>`, as the specification's page on custom events says. All of the mapping
-is `STANDARD`.
+`dev.cdeventsx.davy-<subject>.<predicate>`, as the specification's page on custom events says. All of the
+mapping is `STANDARD`.
 
 Source: cdevents.dev, the specification and its CloudEvents binding. Its schemas could not be had offline, so
 the shapes are from reading, not from a validator.
