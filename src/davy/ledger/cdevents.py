@@ -9,13 +9,14 @@ the shapes are from reading, not from a validator.
 """
 
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from davy.ledger.cloudevent import ledger_uri, subject_and_predicate, timestamp
 from davy.ledger.entry import Entry
 
 SPECIFICATION = "0.5.1"
 CUSTOM_VERSION = "0.1.0"
+UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+"""What no URI has to encode (RFC 3986 §2.3)."""
 
 Json = dict[str, Any]
 
@@ -128,4 +129,10 @@ def _change(detail: Json) -> tuple[str, str]:
 def _artifact(entry: Entry) -> str:
     """Name what was deployed as a package URL, by its source: that is what the ledger knows for sure."""
     repo, commit = _change(entry.detail)
-    return f"pkg:generic/{quote(repo or entry.subject)}@{quote(commit or 'unknown', safe='')}"
+    return f"pkg:generic/{_quoted(repo or entry.subject, '/')}@{_quoted(commit or 'unknown')}"
+
+
+def _quoted(text: str, also: str = "") -> str:
+    """Percent-encode what a part of a package URL may not have as it is."""
+    kept = f"{UNRESERVED}{also}"
+    return "".join(each if each in kept else "".join(f"%{b:02X}" for b in each.encode()) for each in text)
