@@ -118,7 +118,7 @@ def command(
     from davy.control.api_reviews import Reviewing
     from davy.policy.passage import Trusted
     from davy.serve.admission import Admission
-    from davy.serve.tls_server import TlsServer
+    from davy.serve.server import Server
 
     sys.setswitchinterval(SWITCH_S)
     host, port = address(listen)
@@ -139,7 +139,7 @@ def command(
         gauges=admitting.gauges,
         known_caller=client_ca is not None,
     )
-    with signals() as asked_to_stop, TlsServer(served, secured.tls.context, host, port) as server:
+    with signals() as asked_to_stop, Server(served, secured.tls.context, host, port) as server:
         talk(f"davy {__version__} answers reviews  pid {os.getpid()}")
         talk(f"  at        https://{host}:{server.port}/v1/admit")
         talk(f"  caBundle  {directory / 'ca.crt'}")
