@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from davy.adapters.witness_file import GitWitness
@@ -30,6 +31,13 @@ TRIES = 5
 
 _LARGEST_BYTES = 64 * 1024
 _CREDENTIALS = re.compile(r"//[^/\s@]+@")
+
+
+class Rejected(NamedTuple):
+    """A push that was rejected: what the branch was, None where there was none, and what was said."""
+
+    tip: str | None
+    why: str
 
 
 class GitWitnessing:
@@ -52,24 +60,30 @@ class GitWitnessing:
             with tempfile.TemporaryDirectory(prefix="witness-", dir=self._room) as directory:
                 git = _Git(Path(directory), self._environment, self._name)
                 git.run("init", "--bare", "--quiet", ".")
+                before = Rejected("", "")
                 for _ in range(TRIES):
-                    if self._pushed(git, given):
+                    rejected = self._pushed(git, given)
+                    if rejected is None:
                         return given.note
+                    if rejected.tip == before.tip:  # nobody was faster: it does not want it
+                        raise Undecided(f"{self._name} does not take it: {rejected.why}")
+                    before = rejected
         except OSError as error:
             raise Undecided(f"{self._room} cannot be worked in: {error.strerror or error}") from error
         raise Undecided(f"{self._name} was pushed to by others {TRIES} times", hint="try again in a moment")
 
-    def _pushed(self, git: "_Git", given: Given) -> bool:
-        """Push once; say whether the checkpoint is there now, and nobody was faster."""
+    def _pushed(self, git: "_Git", given: Given) -> "Rejected | None":
+        """Push once, unless it is there; None when it is there now."""
         branch, file = f"refs/heads/{self._witness.branch}", file_name(given.now.origin)
         tip = git.fetch(self._witness.url, branch)
         old = None if tip is None else git.content(f"{tip}:{file}")
         if old is None:
             given.has(0, self._name)
         elif self._read(old, given).text == given.note.text:
-            return True
+            return None
         made = git.commit(tip, file, str(given.note).encode(), f"{given.now.origin}: {given.now.size} entries")
-        return git.push(self._witness.url, made, branch)
+        why = git.push(self._witness.url, made, branch)
+        return Rejected(tip, why) if why else None
 
     def _read(self, old: bytes, given: Given) -> Note:
         """Read what the witness has, and make sure that this ledger continues it."""
@@ -152,12 +166,15 @@ class _Git:
         commit = ["commit-tree", *parents, "-m", message, made.decode("ascii").strip()]
         return self.run(*commit).decode("ascii").strip()
 
-    def push(self, url: str, commit: str, branch: str) -> bool:
-        """Let a branch go forward; False where somebody else was faster."""
+    def push(self, url: str, commit: str, branch: str) -> str:
+        """Let a branch go forward; say why not, where it did not."""
         ran = self._ran(("push", "--porcelain", "--no-verify", "--", url, f"{commit}:{branch}"), b"")
-        if ran.returncode and b"\n!\t" not in b"\n" + ran.stdout:
-            raise self._failure("push", ran)
-        return not ran.returncode
+        if not ran.returncode:
+            return ""
+        for line in ran.stdout.decode("utf-8", "replace").splitlines():
+            if line.startswith("!\t"):
+                return _CREDENTIALS.sub("//", line.rpartition("\t")[2])[:300]
+        raise self._failure("push", ran)
 
     def run(self, *arguments: str, asked: bytes = b"") -> bytes:
         """Run Git, and return what it says."""
