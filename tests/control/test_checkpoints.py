@@ -58,7 +58,7 @@ def test_whatever_is_signed_continues_all_that_was_signed_before(steps: list[int
         signed.append(read(signing(store).sign().text))
     for older in signed:
         for newer in signed[signed.index(older) :]:
-            continues(store, older, newer.size, newer.root)
+            continues(store.hashes, older, newer.size, newer.root)
 
 
 def test_what_was_cut_is_not_signed_for() -> None:
@@ -86,7 +86,7 @@ def test_a_tree_without_entries_is_continued_by_any() -> None:
     grow(store, "a")
     assert read(signing(store).sign().text).size == 1
     with pytest.raises(IntegrityError, match="the first 0 of"):
-        continues(store, Checkpoint(KEY.name, 0, b"\0" * 32), 1, store.head().root)
+        continues(store.hashes, Checkpoint(KEY.name, 0, b"\0" * 32), 1, store.head().root)
 
 
 def test_what_cannot_be_kept_is_shown_to_nobody() -> None:

@@ -27,7 +27,7 @@ def signed(store: MemoryStore, key: PrivateKey = KEY) -> Note:
 
 def given(names: str, last: str | None = None) -> Given:
     store = ledger(names)
-    return Given(signed(store), store, KEY.public, None if last is None else signed(ledger(last)))
+    return Given(signed(store), store.hashes, KEY.public, None if last is None else signed(ledger(last)))
 
 
 def test_what_a_witness_has_is_continued_by_what_it_is_given() -> None:
@@ -66,12 +66,12 @@ def test_a_proof_is_of_the_size_that_a_witness_has() -> None:
 def test_a_tree_continues_itself_and_no_longer_one() -> None:
     store = ledger("abc")
     head = store.head()
-    assert continues(store, Checkpoint("x", 3, head.root), 3, head.root) == []
-    assert continues(store, Checkpoint("x", 0, tree.EMPTY), 3, head.root) == []
+    assert continues(store.hashes, Checkpoint("x", 3, head.root), 3, head.root) == []
+    assert continues(store.hashes, Checkpoint("x", 0, tree.EMPTY), 3, head.root) == []
 
 
 def test_a_tree_does_not_continue_a_longer_or_another_one() -> None:
     store = ledger("abc")
     for old in (Checkpoint("x", 4, store.head().root), Checkpoint("x", 0, b"\0" * 32), Checkpoint("x", 2, b"")):
         with pytest.raises(IntegrityError):
-            continues(store, old, 3, store.head().root)
+            continues(store.hashes, old, 3, store.head().root)

@@ -12,6 +12,8 @@ from davy.errors import Undecided, UsageError
 
 FILE = "witnesses.json"
 
+BRANCH = "davy-ledger"
+
 EVERY_S = 60.0
 """Seconds between two checkpoints that a witness is given."""
 
@@ -25,7 +27,7 @@ class GitWitness(msgspec.Struct, frozen=True, tag="git", tag_field="kind", forbi
     """A Git repository that checkpoints are pushed to, on a branch of their own."""
 
     url: str
-    branch: str = "davy-ledger"
+    branch: str = BRANCH
     every_s: Seconds = EVERY_S
 
     def __post_init__(self) -> None:

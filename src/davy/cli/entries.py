@@ -4,8 +4,11 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import msgspec
+
 from davy.cli.paint import Line, span
-from davy.ledger.entry import Entry
+from davy.errors import IntegrityError
+from davy.ledger.entry import Entry, decode
 
 _SENTENCES: dict[str, str] = {
     "update_started": "revision {revision} ({images}) begins{again}{quick}",
@@ -119,3 +122,15 @@ def _pairs(detail: Mapping[str, object]) -> str:
         f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)}"
         for name, value in detail.items()
     )
+
+
+def entry_of(body: bytes, seq: int) -> Entry:
+    """Read the entry in a place of a store.
+
+    Raises:
+        IntegrityError: its bytes are none.
+    """
+    try:
+        return decode(body, seq)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise IntegrityError(f"entry {seq} cannot be read: {error}", hint="davy ledger verify") from error

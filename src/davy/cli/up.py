@@ -71,6 +71,13 @@ LOOK_S = 0.5
     show_default=True,
     help="What becomes of a changed analysis template that an update under way is held to.",
 )
+@click.option(
+    "--ledger-origin",
+    "origin",
+    default="",
+    metavar="NAME",
+    help="What the ledger is called, once and for all.  [default: davy.invalid/ and eight digits]",
+)
 @common
 @click.pass_obj
 def command(
@@ -81,6 +88,7 @@ def command(
     profile: pack.Profile | None,
     reason: str,
     on_template_change: OnTemplateChange,
+    origin: str,
     *,
     standby: bool,
 ) -> None:
@@ -102,7 +110,9 @@ def command(
         attain = partial(stand_by, not_wanted=asked_to_stop, say=talk) if standby else take
         try:
             in_process = prometheus == "in-process"
-            running = start(setting.home, speed=speed, in_process=in_process, attain=attain, rules=rules)
+            running = start(
+                setting.home, speed=speed, in_process=in_process, attain=attain, rules=rules, origin=origin
+            )
         except NotWanted as reason:
             return talk(f"no longer standing by: {reason}")
         beside = running.fence.directory

@@ -12,7 +12,7 @@ from davy.ledger import note as notes
 from davy.ledger.checkpoint import Checkpoint, read
 from davy.ledger.continuation import HINT, continues
 from davy.ledger.lines import Malformed
-from davy.ledger.log import Log
+from davy.ledger.log import Head
 from davy.ledger.note import Note, PrivateKey
 from davy.ledger.store import Record, Store
 
@@ -20,6 +20,18 @@ BUCKET = "checkpoint"
 """The bucket of what was signed: `latest`, and `witness:NAME` as each witness has signed it."""
 
 LATEST: Record = (BUCKET, "latest")
+
+
+class Tree(Protocol):
+    """As much of a `davy.ledger.log.Log` as it takes to sign for it."""
+
+    def head(self) -> Head:
+        """Return the tree as it is now."""
+        ...
+
+    def hashes(self, level: int, start: int, end: int) -> list[bytes]:
+        """Return the hashes of complete subtrees, as `davy.ledger.tree.Hashes` says."""
+        ...
 
 
 class Kept(Protocol):
@@ -41,7 +53,7 @@ class Signing:
     """
 
     def __init__(
-        self, log: Log, store: Store, key: PrivateKey, told: Callable[[str], None] = lambda _: None
+        self, log: Tree, store: Store, key: PrivateKey, told: Callable[[str], None] = lambda _: None
     ) -> None:
         self._log, self._store, self._key, self._told = log, store, key, told
         self._public = key.public
@@ -56,7 +68,7 @@ class Signing:
         last, head = latest(self._store), self._log.head()
         if last is not None:
             old, ours = read(last.text), self._is_ours(last)
-            continues(self._log, old, head.size, head.root)
+            continues(self._log.hashes, old, head.size, head.root)
             if ours and old.size == head.size:
                 return last
             if not ours:

@@ -5,7 +5,7 @@ what is held in memory, so that the loop goes on meanwhile.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -32,12 +32,16 @@ from davy.model.key import Key
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How an engine runs: who it is, how fast its clock goes (for `health`), how often it looks, its rules."""
+    """How an engine runs: who it is, how fast its clock goes (for `health`), how often it looks, its rules.
+
+    `troubles` says what is wrong beside the rollouts, a sentence each.
+    """
 
     pid: int
     speed: float
     look_s: float = LOOK_S
     rules: Rules = field(default_factory=Rules)
+    troubles: Callable[[], Sequence[str]] = tuple
 
 
 class Engine:
@@ -178,6 +182,7 @@ class Engine:
             troubles = [f"{key}: {each.trouble}" for key, each in held if each.trouble]
             if self._tenure is not None and self._tenure.trouble:
                 troubles.append(self._tenure.trouble)
+            troubles += self._setting.troubles()
             return views.HealthView(
                 version=__version__,
                 pid=self._setting.pid,

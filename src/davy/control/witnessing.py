@@ -6,6 +6,9 @@ from davy.ledger.note import Note
 from davy.ledger.store import Store
 from davy.ledger.witness import Given, Witness
 
+_WITNESS = "witness:"
+"""What the key of a record begins with that is what a witness has signed."""
+
 
 def give(name: str, witness: Witness, given: Given, store: Store | None) -> Note:
     """Have a checkpoint witnessed, and keep what comes back.
@@ -21,8 +24,17 @@ def give(name: str, witness: Witness, given: Given, store: Store | None) -> Note
     """
     signed = witness.give(given)
     if store is not None:
-        store.commit({(BUCKET, f"witness:{name}"): str(signed).encode()}, [])
+        keep(name, signed, store)
     return signed
+
+
+def keep(name: str, signed: Note, store: Store) -> None:
+    """Keep what a witness has signed.
+
+    Raises:
+        StoreUnavailable: it cannot be kept.
+    """
+    store.commit({(BUCKET, _WITNESS + name): str(signed).encode()}, [])
 
 
 def last_given(name: str, origin: str, kept: dict[str, bytes]) -> Note | None:
@@ -36,8 +48,27 @@ def last_given(name: str, origin: str, kept: dict[str, bytes]) -> Note | None:
     Raises:
         IntegrityError: what is kept cannot be read.
     """
-    body = kept.get(f"witness:{name}")
+    body = kept.get(_WITNESS + name)
     if body is None:
         return None
     note = parsed(body, f"what is kept of the witness {name}")
     return note if read(note.text).origin == origin else None
+
+
+def cosigned(note: Note, kept: dict[str, bytes]) -> Note:
+    """Return a checkpoint with the cosignatures of all witnesses that have signed this very one.
+
+    Args:
+        note: as it was signed here.
+        kept: the records of the bucket of checkpoints.
+
+    Raises:
+        IntegrityError: what is kept cannot be read.
+    """
+    signatures = list(note.signatures)
+    for place, body in sorted(kept.items()):
+        if place.startswith(_WITNESS):
+            theirs = parsed(body, f"what is kept of the {place.replace(':', ' ')}")
+            if theirs.text == note.text:
+                signatures += [each for each in theirs.signatures if each not in signatures]
+    return Note(note.text, tuple(signatures))

@@ -12,8 +12,8 @@ from davy.ledger import note as notes
 from davy.ledger import tree
 from davy.ledger.checkpoint import Checkpoint, read
 from davy.ledger.continuation import continues
-from davy.ledger.log import Log
 from davy.ledger.note import Note, PublicKey
+from davy.ledger.tree import Hashes
 
 
 class SplitView(IntegrityError):
@@ -28,13 +28,13 @@ class Given:
 
     Args:
         note: the checkpoint, signed.
-        log: the tree.
+        hashes: of the tree.
         key: what the ledger signs with.
         last: what the witness had last, as far as is known here.
     """
 
     note: Note
-    log: Log
+    hashes: Hashes
     key: PublicKey
     last: Note | None = None
 
@@ -64,7 +64,7 @@ class Given:
             ) from error
         self.has(before.size, witness)
         try:
-            continues(self.log, before, self.now.size, self.now.root)
+            continues(self.hashes, before, self.now.size, self.now.root)
         except IntegrityError as error:
             raise self.split(before.size, witness) from error
 
@@ -75,7 +75,7 @@ class Given:
             SplitView: the witness has seen more, or less than it had.
         """
         self.has(size, witness)
-        return tree.consistency(size, self.now.size, self.log.hashes) if size else []
+        return tree.consistency(size, self.now.size, self.hashes) if size else []
 
     def has(self, size: int, witness: str) -> None:
         """Make sure that how much a witness has seen can be.

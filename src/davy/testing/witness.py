@@ -16,7 +16,7 @@ import pytest
 from davy.errors import DavyError
 from davy.ledger import note, tree
 from davy.ledger.checkpoint import Checkpoint, read
-from davy.ledger.log import Head, Receipt
+from davy.ledger.log import Head
 from davy.ledger.note import Note, PrivateKey
 from davy.ledger.witness import Given, SplitView, Witness
 
@@ -28,22 +28,14 @@ PROVED = 200
 
 
 class Words:
-    """A log of words, as long as it takes to prove something about it."""
+    """A tree over words, as long as it takes to prove something about it."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.entries = [word.encode() for word in words]
 
-    def append(self, drafts: Sequence[object]) -> tuple[Receipt, ...]:
-        """Append nothing: a ledger of words is what it is."""
-        raise NotImplementedError
-
     def head(self) -> Head:
         """Return the tree."""
         return Head(len(self.entries), tree.root(self.entries))
-
-    def bodies(self, start: int, end: int) -> list[bytes]:
-        """Return the words."""
-        return self.entries[start:end]
 
     def hashes(self, level: int, start: int, end: int) -> list[bytes]:
         """Return the hashes of complete subtrees."""
@@ -54,7 +46,7 @@ def given(words: str | Sequence[str], last: Note | None = None, key: PrivateKey 
     """Return what a witness is given of a ledger of these words."""
     log = Words(words)
     head = log.head()
-    return Given(note.sign(str(Checkpoint(key.name, head.size, head.root)), key), log, key.public, last)
+    return Given(note.sign(str(Checkpoint(key.name, head.size, head.root)), key), log.hashes, key.public, last)
 
 
 class WitnessContract:
