@@ -1,7 +1,7 @@
 """Alertmanager: each alert that fires opens an incident, and each that is resolved ends one.
 
-It signs nothing, so it carries the secret: a bearer token or basic authentication of `http_config`. It sends a group
-of alerts again and again, and each alert of it is known by its fingerprint and when it began.
+It signs nothing, so it carries the secret: a bearer token or basic authentication of `http_config`. It sends a
+group of alerts again and again, and each alert of it is known by its fingerprint and when it began.
 """
 
 from typing import Any
@@ -23,16 +23,16 @@ SERVICE = "labels.service"
 class _Alert(msgspec.Struct):
     status: str
     fingerprint: str
-    startsAt: str  # noqa: N815 - as it is spelt there
-    endsAt: str = ""  # noqa: N815
+    startsAt: str
+    endsAt: str = ""
     labels: dict[str, str] = {}
 
 
 class _Payload(msgspec.Struct):
     version: str
     alerts: list[_Alert]
-    groupKey: str = ""  # noqa: N815
-    truncatedAlerts: int = 0  # noqa: N815
+    groupKey: str = ""
+    truncatedAlerts: int = 0
 
 
 def authentic(delivery: Delivery, secret: Secret) -> str:
@@ -46,9 +46,11 @@ def means(delivery: Delivery, source: Source) -> Meaning:
     payload = read(delivery.body, _Payload)
     if payload.version != "4":
         raise BadPayload("only version 4 of Alertmanager's payload is read")
-    lost = ()
+    lost: tuple[str, ...] = ()
     if payload.truncatedAlerts > 0:
-        lost = (f"Alertmanager left out {payload.truncatedAlerts} alerts of {payload.groupKey[:200]} (max_alerts)",)
+        lost = (
+            f"Alertmanager left out {payload.truncatedAlerts} alerts of {payload.groupKey[:200]} (max_alerts)",
+        )
     drafts = tuple(_draft(alert, source) for alert in payload.alerts)
     return Meaning(drafts, lost=lost)
 
@@ -61,7 +63,7 @@ def _draft(alert: _Alert, source: Source) -> Draft:
     own: dict[str, Any] = {"alertmanager": {"labels": alert.labels}}
     service = source.service or at_path({"labels": alert.labels}, source.service_from or SERVICE)
     environment = alert.labels.get("environment", "") or alert.labels.get("env", "") or source.environment
-    told = {
+    told: dict[str, Any] = {
         "source": f"alertmanager/{source.name}",
         "incident": alert.fingerprint,
         "service": service,

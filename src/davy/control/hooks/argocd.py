@@ -1,7 +1,7 @@
-"""Argo CD: operations that ended, as `integrations/argocd/notifications.yaml` has its notifications controller tell.
+"""Argo CD: operations that ended, as the template in `integrations/argocd/notifications.yaml` tells of them.
 
-Argo CD signs nothing and has no body of its own: the body is that of our template, and the secret is carried in a
-header.
+Argo CD signs nothing and has no body of its own: the body is that of our template, and the secret is carried in
+a header.
 """
 
 import msgspec
@@ -19,8 +19,8 @@ class _Payload(msgspec.Struct):
     phase: str
     repo: str
     revision: str
-    startedAt: str  # noqa: N815 - as in the status of an Application
-    finishedAt: str = ""  # noqa: N815
+    startedAt: str
+    finishedAt: str = ""
     namespace: str = ""
     project: str = ""
     health: str = ""
@@ -39,7 +39,6 @@ def means(delivery: Delivery, source: Source) -> Meaning:
         return Meaning(notes=(f"{short(payload.phase)} is not the end of an operation",))
     if payload.phase == "Succeeded" and payload.health != "Healthy":
         return Meaning(notes=("synced, and not healthy: users have it when it is",))
-    began = instant(payload.startedAt, "startedAt")
     service = at_path(msgspec.json.decode(delivery.body), source.service_from or "app")
     return events.Deployment(
         source=f"argocd/{source.name}",
@@ -48,8 +47,7 @@ def means(delivery: Delivery, source: Source) -> Meaning:
         service=source.service or service,
         environment=source.environment,
         ended="done" if payload.phase == "Succeeded" else "failed",
-        began_s=began,
-        ended_s=instant(payload.finishedAt, "finishedAt") if payload.finishedAt else began,
+        ended_s=instant(payload.finishedAt or payload.startedAt, "finishedAt"),
         actor=f"argocd/{source.name}",
         own={"argocd": given(app=payload.app, project=payload.project, phase=payload.phase)},
     ).meaning(source)

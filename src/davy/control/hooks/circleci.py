@@ -1,4 +1,4 @@
-"""CircleCI: workflows that ended, signed over the raw body. Those that deploy are named in the file of sources."""
+"""CircleCI: workflows that ended, signed over the raw body. Those that deploy are named by the source."""
 
 import msgspec
 
@@ -61,7 +61,6 @@ def means(delivery: Delivery, source: Source) -> Meaning:
         service=source.service or at_path(msgspec.json.decode(delivery.body), source.service_from),
         environment=source.environment,
         ended="done" if workflow.status == "success" else "failed",
-        began_s=instant(workflow.created_at, "workflow.created_at"),
         ended_s=instant(workflow.stopped_at or payload.happened_at, "workflow.stopped_at"),
         actor=f"circleci/{source.name}",
         own={"circleci": given(workflow=workflow.id, pipeline=payload.pipeline.number, status=workflow.status)},

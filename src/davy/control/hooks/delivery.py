@@ -20,7 +20,7 @@ Payload = TypeVar("Payload", bound=msgspec.Struct)
 
 
 class BadPayload(Exception):
-    """The sender is who it says, and what it sent is nothing that its scheme sends. The text is for the sender."""
+    """The sender is who it says, and sent nothing that its scheme sends. The text is for the sender."""
 
 
 @dataclass(frozen=True, slots=True)

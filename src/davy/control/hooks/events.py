@@ -24,7 +24,7 @@ class Deployment:
         id: what the source calls it.
         change: what was deployed.
         ended: how.
-        began_s, ended_s: when, in seconds since the epoch.
+        ended_s: when, in seconds since the epoch.
         own: what else the source says, under its own name.
     """
 
@@ -34,13 +34,12 @@ class Deployment:
     service: str
     environment: str
     ended: Literal["done", "failed", "other"]
-    began_s: float
     ended_s: float
     actor: str
     own: dict[str, Any]
 
     def meaning(self, source: Source) -> Meaning:
-        """Say what it means: where deployments expose, all users have the version from its end on, or never had."""
+        """Say what it means: where deployments expose, all users have the version from its end on."""
         if not source.deployment_exposes:
             return Meaning(notes=(NO_EXPOSURE,))
         if not source.wants(self.environment):
@@ -50,7 +49,9 @@ class Deployment:
                 exposed = self._draft("change_exposed", self.ended_s, weight=100)
                 return Meaning((exposed, self._draft("change_promoted", self.ended_s)))
             case "failed":
-                return Meaning((self._draft("change_aborted_unexposed", self.ended_s, cause="deployment failed"),))
+                return Meaning(
+                    (self._draft("change_aborted_unexposed", self.ended_s, cause="deployment failed"),)
+                )
             case "other":
                 return Meaning(notes=("the deployment has not ended",))
 
@@ -58,14 +59,10 @@ class Deployment:
         environment = self.environment
         detail = given(change=self.change, service=self.service, environment=environment, rollout=self.id)
         detail |= more | self.own
-        return Draft(
-            at, kind, subject(self.change), detail, self.actor, "", self.source, f"{self.id}/{kind}"
-        )
+        return Draft(at, kind, subject(self.change), detail, self.actor, "", self.source, f"{self.id}/{kind}")
 
 
-def merged(
-    source: str, id_: str, at: float, change: dict[str, str], own: dict[str, Any], **more: Any
-) -> Draft:
+def merged(source: str, id_: str, at: float, change: dict[str, str], own: dict[str, Any], **more: Any) -> Draft:
     """Make the event of a change that reached a branch that is released from.
 
     `more` may have `actor`, `reason`, `committed_at` and `remediates`; what is empty is left out.

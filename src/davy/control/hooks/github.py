@@ -191,7 +191,6 @@ def _deployment(payload: _Payload, status: _Status, delivery: Delivery, source: 
         service=source.service or at_path(msgspec.json.decode(delivery.body), source.service_from),
         environment=deployment.environment or status.environment,
         ended="done" if status.state == "success" else "failed" if failed else "other",
-        began_s=instant(deployment.created_at, "deployment.created_at"),
         ended_s=instant(status.created_at, "deployment_status.created_at"),
         actor=payload.actor or payload.repository.name,
         own={"github": {"deployment": deployment.id}},

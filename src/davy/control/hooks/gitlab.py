@@ -1,7 +1,7 @@
 """GitLab: merge requests, pushes and deployments.
 
-The secret is the plain token of the webhook (`X-Gitlab-Token`) or, where it begins with `whsec_`, the token that
-its deliveries are signed with, as Standard Webhooks has it.
+The secret is the plain token of the webhook (`X-Gitlab-Token`) or, where it begins with `whsec_`, the token
+that its deliveries are signed with, as Standard Webhooks has it.
 """
 
 from typing import Any
@@ -162,7 +162,6 @@ def _deployment(payload: _Deployment, delivery: Delivery, source: Source) -> Mea
         service=source.service or at_path(msgspec.json.decode(delivery.body), source.service_from),
         environment=payload.environment,
         ended="done" if payload.status == "success" else "failed" if failed else "other",
-        began_s=at,
         ended_s=at,
         actor=_actor(payload.user.username, repo) or repo,
         own={"gitlab": {"deployment": payload.deployment_id}},

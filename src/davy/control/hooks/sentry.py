@@ -1,8 +1,8 @@
 """Sentry: alerts on metrics and issues, signed with the client secret of an integration.
 
 What a delivery is about is seen from the body: `Sentry-Hook-Resource` is not signed. Neither is
-`Sentry-Hook-Timestamp`, the only time that there is of an issue's resolution; of two such deliveries with the same
-body the first one counts.
+`Sentry-Hook-Timestamp`, the only time that there is of an issue's resolution; of two such deliveries with the
+same body the first one counts.
 """
 
 from hashlib import sha256
@@ -24,9 +24,9 @@ class _Project(msgspec.Struct):
 class _Issue(msgspec.Struct):
     id: str
     title: str = ""
-    shortId: str = ""  # noqa: N815 - as it is spelt there
-    firstSeen: str = ""  # noqa: N815
-    lastSeen: str = ""  # noqa: N815
+    shortId: str = ""
+    firstSeen: str = ""
+    lastSeen: str = ""
     project: _Project = msgspec.field(default_factory=_Project)
 
 

@@ -40,7 +40,7 @@ def hexadecimal(secret: Secret, body: bytes) -> str:
 def versioned(header: str, secret: Secret, body: bytes) -> bool:
     """Say whether one of the signatures in `v1=…,v1=…` is right (PagerDuty, CircleCI)."""
     right = f"v1={hexadecimal(secret, body)}"
-    return any([equal(claimed.strip(), right) for claimed in header.split(",")[:_MOST]])
+    return any(equal(claimed.strip(), right) for claimed in header.split(",")[:_MOST])
 
 
 def fresh(stamp: str, now: float) -> bool:
@@ -58,12 +58,12 @@ def standard(delivery: Delivery, secret: Secret) -> bool:
     signed = f"{name}.{stamp}.".encode() + delivery.body
     right = "v1," + binascii.b2a_base64(hmac.new(key, signed, sha256).digest(), newline=False).decode()
     claimed = delivery.header("webhook-signature").split(" ")[:_MOST]
-    matches = any([equal(each, right) for each in claimed])
+    matches = any(equal(each, right) for each in claimed)
     return matches and bool(name) and bool(key) and fresh(stamp, delivery.now)
 
 
 def carried(delivery: Delivery, secret: Secret) -> str:
-    """Say by what header a delivery carries a secret: as a bearer token, for basic authentication, or in ours."""
+    """Say how a delivery carries a secret: as a bearer token, for basic authentication, or in our header."""
     text = secret.reveal()
     word, _, rest = delivery.header("authorization").partition(" ")
     try:
