@@ -90,7 +90,7 @@ def _deployed(subject: Event, content: Event, custom: Event, *, exposes: bool) -
 
 def _service(subject: Event, content: Event, custom: Event) -> Event:
     """Return the fields of an event about a service."""
-    fields = {"service": subject.get("id"), **_environment(content), **custom}
+    fields: Event = {"service": subject.get("id"), **_environment(content), **custom}
     found = _VCS_URL.search(str(content.get("artifactId", "")))
     if found and "change" not in fields:
         url, _, commit = unquote(found[1]).rpartition("@")
@@ -102,8 +102,8 @@ def _service(subject: Event, content: Event, custom: Event) -> Event:
 def _incident(type_: str, subject: Event, content: Event, custom: Event) -> list[tuple[str, Event]]:
     service = content.get("service")
     named = service.get("id") if isinstance(service, dict) else None
-    kept = {name: custom[name] for name in ("change", "cause", "team") if name in custom}
-    fields = {"incident": subject.get("id"), "service": named, **_environment(content), **kept}
+    kept: Event = {name: custom[name] for name in ("change", "cause", "team") if name in custom}
+    fields: Event = {"incident": subject.get("id"), "service": named, **_environment(content), **kept}
     return [(type_, {name: value for name, value in fields.items() if value is not None})]
 
 
