@@ -15,9 +15,10 @@ from davy import __version__
 from davy.cli.apply import apply
 from davy.cli.lease import NotWanted, stand_by, take
 from davy.cli.manifests import as_text, read_manifests
-from davy.cli.options import common
+from davy.cli.options import common, store
 from davy.cli.running import Running, start
 from davy.cli.setting import Setting, default_home, talk
+from davy.cli.stores import named
 from davy.cli.terms import read_terms
 from davy.control.requests import Apply, Health, List
 from davy.control.rulebook import OnTemplateChange, Rules
@@ -71,10 +72,12 @@ LOOK_S = 0.5
     show_default=True,
     help="What becomes of a changed analysis template that an update under way is held to.",
 )
+@store
 @common
 @click.pass_obj
 def command(
     setting: Setting,
+    store: str,
     speed: float,
     prometheus: str,
     sources: tuple[str, ...],
@@ -102,7 +105,9 @@ def command(
         attain = partial(stand_by, not_wanted=asked_to_stop, say=talk) if standby else take
         try:
             in_process = prometheus == "in-process"
-            running = start(setting.home, speed=speed, in_process=in_process, attain=attain, rules=rules)
+            running = start(
+                setting.home, at=store, speed=speed, in_process=in_process, attain=attain, rules=rules
+            )
         except NotWanted as reason:
             return talk(f"no longer standing by: {reason}")
         beside = running.fence.directory
@@ -140,6 +145,8 @@ def greet(setting: Setting) -> None:
     speed = "" if health.speed == 1 else f"  clock at {health.speed:g}x"
     talk(f"davy {__version__} is up  pid {os.getpid()}{speed}")
     talk(f"  state     {setting.home}")
+    if address := named(setting.home):
+        talk(f"  store     {address}")
     talk(f"  socket    {setting.socket}")
     talk(f"  record    davy record -f{_home_option(setting)}")
     if health.profile:
