@@ -14,7 +14,7 @@ Change = tuple[str, str]
 """A repository and a commit in it."""
 
 
-class ChangeEvent(msgspec.Struct, frozen=True, gc=False):
+class ChangeEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One event; instants are microseconds since 1970 UTC, empty is what the event does not say.
 
     `time` is what the source says; whether `received` is taken instead is for whoever reduces events to facts.
