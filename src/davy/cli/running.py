@@ -191,7 +191,7 @@ def _start(
     )
     world = World(ours, platform, scraper, runs, spool, queries)
     setting = Setting(pid=os.getpid(), speed=clock.speed, rules=rules)
-    engine = Engine(world, catalog, clock, setting, tenure)
+    engine = Engine(world, catalog, clock, setting, tenure, store)
     fence.sweep()
     platform.start()
     scraper.start()

@@ -9,9 +9,10 @@ import msgspec
 from davy.analysis.secret import Secret
 from davy.control.hooks import events
 from davy.control.hooks.delivery import Delivery, Meaning, Scheme, at_path, read, short
-from davy.control.hooks.naming import change, given, instant, repository
+from davy.control.hooks.naming import change, given, instant
 from davy.control.hooks.signatures import carried
 from davy.control.hooks.source import Source
+from davy.model.origin import repository_name
 
 
 class _Payload(msgspec.Struct):
@@ -43,7 +44,7 @@ def means(delivery: Delivery, source: Source) -> Meaning:
     return events.Deployment(
         source=f"argocd/{source.name}",
         id=f"{payload.namespace}/{payload.app}/{payload.revision}/{payload.startedAt}",
-        change=change(repository(payload.repo), payload.revision),
+        change=change(repository_name(payload.repo), payload.revision),
         service=source.service or service,
         environment=source.environment,
         ended="done" if payload.phase == "Succeeded" else "failed",

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from davy.control.hooks.naming import is_commit, repository
+from davy.control.hooks.naming import is_commit
+from davy.model.origin import repository_name
 from davy.reports.cloudevents import BadEvent
 
 PREFIX = "dev.cdevents."
@@ -76,7 +77,7 @@ def _change(what: str, subject: Event, content: Event, custom: Event) -> list[tu
     commit = str(subject.get("id", "")).lower()
     if "change" not in custom and not (where and is_commit(commit)):
         return []
-    return [(f"dev.davy.{what}", {"change": {"repo": repository(where), "commit": commit}, **custom})]
+    return [(f"dev.davy.{what}", {"change": {"repo": repository_name(where), "commit": commit}, **custom})]
 
 
 def _deployed(subject: Event, content: Event, custom: Event, *, exposes: bool) -> list[tuple[str, Event]]:
@@ -95,7 +96,7 @@ def _service(subject: Event, content: Event, custom: Event) -> Event:
     if found and "change" not in fields:
         url, _, commit = unquote(found[1]).rpartition("@")
         if is_commit(commit):
-            fields["change"] = {"repo": repository(url), "commit": commit}
+            fields["change"] = {"repo": repository_name(url), "commit": commit}
     return fields
 
 

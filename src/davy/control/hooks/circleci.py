@@ -5,9 +5,10 @@ import msgspec
 from davy.analysis.secret import Secret
 from davy.control.hooks import events
 from davy.control.hooks.delivery import Delivery, Meaning, Scheme, at_path, read, short
-from davy.control.hooks.naming import change, given, instant, repository
+from davy.control.hooks.naming import change, given, instant
 from davy.control.hooks.signatures import versioned
 from davy.control.hooks.source import Source, covers
+from davy.model.origin import repository_name
 
 
 class _Workflow(msgspec.Struct):
@@ -57,7 +58,7 @@ def means(delivery: Delivery, source: Source) -> Meaning:
     return events.Deployment(
         source=f"circleci/{source.name}",
         id=f"workflow/{workflow.id}",
-        change=change(repository(vcs.target_repository_url or vcs.origin_repository_url), vcs.revision),
+        change=change(repository_name(vcs.target_repository_url or vcs.origin_repository_url), vcs.revision),
         service=source.service or at_path(msgspec.json.decode(delivery.body), source.service_from),
         environment=source.environment,
         ended="done" if workflow.status == "success" else "failed",

@@ -11,10 +11,11 @@ import msgspec
 from davy.analysis.secret import Secret
 from davy.control.hooks import events
 from davy.control.hooks.delivery import BadPayload, Delivery, Meaning, Scheme, at_path, read, short
-from davy.control.hooks.naming import change, given, instant, repository, reverted, reverted_request
+from davy.control.hooks.naming import change, given, instant, reverted, reverted_request
 from davy.control.hooks.signatures import equal, hexadecimal
 from davy.control.hooks.source import Source
 from davy.ledger.entry import Draft
+from davy.model.origin import repository_name
 
 GONE = "0" * 40
 
@@ -32,7 +33,7 @@ class _Repository(msgspec.Struct):
     @property
     def name(self) -> str:
         """What it is called here."""
-        return repository(self.html_url or f"https://github.com/{self.full_name}")
+        return repository_name(self.html_url or f"https://github.com/{self.full_name}")
 
 
 class _Branch(msgspec.Struct):

@@ -11,9 +11,10 @@ import msgspec
 from davy.analysis.secret import Secret
 from davy.control.hooks import events
 from davy.control.hooks.delivery import BadPayload, Delivery, Meaning, Scheme, at_path, read, short
-from davy.control.hooks.naming import change, given, instant, repository, reverted, reverted_request
+from davy.control.hooks.naming import change, given, instant, reverted, reverted_request
 from davy.control.hooks.signatures import SIGNING, equal, standard
 from davy.control.hooks.source import Source
+from davy.model.origin import repository_name
 
 GONE = "0" * 40
 
@@ -29,7 +30,7 @@ class _Project(msgspec.Struct):
     @property
     def name(self) -> str:
         """What it is called here."""
-        return repository(self.web_url)
+        return repository_name(self.web_url)
 
 
 class _Commit(msgspec.Struct):

@@ -1,33 +1,17 @@
-"""What repositories, changes and times are called, whoever tells of them."""
+"""What changes and times are called, whoever tells of them."""
 
 import re
 from datetime import UTC, datetime
 from typing import Any
 
 from davy.control.hooks.delivery import BadPayload
+from davy.model.origin import COMMIT
 
-_SCHEME = re.compile(r"(?:git\+)?(?:https?|ssh|git)://", re.ASCII)
-_SHORT = re.compile(r"(?:[\w.-]+@)?([\w.-]+):(?!//)(.+)", re.ASCII)
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 _INSTANT = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?\s?(Z|z|UTC|[+-]\d\d:?\d\d)", re.ASCII
 )
 _REVERTED = re.compile(r"\breverts? commit ([0-9a-f]{40}(?:[0-9a-f]{24})?)\b", re.ASCII | re.IGNORECASE)
 _REQUEST = re.compile(r"\breverts (?:merge request )?(?:([\w./-]+))?[#!](\d{1,9})\b", re.ASCII | re.IGNORECASE)
-
-
-def repository(url: str) -> str:
-    """Name a repository by its host and path, as in `github.com/acme/payments`, however its URL is written.
-
-    What stands before an `@` is left out: it may be a secret.
-    """
-    text = url.strip()
-    if found := _SCHEME.match(text):
-        host, slash, path = text[found.end() :].partition("/")
-        text = host.rpartition("@")[2].partition(":")[0].lower() + slash + path
-    elif short := _SHORT.fullmatch(text):
-        text = f"{short[1].lower()}/{short[2].lstrip('/')}"
-    return text.split("?")[0].split("#")[0].rstrip("/").removesuffix(".git")
 
 
 def change(repo: str, commit: str | None) -> dict[str, str]:
@@ -36,14 +20,14 @@ def change(repo: str, commit: str | None) -> dict[str, str]:
     Raises:
         BadPayload: it is not named by a whole commit.
     """
-    if not commit or not _COMMIT.fullmatch(commit):
+    if not commit or not COMMIT.fullmatch(commit):
         raise BadPayload("the commit is not named by 40 or 64 hexadecimal digits")
     return {"repo": repo, "commit": commit}
 
 
 def is_commit(text: str) -> bool:
     """Say whether a text is the whole name of a commit."""
-    return bool(_COMMIT.fullmatch(text))
+    return bool(COMMIT.fullmatch(text))
 
 
 def subject(named: dict[str, str]) -> str:

@@ -5,6 +5,7 @@ import re
 from davy.control.hooks.schemes import SCHEMES
 from davy.control.hooks.source import Source, covers
 from davy.ledger.entry import Draft
+from davy.model.origin import repository_name
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _UNPLACED = ("change_created", "change_merged")
@@ -20,8 +21,9 @@ def outside(draft: Draft, source: Source) -> str:
         return f"{source.name} does not speak as {draft.source}"
     for field in ("change", "remediates"):
         named = detail.get(field)
-        if isinstance(named, dict) and not covers(source.repos, str(named.get("repo"))):
-            return f"{source.name} does not speak for the repository {named.get('repo')}"
+        repo = repository_name(str(named.get("repo"))) if isinstance(named, dict) else ""
+        if repo and not covers(source.repos, repo):
+            return f"{source.name} does not speak for the repository {repo}"
     service = detail.get("service", "")
     if not service and draft.kind not in _UNPLACED:
         return "it does not say of which service"
