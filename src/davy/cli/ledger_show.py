@@ -14,7 +14,7 @@ from davy.cli.setting import Setting
 from davy.errors import IntegrityError, NotFound
 
 if TYPE_CHECKING:
-    from davy.adapters.sqlite_reader import SqliteReader
+    from davy.cli.reading import Reader
     from davy.ledger.entry import Entry
 
 
@@ -29,9 +29,9 @@ def command(setting: Setting, seq: int, form: str) -> None:
     What it says, who said so and how that is known, the hash of its bytes, its place in the tree, and whether
     the last checkpoint covers it. A detail that is too large for an entry is shown with it.
     """
-    from davy.adapters.sqlite_reader import SqliteReader
+    from davy.cli.reading import reading
 
-    with SqliteReader(setting.home / "davy.db") as reader:
+    with reading(setting) as reader:
         found = reader.bodies(seq - 1, seq)
         if not found:
             size = reader.head().size
@@ -44,7 +44,7 @@ def command(setting: Setting, seq: int, form: str) -> None:
         show_data(told, form)
 
 
-def _told(reader: "SqliteReader", seq: int, body: bytes) -> dict[str, Any]:
+def _told(reader: "Reader", seq: int, body: bytes) -> dict[str, Any]:
     """Return all that is known of an entry, as plain values.
 
     Raises:
@@ -70,7 +70,7 @@ def _told(reader: "SqliteReader", seq: int, body: bytes) -> dict[str, Any]:
     return told if apart is None else {**told, "payload": apart}
 
 
-def _covered(reader: "SqliteReader", seq: int, leaf: bytes) -> dict[str, Any] | None:
+def _covered(reader: "Reader", seq: int, leaf: bytes) -> dict[str, Any] | None:
     """Prove an entry to be in the last checkpoint; None where that is older, or there is none.
 
     Raises:
@@ -99,7 +99,7 @@ def _covered(reader: "SqliteReader", seq: int, leaf: bytes) -> dict[str, Any] | 
     }
 
 
-def _apart(reader: "SqliteReader", detail: Any) -> object:
+def _apart(reader: "Reader", detail: Any) -> object:
     """Return the detail that is kept apart from its entry, None where none is.
 
     Raises:
@@ -107,11 +107,11 @@ def _apart(reader: "SqliteReader", detail: Any) -> object:
     """
     from hashlib import sha256
 
-    from davy.ledger.payload import PAYLOAD
+    from davy.cli.reading import payload
 
     match detail:
         case {"sha256": str(name), "bytes": int(), **more} if not more:
-            kept = reader.record(PAYLOAD, name)
+            kept = payload(reader, name)
             if kept is None or sha256(kept).hexdigest() != name:
                 what = "is gone" if kept is None else "is another one"
                 raise IntegrityError(f"the detail that is kept apart, {name[:16]}…, {what}")

@@ -33,9 +33,9 @@ def command(setting: Setting, form: str, count: int, follow: bool) -> None:
     Lines are those of `davy record`. With -o json each is an object with `seq`, `leaf` (the hash of the bytes
     in the tree, hexadecimal) and `entry`, which is written with the very bytes that are hashed.
     """
-    from davy.adapters.sqlite_reader import SqliteReader
+    from davy.cli.reading import reading
 
-    with SqliteReader(setting.home / "davy.db") as reader:
+    with reading(setting) as reader:
         after = max(0, reader.head().size - count)
 
         def fresh() -> Iterator[tuple[int, bytes]]:

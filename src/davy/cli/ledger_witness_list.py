@@ -22,14 +22,14 @@ def command(setting: Setting, form: str) -> None:
 
     That one is what is known here; `davy ledger witness push` asks them.
     """
-    from davy.adapters.sqlite_reader import SqliteReader
     from davy.adapters.witness_file import read_witnesses
+    from davy.cli.reading import reading
     from davy.control.checkpoints import BUCKET
     from davy.errors import NotFound
 
     witnesses = read_witnesses(setting.home)
     try:
-        with SqliteReader(setting.home / "davy.db") as reader:
+        with reading(setting) as reader:
             kept = reader.load(BUCKET)
     except NotFound:
         kept = {}

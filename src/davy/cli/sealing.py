@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from davy.adapters.ledger_key import ledger_key
-from davy.adapters.sqlite import SqliteStore
 from davy.adapters.witness_file import AnyWitness, GitWitness, read_witnesses
 from davy.adapters.witness_git import GitWitnessing
 from davy.adapters.witness_http import HttpWitnessing
@@ -17,8 +17,11 @@ from davy.ledger.note import Note, PublicKey
 from davy.ledger.store import Store
 from davy.ledger.witness import Given, Witness
 
+if TYPE_CHECKING:
+    from davy.cli.stores import AnyStore
 
-def sealing(home: Path, store: SqliteStore, ours: Store, environment: Mapping[str, str]) -> Sealing:
+
+def sealing(home: Path, store: "AnyStore", ours: Store, environment: Mapping[str, str]) -> Sealing:
     """Return what signs for the ledger of an engine.
 
     Args:
@@ -48,7 +51,7 @@ def witnessed(
     name: str,
     witness: AnyWitness,
     key: PublicKey,
-    store: SqliteStore,
+    store: "AnyStore",
     ours: Store | None,
     environment: Mapping[str, str],
     note: Note,

@@ -3,16 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from davy.adapters.ledger_key import ledger_key, public_key
-from davy.adapters.sqlite import SqliteStore
 from davy.cli.lease import take
 from davy.cli.setting import Setting, talk
+from davy.cli.stores import FILE, named, open_store
 from davy.control.checkpoints import Signing, latest
 from davy.errors import NotFound, Undecided
 from davy.ledger.lease import Held
 from davy.ledger.note import Note, PublicKey
 from davy.ledger.store import Store
+
+if TYPE_CHECKING:
+    from davy.cli.stores import AnyStore
 
 SIGN = "sign"
 """The role of a lease that is taken to write down a checkpoint."""
@@ -22,7 +26,7 @@ SIGN = "sign"
 class Signed:
     """A ledger, what was signed of it last, and the key that this was signed with."""
 
-    store: SqliteStore
+    store: "AnyStore"
     note: Note
     key: PublicKey
 
@@ -44,10 +48,10 @@ def signed(setting: Setting, origin: str = "") -> Iterator[Signed]:
         IntegrityError: the ledger does not continue what was signed last, or its key is gone.
         Undecided: an engine runs and has not signed yet.
     """
-    path = setting.home / "davy.db"
-    if not path.is_file():
-        raise NotFound(f"there is no ledger in {setting.home}", hint="davy up begins one; --home names another")
-    store = SqliteStore(path)
+    home = setting.home
+    if not (named(home) or (home / FILE).is_file()):
+        raise NotFound(f"there is no ledger in {home}", hint="davy up begins one; --home names another")
+    store = open_store(home)
     try:
         with _office(store) as ours:
             if ours is not None:
@@ -61,7 +65,7 @@ def signed(setting: Setting, origin: str = "") -> Iterator[Signed]:
         store.close()
 
 
-def _of_engine(setting: Setting, store: SqliteStore) -> tuple[Note, PublicKey]:
+def _of_engine(setting: Setting, store: "AnyStore") -> tuple[Note, PublicKey]:
     """Return what a running engine has signed, and what it is verified with."""
     note, spelt = latest(store), public_key(setting.home)
     if note is None or not spelt:
@@ -73,7 +77,7 @@ def _of_engine(setting: Setting, store: SqliteStore) -> tuple[Note, PublicKey]:
 
 
 @contextmanager
-def _office(store: SqliteStore) -> Iterator[Store | None]:
+def _office(store: "AnyStore") -> Iterator[Store | None]:
     """Hold the lease, for as long as it takes to write something down; None where an engine has it."""
     try:
         tenure = take(store, SIGN)
