@@ -21,7 +21,7 @@ from davy.model.duration import BadDuration, parse_duration
 )
 @click.option(
     "--ca",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path),
     metavar="FILE",
     help="The authority of a witness's certificate.",
 )

@@ -32,6 +32,19 @@ SWITCH_S = 0.0002
     metavar="FILE",
     help="Take in what other systems tell of changes and incidents; the file says who may tell what.",
 )
+@click.option("--witness", is_flag=True, help="Be a witness to the ledgers of others, and cosign what grows.")
+@click.option(
+    "--known",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The ledgers that --witness signs for: the key of each, a line each.",
+)
+@click.option(
+    "--witness-name",
+    default="",
+    metavar="NAME",
+    help="What the witness is called, once and for all.  [default: davy.invalid/ and eight digits]",
+)
 @click.option(
     "--listen", default="127.0.0.1:8443", show_default=True, metavar="HOST:PORT", help="Where to listen."
 )
@@ -97,6 +110,9 @@ def command(
     store: str,
     admission: bool,
     hooks: Path | None,
+    witness: bool,
+    known: Path | None,
+    witness_name: str,
     listen: str,
     cert_dir: Path | None,
     names: tuple[str, ...],
@@ -113,17 +129,24 @@ def command(
     publish: str,
     drain_s: float,
 ) -> None:
-    """Answer the API server of a cluster, which asks before anything is changed, or take in events.
+    """Answer a cluster that asks before anything is changed, take in events, or be a witness.
 
     It runs until Ctrl-C or SIGTERM. With --admission an abort and more replicas are always let through, and
     whatever cannot be judged is denied. With --hooks what others tell is written into the record of the state
-    directory, over plain HTTP unless there is a --cert-dir.
+    directory, over plain HTTP unless there is a --cert-dir. With --witness checkpoints of the ledgers in
+    --known are cosigned, as long as they continue what was cosigned before.
     """
-    if admission == (hooks is not None):
-        what = "--admission or --hooks FILE, one of them"
+    if [admission, hooks is not None, witness].count(True) != 1:
+        what = "--admission, --hooks FILE or --witness --known FILE, one of them"
         raise click.UsageError(f"say what to serve: {what}", click.get_current_context())
     from davy.cli.hooking import address, serve_hooks
 
+    if witness:
+        if known is None:
+            raise UsageError("--witness needs to know whom it signs for", hint="--known FILE")
+        from davy.cli.witnessing import serve_witness
+
+        return serve_witness(setting, known, witness_name, address(listen), cert_dir, names or NAMES)
     if hooks is not None:
         return serve_hooks(setting, hooks, store, address(listen), cert_dir)
     if in_cluster and kubeconfig:
