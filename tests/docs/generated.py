@@ -3,8 +3,10 @@
 * docs/reference/argo-rollouts.md: fields from davy.model.honoured, rules from argo-rollouts.toml
 * docs/reference/kinds.md: the part between the marks, from davy.model.honoured
 * the pages about the rule pack, by tests.docs.generated_pack
+* integrations/grafana/davy-delivery.json, from davy.reports.dashboard
 """
 
+import json
 import re
 import textwrap
 import tomllib
@@ -16,8 +18,10 @@ from tests.docs import generated_pack
 
 from davy.model.honoured import HONOURED, IGNORED, REFUSED
 from davy.model.kinds import KINDS
+from davy.reports.dashboard import dashboard
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+GRAFANA = REFERENCE.parents[1] / "integrations" / "grafana" / "davy-delivery.json"
 BEGIN, END = "<!-- fields -->", "<!-- end of fields -->"
 WIDTH = 128
 ARGO_KINDS = ("Rollout", "AnalysisTemplate")
@@ -52,6 +56,11 @@ def kinds(page: str) -> str:
     _, _, tail = rest.partition(END)
     fields = "\n\n".join([*(_kind(kind) for kind in KINDS), _told_of("Every kind", "")])
     return f"{head}{BEGIN}\n\n{fields}\n\n{END}{tail}"
+
+
+def grafana() -> str:
+    """Write the dashboard."""
+    return json.dumps(dashboard(), indent=2, sort_keys=True) + "\n"
 
 
 def rules() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -106,6 +115,7 @@ def write() -> None:
     path = REFERENCE / "kinds.md"
     path.write_text(kinds(path.read_text()))
     generated_pack.write()
+    GRAFANA.write_text(grafana())
 
 
 if __name__ == "__main__":

@@ -20,6 +20,10 @@ def test_the_fields_of_every_kind_are_what_the_tables_say() -> None:
     assert page == generated.kinds(page), "run ./dev docs"
 
 
+def test_the_dashboard_is_what_is_made() -> None:
+    assert generated.GRAFANA.read_text() == generated.grafana(), "run ./dev docs"
+
+
 @pytest.mark.parametrize(("section", "rule"), RULES, ids=[rule["argo"][:40] for _, rule in RULES])
 def test_a_rule_has_a_verdict_a_reason_and_a_test_that_is_there(section: str, rule: dict[str, Any]) -> None:
     assert rule.keys() <= {"argo", "verdict", "davy", "test"}

@@ -29,17 +29,17 @@ class GroupCommit(Generic[J, R]):
 
     def __init__(self, write: Callable[[Sequence[J]], Sequence[R | Exception]]) -> None:
         self._write = write
-        self._queue: deque[_Ticket[J, R]] = deque()
-        self._guard = threading.Lock()
-        self._led = False
+        self._queue: deque[_Ticket[J, R]] = deque()  # whoever comes appends to it without a lock
+        self._led = threading.Lock()  # held as long as somebody writes, or has been told to
+        self._guard = threading.Lock()  # for what takes tickets out of the queue
 
     def do(self, job: J) -> R:
         """Have a job written, and return what became of it once that is durable."""
         ticket = _Ticket[J, R](job)
-        with self._guard:
-            self._queue.append(ticket)
-            ticket.leads, self._led = not self._led, True
-        if not ticket.leads:
+        self._queue.append(ticket)
+        if self._led.acquire(blocking=False):
+            ticket.leads = True
+        else:
             self._wait(ticket)
         if ticket.leads:
             self._lead()
@@ -49,9 +49,9 @@ class GroupCommit(Generic[J, R]):
 
     def _lead(self) -> None:
         """Write for all that wait, and let the first of those that come meanwhile go on."""
+        outcomes: Sequence[R | Exception] = ()
         with self._guard:
             batch = [self._queue.popleft() for _ in range(min(MOST, len(self._queue)))]
-        outcomes: Sequence[R | Exception] = ()
         try:
             outcomes = self._write([ticket.job for ticket in batch])
         except Exception as error:  # noqa: BLE001  all that wait are told
@@ -67,7 +67,7 @@ class GroupCommit(Generic[J, R]):
         """Wait until a job is written, or its thread has to write."""
         try:
             ticket.woken.acquire()
-        except BaseException:  # an interrupt: whoever does not wait any more must not have to lead
+        except BaseException:  # an interrupt: whoever does not wait any more must not have to write
             with self._guard:
                 if ticket in self._queue:
                     self._queue.remove(ticket)
@@ -76,11 +76,16 @@ class GroupCommit(Generic[J, R]):
             raise
 
     def _hand_over(self) -> None:
-        with self._guard:
-            self._led = bool(self._queue)
-            if self._led:
-                self._queue[0].leads = True
-                self._queue[0].woken.release()
+        """Have the first that waits write; where nobody does, let the next that comes do it."""
+        while True:
+            with self._guard:
+                if self._queue:
+                    self._queue[0].leads = True
+                    self._queue[0].woken.release()
+                    return
+            self._led.release()
+            if not self._queue or not self._led.acquire(blocking=False):
+                return
 
 
 class _Ticket(Generic[J, R]):

@@ -4,7 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -18,7 +18,7 @@ from davy.ledger.entry import Draft, Entry, decode, refusal, same_event
 from davy.ledger.lease import Lease
 from davy.ledger.log import Head, LedgerDamaged, Receipt
 from davy.ledger.store import Record, Store, StoreUnavailable
-from davy.ledger.tree import Frontier
+from davy.ledger.tree import EMPTY, Frontier
 
 LEASE = ("lease", "engine")
 """Where the lease is kept."""
@@ -29,12 +29,11 @@ BUSY_S = 1.0
 CHECKPOINT_BUSY_S = 0.05
 """Real seconds for which a checkpoint waits for readers and for another process that writes."""
 
-CHECKPOINT_PAGES = 4000
-"""So many pages are in the write-ahead log, about, when what is in it is moved into the file: 16 MiB."""
+CHECKPOINT_BYTES = 32 << 20
+"""So much is in the write-ahead log, about, when what is in it is moved into the file."""
 
-PAGE = 4096
-PAGES_OF_A_COMMIT, BYTES_OF_A_PAGE = 6, 3000
-"""What a commit writes at least, and what fits on a page of entries with all that belongs to them."""
+COMMIT_BYTES, ROW_BYTES = 6 * 4096, 1024
+"""What a commit adds to the log whatever it writes, and what a row does besides its body."""
 
 RECOVERABLE = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CONSTRAINT}
@@ -67,7 +66,8 @@ class SqliteStore:
         self.path = path
         self._writing, self._reading = threading.Lock(), threading.Lock()
         self._group = GroupCommit(self._write)
-        self._max_pages, self._closed, self._tree = 0, False, Frontier()
+        self._max_pages, self._closed = 0, False
+        self._tree, self._head = Frontier(), Head(0, EMPTY)
         with self._translated():
             self._open()
             self._reader = self._connect()
@@ -91,12 +91,12 @@ class SqliteStore:
 
     def entries(self, *, after: int = 0, subject: str = "", limit: int = 1000) -> tuple[Entry, ...]:
         """Read entries in their order."""
-        where, values = "seq > ?", [after, limit] if not subject else [after, subject, limit]
-        if subject:
-            where += " AND subject = ?"
         with self._reading, self._translated():
-            query = f"SELECT body, seq FROM ledger WHERE {where} ORDER BY seq LIMIT ?"  # noqa: S608
-            rows = self._reader.execute(query, values).fetchall()
+            if subject:
+                rows = sqlite_tree.of_subject(self._reader, subject, after, limit)
+            else:
+                query = "SELECT body, seq FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
+                rows = self._reader.execute(query, (after, limit)).fetchall()
         return tuple(decode(body, seq) for body, seq in rows)
 
     def head(self) -> Head:
@@ -160,14 +160,14 @@ class SqliteStore:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
             lay_out(db)
-            self._tree = sqlite_tree.take_up(db, self._tree)
+            self._take_up(db)
             if self._max_pages:
                 db.execute(f"PRAGMA max_page_count = {self._max_pages:d}")
         except BaseException:
             db.close()
             raise
         log = self.path.with_name(self.path.name + "-wal")
-        self._db, self._unsaved = db, log.stat().st_size // PAGE if log.exists() else 0
+        self._db, self._unsaved = db, log.stat().st_size if log.exists() else 0
 
     def _give_up(self) -> None:
         """Write nothing through this connection any more."""
@@ -200,8 +200,8 @@ class SqliteStore:
                 except leases.Fenced as error:
                     outcomes.append(error)
             if batch.pieces:
-                sqlite_tree.grow(db, self._tree, batch.pieces)
-            self._unsaved += sum(len(piece.body) + 512 for piece in batch.pieces) // BYTES_OF_A_PAGE
+                self._head = sqlite_tree.grow(db, self._tree, batch.pieces)
+            self._unsaved += batch.written
         return outcomes
 
     def _lend(self, give: Callable[[Lease | None], Lease]) -> Lease:
@@ -220,26 +220,27 @@ class SqliteStore:
             if self._db is None:
                 self._open()
             assert self._db is not None
-            before = self._tree
+            before = self._tree, self._head
             try:
-                self._begin(self._db)
-                before, self._tree = self._tree, self._tree.copy()
+                self._db.execute("BEGIN IMMEDIATE")
+                if sqlite_tree.last_head(self._db) != self._head:
+                    self._take_up(self._db)  # another process has written, too
+                before = self._tree, self._head
+                self._tree = self._tree.copy()
                 yield self._db
                 self._db.execute("COMMIT")
             except BaseException as error:
-                self._tree = before
+                self._tree, self._head = before
                 self._undo(error)
                 raise
-            self._unsaved += PAGES_OF_A_COMMIT
-            if self._unsaved > CHECKPOINT_PAGES:
+            self._unsaved += COMMIT_BYTES
+            if self._unsaved > CHECKPOINT_BYTES:
                 self._checkpoint(self._db)
 
-    def _begin(self, db: sqlite3.Connection) -> None:
-        """Begin a transaction on the tree as it is by now: another process may have written, too."""
-        db.execute("BEGIN IMMEDIATE")
-        head = sqlite_tree.last_head(db)
-        if head.size != self._tree.size:
-            self._tree = sqlite_tree.take_up(db, self._tree)
+    def _take_up(self, db: sqlite3.Connection) -> None:
+        """Go on with the tree as it is in the file."""
+        self._tree = sqlite_tree.take_up(db, self._tree)
+        self._head = Head(self._tree.size, self._tree.root)
 
     def _undo(self, error: BaseException) -> None:
         """End a transaction that has failed; after an error of the disk the connection is given up."""
@@ -291,8 +292,7 @@ class SqliteStore:
         return StoreUnavailable(f"the store {self.path} cannot be used: {error}", hint="is the disk full?")
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(msgspec.Struct, frozen=True):
     """What one caller wants written.
 
     `once`: drafts that are known are not written again; otherwise they all are.
@@ -314,6 +314,7 @@ class _Batch:
 
     def __init__(self, db: sqlite3.Connection, tree: Frontier, uids: Sequence[str]) -> None:
         self.db, self.pieces = db, list[Piece]()
+        self.written = 0
         self._size = tree.size
         self._known = sqlite_tree.known(db, uids)
 
@@ -327,13 +328,15 @@ class _Batch:
             leases.hold(_lease(self.db), job.held.epoch)
         for record, body in job.changes.items():
             _put(self.db, record, body)
+            self.written += ROW_BYTES + len(body or b"")
         return tuple([(self._once if job.once else self._always)(piece) for piece in job.pieces])
 
     def _always(self, piece: Piece) -> Receipt:
         """Give a piece the next place."""
         if piece.uid in self._known:  # an event is known by the first entry that tells of it
-            piece = replace(piece, uid=None)
+            piece = msgspec.structs.replace(piece, uid=None)
         self.pieces.append(piece)
+        self.written += ROW_BYTES + len(piece.body)
         seq = self._size + len(self.pieces)
         if piece.uid is not None:
             self._known[piece.uid] = (seq, piece.body)

@@ -4,7 +4,7 @@ import sqlite3
 
 import msgspec
 
-from davy.adapters.sqlite_tree import Piece, grow, last_head
+from davy.adapters.sqlite_tree import Piece, grow
 from davy.ledger.entry import Draft
 from davy.ledger.store import StoreUnavailable
 from davy.ledger.tree import Frontier
@@ -30,7 +30,11 @@ CREATE TABLE ledger (            -- the entries, in their places
     body    BLOB NOT NULL,
     leaf    BLOB NOT NULL        -- SHA-256 of 0x00 and the body
 );
-CREATE INDEX ledger_by_subject ON ledger (subject, seq);
+CREATE TABLE by_subject (        -- where the entries of a subject are; the newest are not in it yet
+    subject TEXT NOT NULL,
+    seq     INTEGER NOT NULL,
+    PRIMARY KEY (subject, seq)
+) WITHOUT ROWID;
 CREATE TABLE nodes (             -- hashes of complete subtrees of 2^8, 2^16 and 2^24 entries
     level INTEGER NOT NULL,
     idx   INTEGER NOT NULL,
@@ -89,10 +93,11 @@ def _make(db: sqlite3.Connection) -> None:
             db.execute(f"DROP TRIGGER {trigger}")
     for statement in (RECORDS + LEDGER).split(";\n"):
         db.execute(statement)
-    for table, taken in ONLY_GROWS.items():
-        refuse = "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+    refuse = "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+    for table in (*ONLY_GROWS, "by_subject"):
         db.execute(f"CREATE TRIGGER {table}_is_never_edited BEFORE UPDATE ON {table} {refuse}")
         db.execute(f"CREATE TRIGGER {table}_is_never_cut BEFORE DELETE ON {table} {refuse}")
+    for table, taken in ONLY_GROWS.items():
         db.execute(f"CREATE TRIGGER {table}_only_grows BEFORE INSERT ON {table} WHEN {taken} {refuse}")
     if older:
         _take_over(db)
@@ -112,13 +117,23 @@ class _Older(msgspec.Struct):
 
 
 def _take_over(db: sqlite3.Connection) -> None:
-    """Append what was written before there was a tree."""
+    """Append what was written before there was a tree.
+
+    Raises:
+        StoreUnavailable: something of it cannot be read.
+    """
     decoder, tree = msgspec.json.Decoder(_Older), Frontier()
-    rows = db.execute("SELECT body FROM ledger_without_tree ORDER BY seq")
+    rows = db.execute("SELECT seq, body FROM ledger_without_tree ORDER BY seq")
     while some := rows.fetchmany(1000):
-        older = [decoder.decode(body) for (body,) in some]
-        drafts = [Draft(e.at, e.kind, e.subject, e.detail, e.actor, e.reason) for e in older]
-        grow(db, tree, [Piece.of(draft) for draft in drafts])
-    size = db.execute("SELECT count(*) FROM ledger_without_tree").fetchone()[0]
-    assert last_head(db).size == size, "an entry was left out"
+        pieces: list[Piece] = []
+        for seq, body in some:
+            try:
+                older = decoder.decode(body)
+            except msgspec.MsgspecError as error:
+                raise StoreUnavailable(f"entry {seq} of the ledger cannot be read: {error}") from error
+            if older.seq != seq or seq != tree.size + len(pieces) + 1:
+                raise StoreUnavailable(f"entry {seq} of the ledger is not in its place")
+            draft = Draft(older.at, older.kind, older.subject, older.detail, older.actor, older.reason)
+            pieces.append(Piece.of(draft))
+        grow(db, tree, pieces)
     db.execute("DROP TABLE ledger_without_tree")

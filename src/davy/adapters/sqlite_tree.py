@@ -7,8 +7,9 @@ subtrees never change.
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Self
+
+import msgspec
 
 from davy.ledger.entry import Draft
 from davy.ledger.log import Head, LedgerDamaged
@@ -21,15 +22,15 @@ KEPT = 8
 
 TOP = 24
 
+INDEXED = 1024
+"""Entries that go into the index by subject at once: one by one, each would rewrite a page of its own."""
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+
+class Piece(msgspec.Struct, frozen=True):
     """A draft as it goes into the tree, and what is written with it."""
 
     draft: Draft
     uid: str | None
-    subject: str
-    kind: str
     body: bytes
     leaf: bytes
     payloads: Mapping[Record, bytes]
@@ -38,11 +39,11 @@ class Piece:
     def of(cls, draft: Draft) -> Self:
         """Spell a draft."""
         _, body, payloads = fit(draft)
-        return cls(draft, draft.uid, draft.subject, draft.kind, body, leaf_hash(body), payloads)
+        return cls(draft, draft.uid, body, leaf_hash(body), payloads)
 
 
-def grow(db: sqlite3.Connection, tree: Frontier, pieces: Sequence[Piece]) -> None:
-    """Append pieces, and write down what the tree is then; within a transaction."""
+def grow(db: sqlite3.Connection, tree: Frontier, pieces: Sequence[Piece]) -> Head:
+    """Append pieces, write down what the tree is then, and return that; within a transaction."""
     first = tree.size + 1
     nodes: list[object] = []
     for piece in pieces:
@@ -58,11 +59,16 @@ def grow(db: sqlite3.Connection, tree: Frontier, pieces: Sequence[Piece]) -> Non
         [
             value
             for seq, piece in enumerate(pieces, first)
-            for value in (seq, piece.uid, piece.subject, piece.kind, piece.body, piece.leaf)
+            for value in (seq, piece.uid, piece.draft.subject, piece.draft.kind, piece.body, piece.leaf)
         ],
     )
     _insert(db, "nodes", 3, nodes)
-    db.execute("INSERT INTO heads VALUES (?, ?)", (tree.size, tree.root))
+    if (some := (first - 1) // INDEXED) < tree.size // INDEXED:
+        columns = "SELECT subject, seq FROM ledger WHERE seq > ? AND seq <= ? ORDER BY subject, seq"
+        db.execute(f"INSERT INTO by_subject {columns}", (some * INDEXED, indexed(tree.size)))
+    head = Head(tree.size, tree.root)
+    db.execute("INSERT INTO heads VALUES (?, ?)", (head.size, head.root))
+    return head
 
 
 def _insert(db: sqlite3.Connection, table: str, columns: int, values: list[object]) -> None:
@@ -129,6 +135,21 @@ def hashes(db: sqlite3.Connection, level: int, start: int, end: int) -> list[byt
     for _ in range(above):
         found = [node_hash(*pair) for pair in zip(found[::2], found[1::2], strict=False)]
     return found
+
+
+def indexed(size: int) -> int:
+    """Say how many entries of a tree are in the index by subject."""
+    return size - size % INDEXED
+
+
+def of_subject(db: sqlite3.Connection, subject: str, after: int, limit: int) -> list[tuple[bytes, int]]:
+    """Find the entries of a subject: the bytes and the place of each."""
+    until = indexed(last_head(db).size)
+    query = """SELECT body, seq FROM by_subject JOIN ledger USING (seq)
+        WHERE by_subject.subject = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"""
+    found = db.execute(query, (subject, after, until, limit)).fetchall()
+    query = "SELECT body, seq FROM ledger WHERE seq > ? AND subject = ? ORDER BY seq LIMIT ?"
+    return found + db.execute(query, (max(after, until), subject, limit - len(found))).fetchall()
 
 
 def known(db: sqlite3.Connection, uids: Iterable[str]) -> dict[str, tuple[int, bytes]]:

@@ -1,9 +1,8 @@
 """`davy policy …`: run, test, compare and export policies. Each command is imported when it is called."""
 
-from importlib import import_module
-from typing import ClassVar
-
 import click
+
+from davy.cli.lazy import Lazy
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("davy.cli.policy_eval", "Ask a Rego policy, as opa eval does."),
@@ -14,26 +13,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Every command: where it lives and what it is for."""
 
 
-class Policies(click.Group):
-    """The group; help needs none of its commands."""
+class Policies(Lazy):
+    """Run, test, compare and export."""
 
-    table: ClassVar[dict[str, tuple[str, str]]] = COMMANDS
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands."""
-        return list(self.table)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command."""
-        if cmd_name not in self.table:
-            return None
-        command: click.Command = import_module(self.table[cmd_name][0]).command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in self.table.items()])
+    table = COMMANDS
 
 
 @click.group("policy", cls=Policies)

@@ -1,10 +1,8 @@
 """`davy policy export …`: write what other programs need to enforce the same rules."""
 
-from typing import ClassVar
-
 import click
 
-from davy.cli.policy import Policies
+from davy.cli.lazy import Lazy
 
 EXPORTS: dict[str, tuple[str, str]] = {
     "gatekeeper": ("davy.cli.policy_export_gatekeeper", "The pack as ConstraintTemplates and constraints."),
@@ -18,10 +16,10 @@ EXPORTS: dict[str, tuple[str, str]] = {
 """Every target: where it lives and what it is for."""
 
 
-class Exports(Policies):
+class Exports(Lazy):
     """The group of targets."""
 
-    table: ClassVar[dict[str, tuple[str, str]]] = EXPORTS
+    table = EXPORTS
 
 
 @click.group("export", cls=Exports)

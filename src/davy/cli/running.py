@@ -17,6 +17,7 @@ from davy.adapters.clock import Anchor, Clock
 from davy.adapters.embedded import EmbeddedPlatform
 from davy.adapters.fence import Fence
 from davy.adapters.job import end_jobs
+from davy.adapters.ledger_key import ledger_key
 from davy.adapters.scrape import Scraper
 from davy.adapters.secret_files import SecretFiles
 from davy.adapters.spool import FileSpool
@@ -26,11 +27,13 @@ from davy.analysis.promql.evaluate import Engine as QueryEngine
 from davy.analysis.promql.series import SeriesStore
 from davy.analysis.provider import Answer, Asking, Provider, ProviderError
 from davy.cli.lease import DOWN, take
+from davy.cli.sealing import sealing
 from davy.cli.stores import open_store
 from davy.control.catalog import Catalog
 from davy.control.engine import Engine, Setting
 from davy.control.rulebook import Rules
 from davy.control.runs import Runs
+from davy.control.sealing import Sealing
 from davy.control.tenure import Tenure
 from davy.control.turn import World
 from davy.errors import Bug, Undecided, UsageError
@@ -65,6 +68,7 @@ class Running:
     tenure: Tenure
     fence: Fence
     jobs: Path
+    sealing: Sealing
 
     def check(self) -> None:
         """Make sure that this engine is the one that decides.
@@ -100,6 +104,7 @@ class Running:
         self.runs.close()
 
     def _let_go(self) -> None:
+        self.sealing.stop(HUNG_S)
         self.tenure.end()
         self.store.close()
 
@@ -112,6 +117,7 @@ def start(
     in_process: bool = False,
     attain: Callable[["AnyStore"], Tenure] = take,
     rules: Rules | None = None,
+    origin: str = "",
 ) -> Running:
     """Start an engine on a state directory and let its loop turn.
 
@@ -122,13 +128,17 @@ def start(
         in_process: never ask a Prometheus, even where a template's address answers.
         attain: gets the lease on the store, be it by waiting.
         rules: what it is told about policies; None is no pack of policies.
+        origin: what its ledger is to be called, where it has no name yet.
 
     Raises:
+        Conflict: the ledger has another name.
         Held: another engine runs on this directory.
         Undecided: the store, Envoy or the disk cannot be used.
     """
     with usable(home):
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if origin:
+            ledger_key(home, origin)
         store = open_store(home, at, keep=True)
     with ExitStack() as undone:
         undone.callback(store.close)
@@ -190,14 +200,16 @@ def _start(
         secrets=SecretFiles(home / secret_files.DIRECTORY),
     )
     world = World(ours, platform, scraper, runs, spool, queries)
-    setting = Setting(pid=os.getpid(), speed=clock.speed, rules=rules)
-    engine = Engine(world, catalog, clock, setting, tenure)
+    seals = sealing(home, store, ours, dict(os.environ))
+    setting = Setting(os.getpid(), clock.speed, rules=rules, troubles=lambda: seals.troubles)
+    engine = Engine(world, catalog, clock, setting, tenure, store)
     fence.sweep()
     platform.start()
     scraper.start()
     loop = threading.Thread(target=engine.run, name="davy-loop", daemon=True)
     loop.start()
-    return Running(engine, platform, scraper, runs, store, loop, tenure, fence, home / JOBS)
+    seals.start()
+    return Running(engine, platform, scraper, runs, store, loop, tenure, fence, home / JOBS, seals)
 
 
 def end_all(home: Path) -> None:

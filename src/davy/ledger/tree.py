@@ -136,7 +136,7 @@ def consistency(smaller: int, larger: int, hashes: Hashes) -> list[bytes]:
 
 def is_included(leaf: bytes, index: int, size: int, proof: list[bytes], root: bytes) -> bool:
     """Say whether a proof shows that the tree with this root has a leaf (its hash) at an index."""
-    if not 0 <= index < size:
+    if not 0 <= index < size or not _are_hashes(leaf, *proof):
         return False
     node, last, found = index, size - 1, leaf
     for hash_ in proof:
@@ -156,7 +156,7 @@ def is_consistent(
     smaller: int, larger: int, proof: list[bytes], smaller_root: bytes, larger_root: bytes
 ) -> bool:
     """Say whether a proof shows that the larger tree begins with the smaller; an empty one shows nothing."""
-    if not 0 < smaller <= larger:
+    if not 0 < smaller <= larger or not _are_hashes(*proof):
         return False
     if smaller == larger:
         return not proof and smaller_root == larger_root
@@ -178,6 +178,11 @@ def is_consistent(
             new = node_hash(new, hash_)
         node, last = node >> 1, last >> 1
     return last == 0 and old == smaller_root and new == larger_root
+
+
+def _are_hashes(*values: bytes) -> bool:
+    """Say whether these have the length of hashes: what is shorter or longer could be cut in two at will."""
+    return all(len(value) == 32 for value in values)
 
 
 def _split(size: int) -> int:

@@ -1,4 +1,4 @@
-"""A change event as the figures need it: what `docs/reference/delivery-metrics.md` says, without its envelope."""
+"""A change event as the figures need it: as `docs/reference/delivery-metrics.md` says, without its envelope."""
 
 from typing import Literal
 
