@@ -1,6 +1,5 @@
 """Entries that are sent on: in order, at least once, and none of them lost by a refusal."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ from tests.adapters.listening import Asked, Reply, listening
 from davy.adapters.forward import BATCH, Form, Forwarder, NotForwarded, Target, address
 from davy.adapters.memory_store import MemoryStore
 from davy.errors import UsageError
-from davy.ledger.entry import Draft, Entry
+from davy.ledger.entry import Draft
 from davy.reports.event import ChangeEvent
 
 SECRET = "s3cret-that-nobody-is-shown"
@@ -24,13 +23,8 @@ def store(count: int) -> MemoryStore:
     return made
 
 
-def project(entries: Sequence[Entry]) -> list[ChangeEvent]:
-    return [
-        ChangeEvent(
-            source="s", id=str(entry.seq), type="opened", time=0, service="pay", incident=str(entry.seq)
-        )
-        for entry in entries
-    ]
+def project(body: bytes, seq: int) -> list[ChangeEvent]:
+    return [ChangeEvent(source="s", id=str(seq), type="opened", time=0, service="pay", incident=str(seq))]
 
 
 def forwarder(made: MemoryStore, url: str, directory: Path, form: Form = "otlp") -> Forwarder:
@@ -79,6 +73,20 @@ def test_each_form_goes_where_it_belongs(tmp_path: Path) -> None:
     assert cdevents.headers["Content-Type"] == "application/cloudevents-batch+json"
     assert {event["type"] for event in cdevents.json} == {"dev.cdevents.incident.detected.0.3.0"}
     assert [asked.path for asked in datadog] == ["/api/v2/dora/incident"] * 2
+
+
+def test_what_datadog_refused_is_told_again_with_what_came_meanwhile(tmp_path: Path) -> None:
+    made, answers = store(1), iter([202, 202, 503, 202, 202, 202])
+    with listening(lambda asked: Reply(next(answers))) as server:
+        assert forwarder(made, server.address, tmp_path, "datadog").step() == 1
+        made.commit({}, [Draft(9.0, "incident_opened", "s"), Draft(9.0, "incident_opened", "s")])
+        again = forwarder(made, server.address, tmp_path, "datadog")
+        with pytest.raises(NotForwarded, match="503"):
+            again.step()
+        made.commit({}, [Draft(9.0, "incident_opened", "s")])
+        assert again.step() == 3
+    names = [asked.json["data"]["attributes"]["name"] for asked in server.asked]
+    assert names == ["1", "2", "3", "2", "3", "4"]
 
 
 def test_a_cursor_that_makes_no_sense_is_not_taken_for_nothing(tmp_path: Path) -> None:

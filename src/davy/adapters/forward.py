@@ -19,7 +19,7 @@ from davy.ledger.cdevents import cd_event
 from davy.ledger.cloudevent import cloud_event
 from davy.ledger.entry import Entry, decode
 from davy.ledger.otlp import export_request
-from davy.reports.datadog_dora import DatadogDora
+from davy.reports.datadog_dora import DatadogDora, Json
 from davy.reports.event import ChangeEvent
 
 Form = Literal["otlp", "cloudevents", "cdevents", "datadog"]
@@ -52,8 +52,8 @@ class Target:
     headers: Mapping[str, str]
 
 
-Project = Callable[[Sequence[Entry]], Sequence[ChangeEvent]]
-"""Reads entries as change events."""
+Project = Callable[[bytes, int], Sequence[ChangeEvent]]
+"""Reads the bytes of an entry in its place as change events; it is shown all entries, in their order."""
 
 
 class Forwarder:
@@ -65,6 +65,7 @@ class Forwarder:
         target: where they go.
         cursor: the file with how many were sent.
         project: reads entries as change events, for what takes only those.
+        after: begin after so many entries, instead of where it had come to.
     """
 
     def __init__(
@@ -74,11 +75,13 @@ class Forwarder:
         target: Target,
         cursor: Path,
         project: Project,
+        after: int | None = None,
     ) -> None:
         self._bodies, self._origin, self._target = bodies, origin, target
         self._cursor, self._project = cursor, project
-        self._datadog = DatadogDora()
-        self.sent = read_cursor(cursor)
+        self._datadog, self._projected = DatadogDora(), 0
+        self._untaken: list[tuple[str, Json]] = []
+        self.sent = read_cursor(cursor) if after is None else after
         """How many entries the other side has."""
 
     def step(self) -> int:
@@ -90,13 +93,13 @@ class Forwarder:
         bodies = self._bodies(self.sent, self.sent + BATCH)
         entries = [decode(body, self.sent + 1 + offset) for offset, body in enumerate(bodies)]
         if entries:
-            for message in self._messages(entries):
+            for message in self._messages(entries, bodies):
                 self._send(message)
             self.sent += len(entries)
             files.replace(self._cursor, msgspec.json.encode({"sent": self.sent}))
         return len(entries)
 
-    def _messages(self, entries: Sequence[Entry]) -> Iterator[Message]:
+    def _messages(self, entries: Sequence[Entry], bodies: Sequence[bytes]) -> Iterator[Message]:
         encode = msgspec.json.encode
         match self._target.form:
             case "otlp":
@@ -109,8 +112,24 @@ class Forwarder:
                 events = [cd_event(entry, self._origin) for entry in entries]
                 yield Message("", "application/cloudevents-batch+json", encode(events))
             case "datadog":
-                for path, request in self._datadog.requests(self._project(entries)):
+                for path, request in self._requests(bodies):
                     yield Message(path, "application/json", encode(request))
+
+    def _requests(self, bodies: Sequence[bytes]) -> list[tuple[str, Json]]:
+        """Return what Datadog is told of entries; what came before them says when something began."""
+        while self._projected < self.sent:
+            self._told(self._bodies(self._projected, min(self.sent, self._projected + BATCH)))
+        if self._projected == self.sent:
+            self._untaken = []
+        self._untaken += self._told(bodies[self._projected - self.sent :])
+        return self._untaken
+
+    def _told(self, bodies: Sequence[bytes]) -> list[tuple[str, Json]]:
+        events: list[ChangeEvent] = []
+        for body in bodies:
+            self._projected += 1
+            events += self._project(body, self._projected)
+        return list(self._datadog.requests(events))
 
     def _send(self, message: Message) -> None:
         url = address(self._target.url, message.path)
