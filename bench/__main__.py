@@ -28,6 +28,7 @@ BENCHES = {
     "traffic": "requests that fail while weights move, replicas come and go",
     "worlds": "simulated worlds: how many a second, and how many break an invariant",
     "ledger": "the ledger in SQLite: durable appends beside fsyncs of the disk, kills and faults",
+    "ledger_postgres": "the ledger on PostgreSQL, beside SQLite: durable events a second",
     "org": "a hundred rollouts for six weeks of virtual time",
 }
 

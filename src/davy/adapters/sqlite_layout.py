@@ -93,15 +93,20 @@ def _make(db: sqlite3.Connection) -> None:
             db.execute(f"DROP TRIGGER {trigger}")
     for statement in (RECORDS + LEDGER).split(";\n"):
         db.execute(statement)
+    guard(db)
+    if older:
+        _take_over(db)
+    db.execute(f"PRAGMA user_version = {VERSION:d}")
+
+
+def guard(db: sqlite3.Connection) -> None:
+    """Keep whoever has the file from editing the ledger by accident; within a transaction."""
     refuse = "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
     for table in (*ONLY_GROWS, "by_subject"):
         db.execute(f"CREATE TRIGGER {table}_is_never_edited BEFORE UPDATE ON {table} {refuse}")
         db.execute(f"CREATE TRIGGER {table}_is_never_cut BEFORE DELETE ON {table} {refuse}")
     for table, taken in ONLY_GROWS.items():
         db.execute(f"CREATE TRIGGER {table}_only_grows BEFORE INSERT ON {table} WHEN {taken} {refuse}")
-    if older:
-        _take_over(db)
-    db.execute(f"PRAGMA user_version = {VERSION:d}")
 
 
 class _Older(msgspec.Struct):
