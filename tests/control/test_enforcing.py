@@ -147,6 +147,7 @@ def test_the_life_of_a_waiver(lab: Any) -> None:
     assert view.waiver_generation == 2
     assert [f.severity for f in view.findings if f.code == "PD022"] == ["note"]
     assert [each.detail["used"] for each in entries(lab, "waiver_used")] == [1]
+    assert [each.detail.get("waiver") for each in entries(lab, "update_started")] == [None, id_]
 
     [shown] = lab.ask(requests.Waivers()).items
     waiver = read(shown.manifest)
@@ -174,7 +175,9 @@ def test_the_life_of_a_waiver(lab: Any) -> None:
         "policy_denied",
         "waiver_approved",
         "waiver_used",
+        "update_started",
         "waiver_used",
+        "update_started",
         "waiver_expired",
     ]
 

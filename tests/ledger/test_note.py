@@ -162,3 +162,11 @@ def test_a_private_key_does_not_show_itself() -> None:
 def test_names_have_no_white_space_and_no_plus(name: str) -> None:
     assert not notes.is_name(name)
     assert str(Signature("a", b"1234", b"5")) == "— a MTIzNDU=\n"
+
+
+def test_a_private_key_in_the_place_of_a_public_one_is_not_repeated() -> None:
+    spelt = PrivateKey("example.com/foo", b"1" * 32).spell()
+    for text in (spelt, f" {spelt}\n", spelt[:-1]):
+        with pytest.raises(Malformed, match="this is a private key") as refused:
+            PublicKey.read(text)
+        assert "MTEx" not in str(refused.value)

@@ -1,10 +1,9 @@
 """Secrets as files, as Kubernetes mounts them: `secrets/NAMESPACE/NAME/KEY` in the state directory."""
 
-import os
 import re
-import stat
 from pathlib import Path
 
+from davy.adapters.private_file import NotPrivate, read_private
 from davy.analysis.provider import ProviderError
 from davy.analysis.secret import Secret
 
@@ -33,9 +32,12 @@ class SecretFiles:
                 raise ProviderError(f"{part!r} cannot be the name of a secret, a namespace or a key")
         place = f"{DIRECTORY}/{namespace}/{name}/{key}"
         try:
-            content = self._read(self._directory / namespace / name / key, place)
+            path = self._directory / namespace / name / key
+            content = read_private(path, place, largest=_LARGEST_BYTES, follow=True)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except NotPrivate as error:
+            raise ProviderError(f"{place} in the state directory {error.why}", hint=error.mend) from None
         except OSError as error:
             raise ProviderError(
                 f"{place} in the state directory cannot be read: {error.strerror}", hint=f"chmod 600 {place}"
@@ -52,23 +54,3 @@ class SecretFiles:
     def place(self, namespace: str, name: str, key: str) -> str:
         """Name the file to make."""
         return f"make the file {DIRECTORY}/{namespace}/{name}/{key} in the state directory, with mode 0600"
-
-    def _read(self, path: Path, place: str) -> bytes:
-        """Read a file once it is certain, of the open file, that nobody else may."""
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise ProviderError(f"{place} in the state directory is not a file")
-            if status.st_mode & 0o077:
-                raise ProviderError(
-                    f"{place} in the state directory may be read by others "
-                    f"(mode {status.st_mode & 0o777:04o}), so it is no secret: chmod 600 {place}",
-                    hint=f"chmod 600 {place}",
-                )
-            if status.st_uid not in (os.geteuid(), 0):
-                raise ProviderError(f"{place} in the state directory belongs to somebody else")
-            content = file.read(_LARGEST_BYTES + 1)
-        if len(content) > _LARGEST_BYTES:
-            raise ProviderError(f"{place} in the state directory is larger than {_LARGEST_BYTES} bytes")
-        return content

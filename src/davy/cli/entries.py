@@ -4,8 +4,11 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import msgspec
+
 from davy.cli.paint import Line, span
-from davy.ledger.entry import Entry
+from davy.errors import IntegrityError
+from davy.ledger.entry import Entry, decode
 
 _SENTENCES: dict[str, str] = {
     "update_started": "revision {revision} ({images}) begins{again}{quick}",
@@ -30,6 +33,20 @@ _SENTENCES: dict[str, str] = {
     "waiver_reviewed": "somebody else looked at why {waiver} broke glass for {rule}",
     "glass_broken": "GLASS BROKEN: {waiver} passes {rule} until {expiresAt}; a review is due by {reviewBy}",
     "policy_denied": "{action} is refused by {rules}",
+    "change_created": "{commit} of {repo} is proposed",
+    "change_merged": "{commit} of {repo} is merged",
+    "change_contained": "{rollout} brings {changes}{takes}",
+    "change_blamed": "{commit} of {repo} was at fault",
+    "incident_opened": "{incident} of {service} is open{because}",
+    "incident_restored": "{incident} of {service} is over",
+    "flag_changed": "{commit} of {repo} {reaches}",
+    "config_changed": "{commit} of {repo} {reaches}",
+    "migration_changed": "{commit} of {repo} {reaches}",
+    "drill_started": "drill {drill} begins: nothing of it counts",
+    "drill_finished": "drill {drill} is over: {outcome}",
+    "service_renamed": "{what} {from} is {to} from now on",
+    "event_refused": "{kind} {id} of {source} is refused: {why}",
+    "metrics_restated": "final figures of {window} changed: {figures}",
     "engine_started": "davy {version} is up with {rollouts} rollouts",
     "ledger_gap": "{entries} entries that could not be written when they happened follow",
 }
@@ -39,6 +56,9 @@ _LOOKS = {
     "change_rolled_back": "bad",
     "change_aborted_unexposed": "bad",
     "ledger_gap": "bad",
+    "event_refused": "bad",
+    "incident_opened": "bad",
+    "incident_restored": "good",
     "glass_broken": "bad",
     "policy_denied": "bad",
     "waiver_requested": "wait",
@@ -82,7 +102,7 @@ def sentence(kind: str, detail: Mapping[str, object]) -> str:
             return f"waits for {seconds:g} s"
         case "human_action", {"action": str(action), **more}:
             return action + (f" {_pairs(more)}" if more else "")
-    words = {name: _words(name, value) for name, value in detail.items()}
+    words = {name: _words(name, value) for name, value in detail.items()} | _changes(detail)
     words["where"] = f" on step {words['step']}" if "step" in words else ""
     words["again"] = f", attempt {detail['attempt']}" if detail.get("attempt", 1) != 1 else ""
     words["quick"] = f", without steps: {detail['quick']}" if "quick" in detail else ""
@@ -91,6 +111,29 @@ def sentence(kind: str, detail: Mapping[str, object]) -> str:
         return _SENTENCES[kind].format_map(words)
     except KeyError:
         return _pairs(detail)
+
+
+def _changes(detail: Mapping[str, object]) -> dict[str, str]:
+    """Write what a sentence may say of changes; commits are as short as people know them."""
+    found: dict[str, str] = {}
+    if isinstance(change := detail.get("change"), dict):
+        found = {"repo": str(change.get("repo")), "commit": _short(change.get("commit"))}
+    brought = detail.get("changes")
+    if isinstance(brought, list):
+        found["changes"] = ", ".join(map(_short, brought)) or "no change"
+    gone = detail.get("reverted")
+    found["takes"] = (
+        f" and takes back {', '.join(map(_short, gone))}" if isinstance(gone, list) and gone else ""
+    )
+    found["because"] = f": {detail['cause']}" if detail.get("cause") else ""
+    found["reaches"] = "is taken back" if detail.get("undone") else f"reaches {detail.get('weight', 100)} %"
+    return found
+
+
+def _short(commit: object) -> str:
+    """Shorten the whole name of a commit."""
+    text = str(commit)
+    return text[:12] if len(text) in (40, 64) else text
 
 
 def _words(name: str, value: object) -> str:
@@ -119,3 +162,15 @@ def _pairs(detail: Mapping[str, object]) -> str:
         f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)}"
         for name, value in detail.items()
     )
+
+
+def entry_of(body: bytes, seq: int) -> Entry:
+    """Read the entry in a place of a store.
+
+    Raises:
+        IntegrityError: its bytes are none.
+    """
+    try:
+        return decode(body, seq)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise IntegrityError(f"entry {seq} cannot be read: {error}", hint="davy ledger verify") from error

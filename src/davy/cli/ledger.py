@@ -4,7 +4,12 @@ import click
 
 from davy.cli.lazy import Lazy
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "tail": ("davy.cli.ledger_tail", "Read the last entries, whether an engine runs or not."),
+    "show": ("davy.cli.ledger_show", "Show one entry whole, and what proves that it is there."),
+    "export": ("davy.cli.ledger_export", "Write the ledger as static files that anybody can verify."),
+    "witness": ("davy.cli.ledger_witness", "Have it witnessed, so that nothing can take its place."),
+}
 """Every command: where it lives and what it is for."""
 
 

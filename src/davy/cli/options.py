@@ -16,6 +16,13 @@ _KINDS = ("rollout", "rollouts", "ro", "rollouts.argoproj.io", "rollout.argoproj
 
 def common(command: Command) -> Command:
     """Let a command take the options of the program behind its own name too, as kubectl does."""
+    return click.option(
+        "-n", "--namespace", expose_value=False, callback=_override, help="Namespace.  [default: default]"
+    )(at_home(command))
+
+
+def at_home(command: Command) -> Command:
+    """Let a command that knows no namespaces take the others of the program's options behind its own name."""
     command = click.option(
         "--color",
         type=click.Choice(["auto", "always", "never"]),
@@ -23,15 +30,12 @@ def common(command: Command) -> Command:
         callback=_override,
         help="Colour the output.",
     )(command)
-    command = click.option(
+    return click.option(
         "--home",
         type=click.Path(path_type=Path),
         expose_value=False,
         callback=_override,
         help="State directory of the engine.",
-    )(command)
-    return click.option(
-        "-n", "--namespace", expose_value=False, callback=_override, help="Namespace.  [default: default]"
     )(command)
 
 
@@ -46,6 +50,18 @@ def output(*forms: str) -> Callable[[Command], Command]:
         show_default=True,
         help="What to print.",
     )
+
+
+def store(command: Command) -> Command:
+    """Let a command work on a store that is not in the state directory."""
+    return click.option(
+        "--store",
+        default="",
+        envvar="DAVY_STORE",
+        show_envvar=True,
+        metavar="URL",
+        help="The store, where it is on PostgreSQL: postgresql://USER@HOST:PORT/DATABASE.",
+    )(command)
 
 
 def is_rollout_kind(word: str) -> bool:

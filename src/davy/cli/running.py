@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,20 +17,23 @@ from davy.adapters.clock import Anchor, Clock
 from davy.adapters.embedded import EmbeddedPlatform
 from davy.adapters.fence import Fence
 from davy.adapters.job import end_jobs
+from davy.adapters.ledger_key import ledger_key
 from davy.adapters.scrape import Scraper
 from davy.adapters.secret_files import SecretFiles
 from davy.adapters.spool import FileSpool
-from davy.adapters.sqlite import SqliteStore
 from davy.adapters.targets import Target
 from davy.adapters.tools import Tools
 from davy.analysis.promql.evaluate import Engine as QueryEngine
 from davy.analysis.promql.series import SeriesStore
 from davy.analysis.provider import Answer, Asking, Provider, ProviderError
 from davy.cli.lease import DOWN, take
+from davy.cli.sealing import sealing
+from davy.cli.stores import open_store
 from davy.control.catalog import Catalog
 from davy.control.engine import Engine, Setting
 from davy.control.rulebook import Rules
 from davy.control.runs import Runs
+from davy.control.sealing import Sealing
 from davy.control.tenure import Tenure
 from davy.control.turn import World
 from davy.errors import Bug, Undecided, UsageError
@@ -37,6 +41,9 @@ from davy.ledger.store import Store
 from davy.model.providers import MetricProvider
 from davy.model.rollout import Rollout
 from davy.rollout.platform import Platform
+
+if TYPE_CHECKING:
+    from davy.cli.stores import AnyStore
 
 JOBS = "jobs"
 """The directory of what metrics run, below the state directory."""
@@ -56,11 +63,12 @@ class Running:
     platform: EmbeddedPlatform
     scraper: Scraper
     runs: Runs
-    store: SqliteStore
+    store: "AnyStore"
     loop: threading.Thread
     tenure: Tenure
     fence: Fence
     jobs: Path
+    sealing: Sealing
 
     def check(self) -> None:
         """Make sure that this engine is the one that decides.
@@ -96,6 +104,7 @@ class Running:
         self.runs.close()
 
     def _let_go(self) -> None:
+        self.sealing.stop(HUNG_S)
         self.tenure.end()
         self.store.close()
 
@@ -103,27 +112,34 @@ class Running:
 def start(
     home: Path,
     *,
+    at: str = "",
     speed: float = 1.0,
     in_process: bool = False,
-    attain: Callable[[SqliteStore], Tenure] = take,
+    attain: Callable[["AnyStore"], Tenure] = take,
     rules: Rules | None = None,
+    origin: str = "",
 ) -> Running:
     """Start an engine on a state directory and let its loop turn.
 
     Args:
         home: where everything is kept; made if it is not there.
+        at: the address of the store, where that is not in the directory; the directory keeps it from then on.
         speed: of the clock. A state directory keeps its clock, so that a restart goes on in the same time.
         in_process: never ask a Prometheus, even where a template's address answers.
         attain: gets the lease on the store, be it by waiting.
         rules: what it is told about policies; None is no pack of policies.
+        origin: what its ledger is to be called, where it has no name yet.
 
     Raises:
+        Conflict: the ledger has another name.
         Held: another engine runs on this directory.
         Undecided: the store, Envoy or the disk cannot be used.
     """
     with usable(home):
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store = SqliteStore(home / "davy.db")
+        if origin:
+            ledger_key(home, origin)
+        store = open_store(home, at, keep=True)
     with ExitStack() as undone:
         undone.callback(store.close)
         tenure = attain(store)
@@ -138,7 +154,7 @@ def start(
 
 def _start(
     home: Path,
-    store: SqliteStore,
+    store: "AnyStore",
     tenure: Tenure,
     fence: Fence,
     rules: Rules,
@@ -184,14 +200,16 @@ def _start(
         secrets=SecretFiles(home / secret_files.DIRECTORY),
     )
     world = World(ours, platform, scraper, runs, spool, queries)
-    setting = Setting(pid=os.getpid(), speed=clock.speed, rules=rules)
-    engine = Engine(world, catalog, clock, setting, tenure)
+    seals = sealing(home, store, ours, dict(os.environ))
+    setting = Setting(os.getpid(), clock.speed, rules=rules, troubles=lambda: seals.troubles)
+    engine = Engine(world, catalog, clock, setting, tenure, store)
     fence.sweep()
     platform.start()
     scraper.start()
     loop = threading.Thread(target=engine.run, name="davy-loop", daemon=True)
     loop.start()
-    return Running(engine, platform, scraper, runs, store, loop, tenure, fence, home / JOBS)
+    seals.start()
+    return Running(engine, platform, scraper, runs, store, loop, tenure, fence, home / JOBS, seals)
 
 
 def end_all(home: Path) -> None:
@@ -201,7 +219,7 @@ def end_all(home: Path) -> None:
         Held: one does.
     """
     with usable(home):
-        store = SqliteStore(home / "davy.db")
+        store = open_store(home)
         try:
             tenure = take(store, DOWN)
             fence = Fence.take(home / "terms", tenure.lease.epoch)

@@ -25,6 +25,7 @@ from davy.control.requests import Action
 from davy.control.reviewing import as_rollout, review
 from davy.control.rulebook import BUCKET, Rulebook, name_of
 from davy.control.rulebook import stored as stored_policies
+from davy.control.stories import story
 from davy.control.turn import World, commit, owed, paid
 from davy.control.waiving import Change, Waiving
 from davy.errors import Conflict
@@ -35,7 +36,6 @@ from davy.model.rollout import Rollout
 from davy.policy.review import Object as Json
 from davy.rollout import actions
 from davy.rollout.actions import Outcome
-from davy.rollout.decision import Event
 from davy.rollout.platform import Launch
 from davy.rollout.state import RolloutState, Stepping, pause_of
 
@@ -127,7 +127,7 @@ class Changing:
             drafts = [Draft(now, "human_action", held.subject, detail, actor, request.reason), *used.drafts]
             written = catalog.written(rollout)
             changes = {**stored(*written), **used.records, _record_of(fresh): msgspec.json.encode(state)}
-            drafts += _drafts(fresh, events, now, catalog.templates)
+            drafts += _drafts(fresh, (state, events), now, catalog.templates, used.drafts)
             commit(fresh, self._world, changes, drafts, patient=False)
             catalog.put(*written)
             self._waiving.take(used)
@@ -146,12 +146,13 @@ class Changing:
             now = self._clock.now()
             deed = perform(action, held, now)
             used = self._allow(action, held, deed, actor, now)
-            state, events = deed.outcome
+            state = deed.outcome[0]
             draft = Draft(now, "human_action", held.subject, deed.detail, actor, action.reason)
             written = self._holdings.catalog.written(deed.manifest)
             changes: dict[Record, bytes | None] = {} if deed.manifest == held.manifest else stored(*written)
             changes |= {**used.records, _record_of(held): msgspec.json.encode(state)}
-            drafts = [draft, *used.drafts, *_drafts(held, events, now, self._holdings.catalog.templates)]
+            told = _drafts(held, deed.outcome, now, self._holdings.catalog.templates, used.drafts)
+            drafts = [draft, *used.drafts, *told]
             commit(held, self._world, changes, drafts, patient=isinstance(action, requests.Abort))
             self._holdings.catalog.put(*written)
             self._waiving.take(used)
@@ -296,10 +297,11 @@ class Changing:
         templates: Callable[[str], Templates],
     ) -> None:
         """Write several rollouts at once, with what an abort of theirs could not write before."""
-        for held, (state, events) in fresh:
+        used = tuple(drafts)
+        for held, outcome in fresh:
             earlier, late = owed(held)
-            changes = {**earlier, **changes, _record_of(held): msgspec.json.encode(state)}
-            drafts = [*late, *drafts, *_drafts(held, events, now, templates)]
+            changes = {**earlier, **changes, _record_of(held): msgspec.json.encode(outcome[0])}
+            drafts = [*late, *drafts, *_drafts(held, outcome, now, templates, used)]
         self._world.store.commit(changes, drafts)
         for held, _ in fresh:
             paid(held, self._world)
@@ -315,6 +317,13 @@ def _record_of(held: Held) -> Record:
     return "rollout", str(held.key)
 
 
+def _waivers(held: Held, used: Iterable[Draft]) -> str:
+    """Name the waivers on whose strength an update began; one of a manifest may be for any namespace."""
+    names = (held.subject, f"Rollout {held.key.name}")
+    mine = (each for each in used if each.kind == "waiver_used" and each.subject in names)
+    return " ".join(sorted({str(each.detail["waiver"]) for each in mine}))
+
+
 def _attempt(state: RolloutState) -> tuple[str, int, int]:
     """Tell two updates, and two attempts at one, apart."""
     return state.current, state.attempt, state.newest.number
@@ -326,13 +335,16 @@ def _names(policy: Json) -> tuple[str, str, str]:
 
 
 def _drafts(
-    held: Held, events: Iterable[Event], now: float, templates: Callable[[str], Templates]
+    held: Held, outcome: Outcome, now: float, templates: Callable[[str], Templates], used: Iterable[Draft]
 ) -> list[Draft]:
-    """Write entries; where an update begins, with the templates that it is held to."""
+    """Write entries; where an update begins, with the templates it is held to and the waivers it needed."""
+    state, events = outcome
     drafts = []
     for event in events:
-        detail = event.detail
+        detail = story(event, held.manifest, state, held.watch)
         if event.kind == "update_started" and (found := pins(held.manifest, templates(held.key.namespace))):
-            detail = {**detail, "templates": found}
+            detail |= {"templates": found}
+        if event.kind == "update_started" and (passed := _waivers(held, used)):
+            detail |= {"waiver": passed}
         drafts.append(Draft(now, event.kind, held.subject, detail))
     return drafts

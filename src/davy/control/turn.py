@@ -17,6 +17,7 @@ from davy.analysis.tally import Tally
 from davy.control.held import Held, Watch
 from davy.control.ports import Traffic
 from davy.control.runs import Runs, ended_entry, started_entry
+from davy.control.stories import story
 from davy.errors import DavyError
 from davy.ledger.entry import Draft
 from davy.ledger.store import Record, Store, StoreUnavailable
@@ -132,7 +133,10 @@ def _write_down(held: Held, world: World, decision: Decision, watched: Watch | N
     changes |= {("run", str(run.key)): msgspec.json.encode(run) for run in (*started, *ended)}
     surplus = world.runs.surplus(held.key, names)
     changes |= {("run", str(run.key)): None for run in surplus}
-    drafts = [Draft(now, event.kind, held.subject, event.detail) for event in decision.events]
+    drafts = [
+        Draft(now, event.kind, held.subject, story(event, held.manifest, held.state, watched))
+        for event in decision.events
+    ]
     drafts += [started_entry(run, now) for run in started]
     drafts += [ended_entry(run, now) for run in ended]
     if changes or drafts or held.is_late:

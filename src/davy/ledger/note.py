@@ -247,6 +247,10 @@ def read_key(text: str) -> tuple[str, int, bytes]:
     Raises:
         Malformed: it is no such key.
     """
+    if text.strip().startswith("PRIVATE+KEY+"):
+        raise Malformed(
+            "this is a private key, and the public one is needed; nobody else may see the private one"
+        )
     name, plus, rest = text.strip().partition("+")
     id_, second, spelt = rest.partition("+")
     if not (plus and second and is_name(name)):

@@ -10,13 +10,14 @@ from typing import assert_never
 import msgspec
 
 from davy.errors import Refused
+from davy.model.origin import Origin, origin_of
 from davy.model.rollout import PodTemplateSpec, Rollout
 from davy.rollout import move, plan
 from davy.rollout.blue_green import COMPLETED
 from davy.rollout.decision import Event
 from davy.rollout.names import fingerprint, template_hash
 from davy.rollout.platform import Launch
-from davy.rollout.rollback import quick_way_back
+from davy.rollout.rollback import quick_way_back, was_stable_before
 from davy.rollout.state import (
     UNDERWAY,
     Aborted,
@@ -37,7 +38,8 @@ Outcome = tuple[RolloutState, tuple[Event, ...]]
 
 def create(rollout: Rollout, template: PodTemplateSpec, launch: Launch, now: float) -> Outcome:
     """Begin the life of a rollout with its first version."""
-    revision = Revision(1, template_hash(template, launch), template, launch, created_at=now)
+    hash_, origin = template_hash(template, launch), origin_of(rollout, template)
+    revision = Revision(1, hash_, template, launch, created_at=now, origin=origin)
     state = RolloutState(
         revisions=(revision,),
         current=revision.hash,
@@ -67,7 +69,7 @@ def revise(
     left = _leaving(state)
     known = next((revision for revision in state.revisions if revision.hash == wanted), None)
     quick = quick_way_back(rollout, state, known, now) if known and state.stable else ""
-    state = _adopt(state, wanted, template, launch, now)
+    state = _adopt(rollout, state, wanted, template, launch, now)
     if wanted == state.stable:
         progress = Settled(reason="Rollback to stable ReplicaSets", at=now)
         state = msgspec.structs.replace(state, progress=progress, background="", attempt=1, sides=())
@@ -187,18 +189,22 @@ def _begin(rollout: Rollout, state: RolloutState, now: float, *, attempt: int, q
         progressed_at=now,
         conditions=(),
         sides=(),
-    ).changing(state.current, scale_down_at=None, exposed_at=None, sends_users=unseen)
+    ).changing(state.current, scale_down_at=None, exposed_at=None, sends_users=unseen, attempt=attempt)
     return state, (_started(state, quick),)
 
 
 def _adopt(
-    state: RolloutState, hash_: str, template: PodTemplateSpec, launch: Launch, now: float
+    rollout: Rollout, state: RolloutState, hash_: str, template: PodTemplateSpec, launch: Launch, now: float
 ) -> RolloutState:
-    """Make a template the newest revision; a known one keeps its replicas and gets a new number."""
+    """Make a template the newest revision; a known one keeps its replicas and gets a new number.
+
+    It also stays the change that it is: that goes by what is run, and a manifest that brings it back, by hand
+    or by a revert, has annotations of its own.
+    """
     number = max(revision.number for revision in state.revisions) + 1
     known = [revision for revision in state.revisions if revision.hash == hash_]
     others = tuple(revision for revision in state.revisions if revision.hash != hash_)
-    fresh = Revision(number, hash_, template, launch, created_at=now)
+    fresh = Revision(number, hash_, template, launch, created_at=now, origin=origin_of(rollout, template))
     for before in known:
         fresh = msgspec.structs.replace(
             fresh,
@@ -208,6 +214,8 @@ def _adopt(
             exposed_at=before.exposed_at if hash_ == state.stable else None,
             sends_users=before.sends_users and before.exposed_at is None,
             requests_before=before.requests_before,
+            origin=fresh.origin if before.origin == Origin() else before.origin,
+            goes_back=hash_ != state.stable and was_stable_before(state, before),
         )
     return msgspec.structs.replace(
         state, revisions=(*others, fresh), current=hash_, progressed_at=now, conditions=()

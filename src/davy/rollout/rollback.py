@@ -18,13 +18,20 @@ def quick_way_back(rollout: Rollout, state: RolloutState, target: Revision, now:
     It may when it lies within `rollbackWindow`, and with blue/green also while its replicas still wait for the
     end of their `scaleDownDelaySeconds`.
     """
-    stable = state.revision(state.stable)
-    if target.promoted_at is None or target.created_at >= stable.created_at:
+    if not was_stable_before(state, target):
         return ""
+    stable = state.revision(state.stable)
     if _is_within_window(rollout, state, target, stable):
         return WITHIN_WINDOW
     waits = target.replicas > 0 and target.scale_down_at is not None and now < target.scale_down_at
     return FAST if plan.blue_green(rollout) is not None and waits else ""
+
+
+def was_stable_before(state: RolloutState, target: Revision) -> bool:
+    """Say whether to go to a revision is to go back: it is older than the stable one and was stable itself."""
+    if not state.stable or target.promoted_at is None:
+        return False
+    return target.created_at < state.revision(state.stable).created_at
 
 
 def _is_within_window(rollout: Rollout, state: RolloutState, target: Revision, stable: Revision) -> bool:

@@ -22,6 +22,7 @@ from enum import StrEnum
 
 import msgspec
 
+from davy.model.origin import Origin
 from davy.model.rollout import PodTemplateMetadata, PodTemplateSpec
 from davy.rollout.platform import Launch
 
@@ -153,6 +154,9 @@ class Revision(msgspec.Struct, frozen=True):
     update began to send it traffic, and `sends_users` whether it has begun to. `promoted_at` is when it last
     became the stable version, None if it never was, or was aborted since: only a version that was promoted, and
     of which nothing worse is known, can be gone back to quickly.
+
+    `origin` is the change that it is, `attempt` the one that its last update began with, and `goes_back` says
+    that this update went to a version older than the stable one, which had been stable itself.
     """
 
     number: int
@@ -166,6 +170,9 @@ class Revision(msgspec.Struct, frozen=True):
     requests_before: int = 0
     sends_users: bool = False
     promoted_at: float | None = None
+    origin: Origin = Origin()
+    attempt: int = 1
+    goes_back: bool = False
 
 
 class Side(msgspec.Struct, frozen=True):

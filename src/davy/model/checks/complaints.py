@@ -1,13 +1,14 @@
 """What the checks of one document have to say, and the small checks that several of them share."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import re2
 
 from davy.model.document import Document, Part
 from davy.model.finding import Finding, Severity
 from davy.model.meta import LabelSelector
+from davy.model.origin import wrong
 from davy.model.part import IntOrString
 from davy.model.source import join
 
@@ -94,6 +95,11 @@ class Complaints:
                 self.add(below, f"{key!r} is not a key that a label may have", part="key")
             if not _LABEL_VALUE.fullmatch(value):
                 self.add(below, f"{value!r} is not a value that a label may have", part="value")
+
+    def check_origin(self, path: str, annotations: Mapping[str, str]) -> None:
+        """Refuse annotations that are to say which change this is, and do not."""
+        for name, (title, fix) in wrong(annotations).items():
+            self.add(join(path, name), title, part="value", fix=fix)
 
     def check_selector(self, path: str, selector: LabelSelector) -> None:
         """Refuse a selector that Kubernetes does not take."""

@@ -13,6 +13,7 @@ _VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*", re.ASCII)
 def validate_pod_template(path: str, template: PodTemplateSpec, complaints: Complaints) -> None:
     """Hold the pod template at a path against `ValidatePodTemplateSpecForReplicaSet` of Kubernetes."""
     complaints.check_labels(f"{path}.metadata.labels", tuple(template.metadata.labels.items()))
+    complaints.check_origin(f"{path}.metadata.annotations", template.metadata.annotations)
     spec = template.spec
     if not spec.containers:
         title = f"`{path}.spec.containers` is missing: Required value"

@@ -7,6 +7,7 @@ from davy.model.checks.complaints import Complaints
 from davy.model.checks.pod import validate_pod_template
 from davy.model.checks.rollout_analysis import validate_rollout_analysis
 from davy.model.checks.workload import validate_reference
+from davy.model.origin import PREFIX, annotated
 from davy.model.rollout import BlueGreenStrategy, Rollout, RolloutSpec
 from davy.model.source import join
 
@@ -22,6 +23,7 @@ def validate_rollout(rollout: Rollout, complaints: Complaints) -> None:
     _validate_port(rollout, complaints)
     complaints.check_least("spec.replicas", spec.replicas)
     _validate_template(rollout, complaints)
+    _validate_origin(rollout, complaints)
     complaints.check_least("spec.minReadySeconds", spec.min_ready_seconds)
     complaints.check_least("spec.revisionHistoryLimit", spec.revision_history_limit)
     complaints.check_least("spec.progressDeadlineSeconds", spec.progress_deadline_seconds)
@@ -45,6 +47,20 @@ def _validate_port(rollout: Rollout, complaints: Complaints) -> None:
         title = f"`{_PORT}` is {wanted!r}, which is no port"
         fix = "write a number from 1 to 65535, or leave it out for one that is free"
         complaints.add(path, title, part="value", fix=fix)
+
+
+def _validate_origin(rollout: Rollout, complaints: Complaints) -> None:
+    """Refuse annotations by which figures would be of another change, or of none."""
+    complaints.check_origin("metadata.annotations", rollout.metadata.annotations)
+    if rollout.spec.workload_ref is not None:
+        return
+    found = annotated(rollout, rollout.spec.template)
+    for name, other in (("commit", "repository"), ("repository", "commit"), ("remediates", "commit")):
+        if name in found and other not in found:
+            own = PREFIX + name in rollout.metadata.annotations
+            above = "metadata.annotations" if own else "spec.template.metadata.annotations"
+            title = f"`{PREFIX}{name}` needs a `{PREFIX}{other}` beside it"
+            complaints.add(join(above, PREFIX + name), title, part="key")
 
 
 def _validate_template(rollout: Rollout, complaints: Complaints) -> None:

@@ -1,0 +1,681 @@
+"""Verify a ledger offline, with nothing of the rest of Davy: `python -m davy.verifier PATH`.
+
+Whoever doubts a program does not ask the same program whether it is right. This file can be read in one sitting
+and needs Python alone (`cryptography` where a signature has to be checked). With its own code it recomputes
+everything from the bytes that are there: of a store (`davy.db`), a directory of tiles (C2SP tlog-tiles) or a
+proof (C2SP tlog-proof). It reads, and never writes.
+
+Of every entry: that its bytes have the hash they were entered with, that they are spelt by RFC 8785, that no
+place is left out, and that what is kept beside them is what they say. Of the tree (RFC 6962): every hash and
+root that was ever written down. Of checkpoints: that the tree had their root at their size. Exits 0 when all is
+well, 7 when something was changed (and says what and where), 2 when there is nothing that can be read.
+"""
+
+import argparse
+import json
+import os
+import sqlite3
+import sys
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from hashlib import sha256
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+EMPTY = sha256(b"").digest()
+SPAN = 16
+"""Chunks of 2^16 entries are verified on their own, on all cores, and put together by their roots."""
+
+LAYOUT = 1
+"""The layout of a store that is known here (`PRAGMA user_version`)."""
+
+MOST = 10
+"""How many problems of one sort are told; the others are counted."""
+
+LOG, WITNESS = 1, 4
+"""The algorithms of keys: Ed25519 over the text, and over a time and the text."""
+
+HEADER = b"c2sp.org/tlog-proof@v1"
+GUARDS = {
+    f"{t}_{w}" for t in ("ledger", "nodes", "heads") for w in ("is_never_edited", "is_never_cut", "only_grows")
+}
+
+
+class Unreadable(Exception):
+    """There is nothing here that could be verified."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of it: where there are no problems, `size` and `root` are what was verified."""
+
+    path: str
+    kind: str
+    size: int = 0
+    root: bytes = EMPTY
+    checked: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def tell(self, problems: Iterable[str]) -> None:
+        """Add problems of one sort, the first ones word for word."""
+        found = list(problems)
+        self.problems += found[:MOST]
+        self.problems += [f"… and {len(found) - MOST} more like that"] if len(found) > MOST else []
+
+    def lines(self) -> list[str]:
+        """Say it to a person."""
+        if self.problems:
+            return [f"{self.path} does not verify", *(f"  {problem}" for problem in self.problems)]
+        what = "the entry is in a log of" if self.kind == "proof" else "all is well:"
+        about = [f"{self.path}: {what} {self.size} entries, root {_b64(self.root)}"]
+        return [*about, *(f"  {each}" for each in self.checked)]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a checkpoint says: that a log had a root at a size."""
+
+    who: str
+    size: int
+    root: bytes
+    note: bytes
+
+
+@dataclass(slots=True)
+class Chunk:
+    """What is known of up to 2^16 entries: its complete subtrees, and its root where somebody asks for it."""
+
+    stack: list[bytes] = field(default_factory=list)
+    roots: list[tuple[int, bytes, bytes | None]] = field(default_factory=list)  # size, root, what the head says
+    problems: list[str] = field(default_factory=list)
+    again: list[tuple[int, str]] = field(default_factory=list)  # events that are found by an earlier entry
+    apart: list[tuple[int, Any, Any]] = field(default_factory=list)  # details kept apart: hash, bytes
+
+
+class _Store:
+    """A store in a SQLite file, as one transaction sees it."""
+
+    kind = "store"
+
+    def __init__(self, path: str, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._db.execute("BEGIN")
+        if (layout := self.one("PRAGMA user_version")) != LAYOUT:
+            raise Unreadable(f"{path} has the layout {layout}, and this verifier knows {LAYOUT}")
+        count, last = self.one("SELECT count(*) FROM ledger"), self.one("SELECT max(seq) FROM ledger") or 0
+        self.size: int = last if last - count < 1 << SPAN else count  # no number that is made up keeps us busy
+
+    def one(self, query: str, *values: object) -> Any:
+        return (self._db.execute(query, values).fetchone() or [None])[0]
+
+    def rows(self, start: int, end: int) -> Iterator[Sequence[Any]]:
+        query = "SELECT seq, body, leaf, kind, subject, uid FROM ledger WHERE seq > ? AND seq <= ? ORDER BY seq"
+        return self._db.execute(query, (start, end))
+
+    def nodes(self, level: int, start: int, end: int) -> dict[int, bytes]:
+        query = "SELECT idx, hash FROM nodes WHERE level = ? AND idx >= ? AND idx < ?"
+        return dict(self._db.execute(query, (level, start, end)))
+
+    def heads(self, start: int, end: int) -> dict[int, bytes]:
+        return dict(self._db.execute("SELECT size, root FROM heads WHERE size > ? AND size <= ?", (start, end)))
+
+    def kept(self) -> list[tuple[str, bytes]]:
+        query = "SELECT key, body FROM records WHERE bucket = 'checkpoint' ORDER BY key"
+        return [(f"the checkpoint {key!r} of the store", body) for key, body in self._db.execute(query)]
+
+    def others(self, chunks: Sequence[Chunk]) -> Iterator[str]:
+        """Yield what is wrong beside the entries and their tree."""
+        if self.one("SELECT max(seq) > ? OR min(seq) < 1 FROM ledger", self.size):
+            yield "there are entries in places that a ledger does not have"
+        last = self.one("SELECT max(size) FROM heads") or 0
+        if last > self.size:
+            yield f"the end was cut off: {last} entries were written, and there are {self.size}"
+        if last < self.size:
+            yield f"entries {last + 1} to {self.size} were not written by Davy: no root of a tree has them"
+        for level in (8, 16, 24):
+            if (count := self.one("SELECT count(*) FROM nodes WHERE level = ?", level)) != self.size >> level:
+                yield f"{count} hashes of level {level} of the tree are kept, instead of {self.size >> level}"
+        if count := self.one("SELECT count(*) FROM nodes WHERE level NOT IN (8, 16, 24)"):
+            yield f"{count} hashes are kept that belong to no level of the tree"
+        if gone := GUARDS - {name for (name,) in self._db.execute("SELECT name FROM sqlite_schema")}:
+            yield f"what keeps programs from editing the ledger was taken out: {', '.join(sorted(gone))}"
+        for seq, uid in (each for chunk in chunks for each in chunk.again):
+            if not self.one("SELECT 1 FROM ledger WHERE uid = ? AND seq < ?", uid, seq):
+                yield f"entry {seq}: the uid kept beside it is not the one that it has"
+        apart = dict[Any, int]()
+        for name, body in self._db.execute("SELECT key, body FROM records WHERE bucket = 'payload'"):
+            if type(body) is not bytes or sha256(body).hexdigest() != name:
+                yield f"the detail {name}, which is kept apart, was changed"
+            apart[name] = len(body)
+        for seq, name, length in (each for chunk in chunks for each in chunk.apart):
+            if apart.get(name) != length:
+                yield f"entry {seq}: its detail, which is kept apart, is missing or another one"
+
+    def damage(self) -> list[str]:
+        """Have SQLite look for pages and indices that do not fit together."""
+        found = [line for (line,) in self._db.execute(f"PRAGMA integrity_check({MOST})")]
+        return [] if found == ["ok"] else [f"SQLite finds the file damaged: {line}" for line in found]
+
+
+class _Tiles:
+    """A directory of tiles, of the size that its checkpoint says."""
+
+    kind = "tiles"
+
+    def __init__(self, path: str) -> None:
+        self._root = Path(path)
+        self._checkpoint = (self._root / "checkpoint").read_bytes()
+        self.size = claimed(f"{path}/checkpoint", self._checkpoint).size
+
+    def rows(self, start: int, end: int) -> Iterator[Sequence[Any]]:
+        for index in range(start // 256, -(-end // 256)):
+            entries, leaves = _entries(self._tile(-1, index)), self._tile(0, index)
+            for place, body in enumerate(entries[: end - 256 * index]):
+                yield 256 * index + place + 1, body, leaves[32 * place :][:32]
+
+    def nodes(self, level: int, start: int, end: int) -> dict[int, bytes]:
+        tiles = {index: self._tile(level // 8, index) for index in range(start // 256, -(-end // 256))}
+        return {index: tiles[index // 256][index % 256 * 32 :][:32] for index in range(start, end)}
+
+    def heads(self, start: int, end: int) -> dict[int, bytes]:
+        return {}
+
+    def kept(self) -> list[tuple[str, bytes]]:
+        return [("the checkpoint of the tiles", self._checkpoint)]
+
+    def others(self, chunks: Sequence[Chunk]) -> Iterator[str]:
+        """Yield what is wrong with files, those of when there were fewer entries included."""
+        for file in sorted(file for file in self._root.glob("tile/**/*") if file.is_file()):
+            level, index, width = _tile_of(file.relative_to(self._root).as_posix())
+            have = min(256, (self.size >> 8 * max(level, 0)) - 256 * index)
+            data, latest = file.read_bytes(), self._tile(level, index)
+            length = len(_entries(data)) if level < 0 else len(data) / 32
+            if width and (width > have or length != width or not latest.startswith(data)):
+                yield f"{file.relative_to(self._root)} does not belong to the log of {self.size} entries"
+
+    def damage(self) -> list[str]:
+        return []
+
+    def _tile(self, level: int, index: int) -> bytes:
+        """Read a tile, or of entries (level -1) a bundle, with all it can have; empty where it is missing."""
+        width = min(256, (self.size >> 8 * max(level, 0)) - 256 * index)
+        files = (self._root / tile_path(level, index, width), self._root / tile_path(level, index))
+        return next((file.read_bytes() for file in files if file.is_file()), b"")
+
+
+def tile_path(level: int, index: int, width: int = 256) -> str:
+    """Return where a tile is: of hashes, or of entries (level -1)."""
+    digits = f"{index:03d}"
+    digits = digits.zfill(-(-len(digits) // 3) * 3)
+    groups = [f"x{digits[at : at + 3]}" for at in range(0, len(digits) - 3, 3)]
+    path = "/".join(["tile", "entries" if level < 0 else str(level), *groups, digits[-3:]])
+    return path if width == 256 else f"{path}.p/{width}"
+
+
+def _tile_of(path: str) -> tuple[int, int, int]:
+    """Read the path of a tile; what is none has a width of 0."""
+    whole, _, width = path.partition(".p/")
+    level, *groups = whole.split("/")[1:]
+    try:
+        found = (
+            -1 if level == "entries" else int(level),
+            int("".join(groups).replace("x", "")),
+            int(width or 256),
+        )
+    except ValueError:
+        return 0, 0, 0
+    return found if tile_path(*found) == path else (0, 0, 0)
+
+
+def _entries(bundle: bytes) -> list[bytes]:
+    """Cut a bundle into its entries, each of which comes after its length; nothing where it ends within one."""
+    found, at = [], 0
+    while at + 2 <= len(bundle):
+        end = at + 2 + int.from_bytes(bundle[at : at + 2], "big")
+        found.append(bundle[at + 2 : end])
+        at = end
+    return found if at == len(bundle) else []
+
+
+def verify(
+    path: str,
+    *,
+    keys: Sequence[str] = (),
+    checkpoints: Sequence[str] = (),
+    since: str = "",
+    entry: str = "",
+    jobs: int = 0,
+) -> Report:
+    """Verify a store, a directory of tiles or a proof.
+
+    Args:
+        path: which one.
+        keys: one of these has to have signed every checkpoint, each as `name+id+base64`.
+        checkpoints: files of checkpoints that somebody else has kept.
+        since: a file of a checkpoint; what it vouches for is not read again, as far as whole chunks go.
+        entry: a file with the bytes of the entry that a proof is about, where they are not in it.
+        jobs: how many processes work; one for each core without it.
+
+    Raises:
+        Unreadable: there is nothing that can be verified, or what it is to be held to is no checkpoint or key.
+    """
+    trusted = dict(map(_key, keys))
+    try:
+        given = [(f"the checkpoint {file}", Path(file).read_bytes()) for file in (since, *checkpoints) if file]
+        claims = [claimed(who, data) for who, data in given]
+        with _opened(path) as source:
+            if source is None:
+                return _proven(path, trusted, entry)
+            report, kept = Report(path, source.kind, source.size), source.kept()
+            for who, data in kept:
+                try:
+                    claims.append(claimed(who, data))
+                except Unreadable as error:
+                    report.tell([str(error)])
+            if trusted:
+                report.tell(problem for claim in claims for problem in _unsigned(claim, trusted))
+            skipped = claims[0].size >> SPAN if since and claims[0].size <= source.size else 0
+            _verify_tree(source, claims, skipped, jobs, report)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise Unreadable(f"{path} cannot be verified: {error}") from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        return Report(path, "store", problems=[f"it is damaged: {error}"])
+    signed = "signed by a key that was given" if trusted else "whose signatures were not looked at"
+    report.checked.append(f"held to {len(claims)} checkpoints, {signed}" if claims else "held to no checkpoint")
+    return report
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[_Store | _Tiles | None]:
+    """Open what is there; a proof is None."""
+    if (Path(path) / "checkpoint").is_file():
+        yield _Tiles(path)
+        return
+    with Path(path).open("rb") as file:
+        start = file.read(len(HEADER))
+    if start.startswith(b"SQLite format 3\0"):
+        still = "" if Path(f"{path}-wal").exists() else "&immutable=1"
+        address = f"{Path(path).absolute().as_uri()}?mode=ro{still}"
+        with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as db:
+            yield _Store(path, db)
+    elif start == HEADER:
+        yield None
+    else:
+        raise Unreadable(f"{path} is no store, no directory of tiles and no proof")
+
+
+def _verify_tree(source: _Store | _Tiles, claims: list[Claim], skipped: int, jobs: int, report: Report) -> None:
+    """Verify all chunks, put them together, and hold the tree to all that was said of it."""
+    stack, roots, good, bad = list[bytes](), {0: EMPTY}, skipped << SPAN, list[tuple[int, bytes]]()
+    numbers, wanted = range(skipped, -(-source.size >> SPAN)), frozenset(claim.size for claim in claims)
+    try:
+        for number, hash_ in source.nodes(SPAN, 0, skipped).items():
+            _push(stack, number, hash_)
+        roots[skipped << SPAN] = _fold(stack)
+        chunks, damage = _on_all_cores(
+            report.path, [(report.path, number, source.size, wanted) for number in numbers], jobs
+        )
+        for number, chunk in zip(numbers, chunks, strict=True):
+            for size, local, said in chunk.roots:
+                roots[size] = _fold([*stack, local])
+                bad += [(size, said)] if said not in (None, roots[size]) else []
+                good = size if said is not None and not bad else good
+            if number + 1 << SPAN <= source.size:
+                for height, index, hash_ in _push(stack, number, chunk.stack[0]):
+                    if not height % 8 and source.nodes(SPAN + height, index, index + 1).get(index) != hash_:
+                        chunk.problems.append(_other_hash(SPAN + height, index))
+        report.tell(problem for chunk in chunks for problem in chunk.problems)
+        if bad:
+            size, said = bad[0]
+            those = f"entries {good + 1} to {size} are not" if good + 1 < size else f"entry {size} is not"
+            more = f", and so with {len(bad) - 1} roots after it" if bad[1:] else ""
+            report.tell(
+                [f"{those} what was written: the root was {_b64(said)}, and is {_b64(roots[size])}{more}"]
+            )
+        report.tell(source.others(chunks))
+        report.tell(damage)
+    except (sqlite3.Error, OSError, ValueError) as error:
+        report.tell([f"it is damaged: {error}"])
+        return
+    report.root = roots[source.size]
+    report.tell(_contradicted(claims, roots, source.size))
+
+
+def _contradicted(claims: list[Claim], roots: dict[int, bytes], size: int) -> Iterator[str]:
+    """Yield what checkpoints say and the tree does not, and what they say of each other."""
+    right = [claim.size for claim in claims if roots.get(claim.size) == claim.root]
+    first = dict[int, Claim]()
+    for claim in claims:
+        other = first.setdefault(claim.size, claim)
+        if claim.root != other.root:
+            yield f"split view: {other.who} and {claim.who} have two histories of {claim.size} entries"
+        if claim.size > size:
+            yield (
+                f"the end was cut off, or an old copy was put back: {claim.who} is of {claim.size} entries, "
+                f"and there are {size}"
+            )
+        elif roots.get(claim.size, claim.root) != claim.root:
+            after = max((size for size in right if size < claim.size), default=0)
+            yield (
+                f"history was changed between entry {after + 1} and entry {claim.size}: {claim.who} says "
+                f"that the root was {_b64(claim.root)}, and it is {_b64(roots[claim.size])}"
+            )
+
+
+def _on_all_cores(
+    path: str, tasks: list[tuple[str, int, int, frozenset[int]]], jobs: int
+) -> tuple[list[Chunk], list[str]]:
+    """Verify chunks, and have SQLite look for damage, in processes of their own where there is much to do."""
+    jobs = min(len(tasks), jobs or len(os.sched_getaffinity(0)))
+    if jobs < 2:
+        return [_chunk(*task) for task in tasks], _damage(path)
+    with get_context("fork").Pool(jobs) as pool:
+        damage = pool.apply_async(_damage, (path,))
+        return pool.starmap(_chunk, tasks, chunksize=1), damage.get()
+
+
+def _damage(path: str) -> list[str]:
+    with _opened(path) as source:
+        return source.damage() if source else []
+
+
+def _chunk(path: str, number: int, size: int, wanted: frozenset[int]) -> Chunk:
+    """Verify the entries of a chunk, and the part of the tree that is over them alone."""
+    found, start, end = Chunk(), number << SPAN, min(number + 1 << SPAN, size)
+    with _opened(path) as source:
+        assert source
+        heads, kept, block = source.heads(start, end), source.nodes(8, start >> 8, end >> 8), list[bytes]()
+        stops = sorted({*heads, end, *(each for each in wanted if start < each <= end)}, reverse=True)
+        for count, hash_ in enumerate(_leaves(source.rows(start, end), start, end, found), 1):
+            place = count - 1 & 255
+            while place & 1:
+                hash_ = sha256(b"\1" + block.pop() + hash_).digest()
+                place >>= 1
+            block.append(hash_)
+            if not count & 255:
+                index = (start + count >> 8) - 1
+                if kept.get(index) != block[0]:
+                    found.problems.append(_other_hash(8, index))
+                _push(found.stack, (count >> 8) - 1, block.pop())
+            if stops and start + count == stops[-1]:
+                size = stops.pop()
+                found.roots.append((size, _fold([*found.stack, *block]), heads.get(size)))
+    found.stack += block
+    return found
+
+
+def _leaves(rows: Iterable[Sequence[Any]], start: int, end: int, found: Chunk) -> Iterator[bytes]:
+    """Yield the hash of every entry, as it was entered; say where its bytes have another one now."""
+    expected = start + 1
+    for seq, body, leaf, *beside in rows:
+        if seq > expected:
+            found.problems.append(_missing(expected, seq - 1))
+            yield from [EMPTY] * (seq - expected)
+        expected = seq + 1
+        hash_ = sha256(b"\0" + body).digest() if type(body) is bytes else EMPTY
+        if hash_ != leaf:
+            found.problems.append(f"entry {seq}: its bytes do not have the hash they were entered with")
+        if type(value := _read(body)) is not dict:
+            found.problems.append(f"entry {seq}: it is not spelt as RFC 8785 spells it")
+        elif beside:
+            _beside(seq, value, beside, found)
+        yield leaf if type(leaf) is bytes and len(leaf) == 32 else hash_
+    if expected <= end:
+        found.problems.append(_missing(expected, end))
+        yield from [EMPTY] * (end + 1 - expected)
+
+
+def _beside(seq: int, value: dict[str, Any], beside: list[Any], found: Chunk) -> None:
+    """Hold what is kept beside an entry to what the entry says."""
+    kind, subject, uid = beside
+    detail, id_ = value.get("detail"), value.get("id")
+    for name, kept in (("kind", kind), ("subject", subject)):
+        if value.get(name) != kept:
+            found.problems.append(
+                f"entry {seq}: the {name} kept beside it is {kept!r}, and it says {value.get(name)!r}"
+            )
+    if id_ or uid is not None:
+        own = f"{value.get('source', '')}\n{id_}" if id_ else None
+        if uid is None and own:
+            found.again.append((seq, own))
+        elif uid != own:
+            found.problems.append(f"entry {seq}: the uid kept beside it is {uid!r}, and it says {own!r}")
+    if type(detail) is dict and detail.keys() == {"sha256", "bytes"}:
+        found.apart.append((seq, detail["sha256"], detail["bytes"]))
+
+
+def _push(stack: list[bytes], place: int, hash_: bytes) -> list[tuple[int, int, bytes]]:
+    """Add a complete subtree to a stack; return the (height, index, hash) of all that this completes."""
+    completed = [(0, place, hash_)]
+    while place & 1:
+        hash_ = sha256(b"\1" + stack.pop() + hash_).digest()
+        place >>= 1
+        completed.append((len(completed), place, hash_))
+    stack.append(hash_)
+    return completed
+
+
+def _fold(stack: list[bytes]) -> bytes:
+    """Return the root over complete subtrees, the largest first."""
+    found = stack[-1] if stack else EMPTY
+    for hash_ in reversed(stack[:-1]):
+        found = sha256(b"\1" + hash_ + found).digest()
+    return found
+
+
+def _missing(first: int, last: int) -> str:
+    return f"entry {first} is missing" if first == last else f"entries {first} to {last} are missing"
+
+
+def _other_hash(level: int, index: int) -> str:
+    return f"entries {(index << level) + 1} to {index + 1 << level}: the hash kept of all of them is not theirs"
+
+
+def _refuse(text: str) -> Any:
+    raise ValueError(text)
+
+
+_decode: Callable[[bytes], Any]
+_encode: Callable[[Any], bytes]
+_errors: tuple[type[Exception], ...] = (ValueError, TypeError, AttributeError, RecursionError)
+try:  # reads and writes JSON faster; nothing else is asked of it
+    import msgspec
+
+    _decode = msgspec.json.Decoder(float_hook=_refuse).decode
+    _encode = msgspec.json.Encoder(order="sorted").encode
+    _errors += (msgspec.MsgspecError,)
+except ImportError:
+    _decoder = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse)
+    _encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    _decode = lambda body: _decoder.decode(body.decode())  # noqa: E731
+    _encode = lambda value: _encoder.encode(value).encode()  # noqa: E731
+
+
+def _read(body: Any) -> Any:
+    """Read an entry; None for what is not spelt by RFC 8785."""
+    try:
+        value = _decode(body)  # ASCII without fractions: these are spelt by the RFC as by everybody
+        if body.isascii() and _encode(value) == body:
+            return value
+    except _errors:
+        pass
+    try:
+        value = json.loads(body.decode(), parse_constant=_refuse)
+        return value if spelt(value).encode() == body else None
+    except (ValueError, AttributeError, RecursionError):
+        return None
+
+
+def spelt(value: Any) -> str:
+    """Spell a JSON value by RFC 8785."""
+    if isinstance(value, dict):
+        keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
+        return "{" + ",".join(f"{spelt(key)}:{spelt(value[key])}" for key in keys) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(spelt, value)) + "]"
+    return _number(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+
+
+def _number(value: float) -> str:
+    """Spell a number as ECMAScript does (Number::toString)."""
+    sign, figures, exponent = Decimal(repr(value)).normalize().as_tuple()
+    digits = "".join(map(str, figures))
+    point = len(digits) + int(exponent)  # where the point is, counted from the first digit
+    if value == 0:
+        return "0"
+    if -6 < point <= 21:
+        whole = digits[:point].ljust(point, "0") if point > 0 else "0"
+        part = digits[point:] if point > 0 else "0" * -point + digits
+        text = f"{whole}.{part}" if part else whole
+    else:
+        text = f"{digits[0]}{'.' if digits[1:] else ''}{digits[1:]}e{point - 1:+d}"
+    return "-" + text if sign else text
+
+
+# Checkpoints, signatures, proofs
+
+
+def claimed(who: str, data: bytes) -> Claim:
+    """Read a checkpoint.
+
+    Raises:
+        Unreadable: it is none.
+    """
+    try:
+        _, size, root, *_ = _note(data)[0].split("\n")
+        claim = Claim(who, int(size), _unbase64(root), data)
+        if str(claim.size) != size or len(claim.root) != 32:
+            _refuse(size)
+    except ValueError as error:
+        raise Unreadable(f"{who} is no checkpoint") from error
+    return claim
+
+
+def _note(data: bytes) -> tuple[str, list[tuple[str, bytes]]]:
+    """Cut a note into its text and the (name, id and value) of its signatures."""
+    text, _, lines = data.decode().rpartition("\n\n")
+    signatures = [(line.removeprefix("— ").rpartition(" ")) for line in lines.removesuffix("\n").split("\n")]
+    found = [(name, _unbase64(value)) for name, _, value in signatures]
+    if f"{text}\n\n" + "".join(f"— {name} {_b64(value)}\n" for name, value in found) != data.decode():
+        _refuse("no note")
+    return f"{text}\n", found
+
+
+def _unsigned(claim: Claim, trusted: dict[tuple[str, bytes], bytes]) -> list[str]:
+    """Say what is wrong with a checkpoint: a signature by a given key does not fit, or there is none."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    text, signatures = _note(claim.note)
+    found = [(trusted[name, raw[:4]], name, raw[4:]) for name, raw in signatures if (name, raw[:4]) in trusted]
+    for (algorithm, *key), name, value in found:
+        signed, at = text, 0
+        if algorithm == WITNESS:
+            signed, at = f"cosignature/v1\ntime {int.from_bytes(value[:8], 'big')}\n{text}", 8
+        try:
+            Ed25519PublicKey.from_public_bytes(bytes(key)).verify(value[at:], signed.encode())
+        except InvalidSignature:
+            return [f"{claim.who} was changed: the signature of {name} does not fit"]
+    names = ", ".join(name for name, _ in signatures)
+    return [] if found else [f"{claim.who} is signed by {names}, and by no key that was given"]
+
+
+def _key(text: str) -> tuple[tuple[str, bytes], bytes]:
+    """Read the key of a log or a witness: (name, id) and algorithm and key."""
+    try:
+        name, id_, spelling = text.strip().split("+", 2)
+        key = _unbase64(spelling)
+        if (
+            sha256(name.encode() + b"\n" + key).hexdigest()[:8] != id_
+            or len(key) != 33
+            or key[0] not in (LOG, WITNESS)
+        ):
+            _refuse(id_)
+    except ValueError as error:
+        raise Unreadable(f"{text[:80]!r} is no key of a log or a witness: name+id+base64") from error
+    return (name, bytes.fromhex(id_)), key
+
+
+def _proven(path: str, trusted: dict[tuple[str, bytes], bytes], file: str) -> Report:
+    """Verify a proof."""
+    if not trusted:
+        raise Unreadable(f"{path} proves nothing to somebody who has no key of the log")
+    who = f"the checkpoint in {path}"
+    try:
+        head, _, note = Path(path).read_bytes().partition(b"\n\n")
+        _, *lines = head.decode().split("\n")
+        inside = _unbase64(lines.pop(0)[6:]) if lines[0].startswith("extra ") else None
+        index, *hashes = int(lines[0].removeprefix("index ")), *map(_unbase64, lines[1:])
+        if lines[0] != f"index {index}" or {len(hash_) for hash_ in hashes} - {32}:
+            _refuse(lines[0])
+        body = Path(file).read_bytes() if file else inside
+        claim = claimed(who, note)
+    except (ValueError, IndexError, OSError) as error:
+        raise Unreadable(f"{path} is no proof that can be read: {error}") from error
+    if body is None:
+        raise Unreadable(f"the entry is not in {path}: it has to be given")
+    report = Report(
+        path, "proof", claim.size, claim.root, [f"it is entry {index + 1}, and signed by a key that was given"]
+    )
+    report.tell(_unsigned(claim, trusted))
+    if inside not in (None, body):
+        report.tell(["the entry that is in the proof is not the one that was given"])
+    if _rooted(sha256(b"\0" + body).digest(), index, claim.size, hashes) != claim.root:
+        report.tell([f"the entry is not entry {index + 1} of the {claim.size} that were signed for"])
+    return report
+
+
+def _rooted(hash_: bytes, index: int, size: int, path: list[bytes]) -> bytes:
+    """Return the root that a path of the right length leads to from a leaf (RFC 9162 §2.1.3.2)."""
+    last = size - 1
+    for other in path:
+        if index & 1 or index == last:
+            hash_ = sha256(b"\1" + other + hash_).digest()
+            while not index & 1 and index:
+                index, last = index >> 1, last >> 1
+        else:
+            hash_ = sha256(b"\1" + hash_ + other).digest()
+        index, last = index >> 1, last >> 1
+    return hash_ if index == last == 0 else b""
+
+
+def _unbase64(text: str) -> bytes:
+    """Read base64 in its one spelling."""
+    found = b64decode(text, validate=True)
+    return found if _b64(found) == text else _refuse(text)
+
+
+def _b64(data: Any) -> str:
+    return b64encode(data).decode() if type(data) is bytes else repr(data)
+
+
+def main() -> int:
+    """Verify what the arguments say."""
+    parser = argparse.ArgumentParser(prog="python -m davy.verifier", description="Verify a ledger offline.")
+    parser.add_argument("path", help="a store (davy.db), a directory of tiles, or a proof")
+    parser.add_argument(
+        "--key", action="append", default=[], help="a key that has to have signed: name+id+base64"
+    )
+    parser.add_argument(
+        "--checkpoint", action="append", default=[], help="a checkpoint that somebody else has kept"
+    )
+    parser.add_argument("--since", default="", help="a checkpoint; what it vouches for is not read again")
+    parser.add_argument("--entry", default="", help="the entry that a proof is about, where it is not in it")
+    given = parser.parse_args()
+    try:
+        report = verify(
+            given.path, keys=given.key, checkpoints=given.checkpoint, since=given.since, entry=given.entry
+        )
+    except Unreadable as error:
+        print(f"error[unreadable]: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    print("\n".join(report.lines()))  # noqa: T201
+    return 7 if report.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
