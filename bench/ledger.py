@@ -1,4 +1,4 @@
-"""What the ledger in SQLite costs, beside what the disk does in the same run; and what crashes cost: nothing."""
+"""What the ledger in SQLite costs, beside what its disk does in the same run; and what crashes cost."""
 
 import gc
 import os
