@@ -144,10 +144,10 @@ WHERE type = 2
 _EVENTS_OF_INCIDENTS = """
 SELECT place, seq, type, happened, counted.change, cases.service
 FROM cases JOIN spells ON spells.service = cases.service AND spells.opened >= cases.opened
-    AND coalesce(spells.restored, 1 << 62) <= coalesce(cases.restored, 1 << 62)
+    AND coalesce(spells.restored, 9223372036854775807) <= coalesce(cases.restored, 9223372036854775807)
     AND (spells.incident = cases.incident OR spells.cause = cases.cause)
 JOIN counted ON counted.service = spells.service AND counted.incident = spells.incident
-    AND happened BETWEEN spells.opened AND coalesce(spells.restored, 1 << 62)
+    AND happened BETWEEN spells.opened AND coalesce(spells.restored, 9223372036854775807)
 WHERE type IN (6, 7)
 UNION ALL
 SELECT place, seq, type, happened, counted.change, counted.service

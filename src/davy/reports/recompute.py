@@ -26,7 +26,8 @@ SELECT (SELECT count(*) FROM coded), (SELECT max(happened) FROM told), (SELECT m
     (SELECT count(*) FROM told WHERE happened <> time), (SELECT max(coalesce(received, time)) FROM coded)
 """
 _ORPHANS = """
-SELECT (SELECT count(*) FROM attempts WHERE exposed IS NULL AND (promoted IS NOT NULL OR rolled_back IS NOT NULL))
+SELECT (SELECT count(*) FROM attempts
+        WHERE exposed IS NULL AND (promoted IS NOT NULL OR rolled_back IS NOT NULL))
     + (SELECT count(*) FROM incident_events WHERE instance = 0)
 """
 _NO_PR = """
