@@ -54,6 +54,12 @@ class Shelf:
                 return views.HealthView(
                     version="9.9", pid=7, speed=1.0, now=0.0, rollouts=1, troubles=(), profile="starter"
                 )
+            case requests.Emit(events=events):
+                told = (
+                    views.EventView("change_merged", "a", "b", str(n), "written", n)
+                    for n, _ in enumerate(events, 1)
+                )
+                return views.EmitView(events=tuple(told))
             case requests.Query():
                 return views.QueryView(result_type="vector", samples=())
             case requests.Waivers():

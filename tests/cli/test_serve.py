@@ -20,7 +20,7 @@ from tests.policy.asking import asked, body, deployment, rollout
 from davy.adapters.certificate_files import BUNDLE, CERTIFICATE, ServerTls, renew
 from davy.adapters.certificates import DAY_S
 from davy.cli.admitting import Admitting, Files, Secured, access
-from davy.cli.serve import address
+from davy.cli.hooking import address
 from davy.cli.setting import Setting
 from davy.control.api_reviews import Reviewing
 from davy.errors import DavyError, UsageError

@@ -156,7 +156,8 @@ class Lab:
         if tenure is not None:
             store, platform = self.store.under(tenure.lease), self.platform.under(tenure.lease.epoch)
         world = World(store, platform, self.traffic, runs, self.spool, queries)
-        self.engine = Engine(world, catalog, self.clock, Setting(pid=1, speed=1.0, rules=self.rules), tenure)
+        setting = Setting(pid=1, speed=1.0, rules=self.rules)
+        self.engine = Engine(world, catalog, self.clock, setting, tenure, self.store)
         self.platform.changed = self.engine.kick
         self.runs = runs
         return self.engine

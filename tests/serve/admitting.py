@@ -25,7 +25,7 @@ from davy.policy.passage import Trusted
 from davy.policy.review import Review
 from davy.policy.waivers import Waiver
 from davy.serve.admission import Admission, Limits
-from davy.serve.tls_server import TlsServer
+from davy.serve.server import Server
 
 NAMES = ("localhost", "127.0.0.1")
 
@@ -62,7 +62,7 @@ def rules(*policies: Policy, waivers: Sequence[Waiver] = (), generation: int = 1
 class Serving:
     """A server that runs, with what it reported."""
 
-    server: TlsServer
+    server: Server
     admission: Admission
     tls: ServerTls
     directory: Path
@@ -127,7 +127,7 @@ def serving(
         certain=certain,
         known_caller=callers is not None,
     )
-    with TlsServer(admission, tls.context, "127.0.0.1", 0) as server:
+    with Server(admission, tls.context, "127.0.0.1", 0) as server:
         yield Serving(server, admission, tls, directory, reported)
 
 

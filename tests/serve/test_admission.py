@@ -36,7 +36,7 @@ from davy.policy.passage import Trusted
 from davy.policy.review import Review
 from davy.policy.waivers import Waiver, text_digest
 from davy.serve.admission import Admission, Limits
-from davy.serve.tls_server import TlsServer
+from davy.serve.server import Server
 
 UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
 
@@ -275,7 +275,7 @@ def test_many_callers_at_once_get_their_own_answers(strict: Serving) -> None:
 
 
 def test_a_port_that_is_taken_is_told(strict: Serving) -> None:
-    again = TlsServer(strict.admission, strict.tls.context, "127.0.0.1", strict.server.port)
+    again = Server(strict.admission, strict.tls.context, "127.0.0.1", strict.server.port)
     with pytest.raises(UsageError, match=f"cannot listen at 127.0.0.1:{strict.server.port}"):
         again.start()
 

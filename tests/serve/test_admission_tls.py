@@ -20,7 +20,7 @@ from tests.serve.admitting import NAMES, STRICT, Serving, at_once, rules, servin
 
 from davy.adapters.certificate_files import ServerTls, renew
 from davy.adapters.certificates import AUTHORITY_S, DAY_S, LEAF_S
-from davy.serve.tls_server import TlsServer
+from davy.serve.server import Server
 
 
 def shown(server: Serving, context: ssl.SSLContext) -> bytes:
@@ -91,7 +91,7 @@ def test_before_there_is_a_certificate_nobody_gets_in(tmp_path: Path) -> None:
     renew(tmp_path / "tls", NAMES, time.time())
     with serving(tmp_path / "tls", rules()) as server:
         empty = ServerTls(tmp_path)
-        with TlsServer(server.admission, empty.context, "127.0.0.1", 0) as bare:
+        with Server(server.admission, empty.context, "127.0.0.1", 0) as bare:
             plain = socket.create_connection(("127.0.0.1", bare.port), timeout=30)
             with pytest.raises((ssl.SSLError, ConnectionError)):
                 server.context.wrap_socket(plain, server_hostname="localhost")
@@ -146,7 +146,7 @@ def test_a_caller_may_have_to_show_who_it_is_and_a_probe_not(tmp_path: Path) -> 
 def test_a_handshake_that_does_not_come_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("davy.serve.tls_server.HANDSHAKE_S", 0.2)
+    monkeypatch.setattr("davy.serve.server.HANDSHAKE_S", 0.2)
     with serving(tmp_path / "tls", rules()) as server:
         at = ("127.0.0.1", server.server.port)
         with socket.create_connection(at, timeout=30) as plain, suppress(ConnectionResetError):

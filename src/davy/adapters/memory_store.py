@@ -53,7 +53,8 @@ class MemoryStore:
         """Append events, each once."""
         with self._guard:
             self._check()
-            return tuple(map(self._append, drafts))
+            fitted = [(draft, *fit(draft)) for draft in drafts]
+            return tuple(self._append(*each) for each in fitted)
 
     def entries(self, *, after: int = 0, subject: str = "", limit: int = 1000) -> tuple[Entry, ...]:
         """Read entries in their order."""
@@ -75,11 +76,10 @@ class MemoryStore:
 
     def hashes(self, level: int, start: int, end: int) -> list[bytes]:
         """Return the hashes of complete subtrees."""
-        return self._subtrees[level][start:end]
+        return self._subtrees.get(level, [])[start:end]
 
-    def _append(self, draft: Draft) -> Receipt:
+    def _append(self, draft: Draft, fitted: Draft, spelt: bytes, payloads: Mapping[Record, bytes]) -> Receipt:
         """Append one event, unless it is known."""
-        fitted, spelt, payloads = fit(draft)
         uid = draft.uid
         known = None if uid is None else self._known.get(uid)
         if known is None:
@@ -98,7 +98,7 @@ class MemoryStore:
         for level, _, hash_ in self._tree.append(leaf):
             self._subtrees.setdefault(level, []).append(hash_)
         if draft.uid is not None:
-            self._known[draft.uid] = len(self.ledger)
+            self._known.setdefault(draft.uid, len(self.ledger))
         return len(self.ledger)
 
     def lease(self) -> Lease | None:

@@ -1,42 +1,45 @@
-"""The store on one SQLite file: records, a ledger that nobody can edit through it, and the lease on both."""
+"""The store on one SQLite file: records, a Merkle ledger that only grows, and the lease on both."""
 
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
+from davy.adapters import sqlite_tree
+from davy.adapters.group_commit import GroupCommit
+from davy.adapters.sqlite_layout import lay_out
+from davy.adapters.sqlite_tree import Piece
 from davy.ledger import lease as leases
-from davy.ledger.entry import Draft, Entry, decode, encode, place
+from davy.ledger.entry import Draft, Entry, decode, refusal, same_event
 from davy.ledger.lease import Lease
+from davy.ledger.log import Head, LedgerDamaged, Receipt
 from davy.ledger.store import Record, Store, StoreUnavailable
+from davy.ledger.tree import Frontier
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS records (
-    bucket TEXT NOT NULL,
-    key    TEXT NOT NULL,
-    body   BLOB NOT NULL,
-    PRIMARY KEY (bucket, key)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS ledger (
-    seq     INTEGER PRIMARY KEY,
-    subject TEXT NOT NULL,
-    body    BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS ledger_by_subject ON ledger (subject, seq);
-CREATE TRIGGER IF NOT EXISTS ledger_is_never_edited BEFORE UPDATE ON ledger
-    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER IF NOT EXISTS ledger_is_never_cut BEFORE DELETE ON ledger
-    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-"""
 LEASE = ("lease", "engine")
 """Where the lease is kept."""
 
 BUSY_S = 1.0
 """Real seconds for which a write waits for the one of another process."""
+
+CHECKPOINT_BUSY_S = 0.05
+"""Real seconds for which a checkpoint waits for readers and for another process that writes."""
+
+CHECKPOINT_PAGES = 4000
+"""So many pages are in the write-ahead log, about, when what is in it is moved into the file: 16 MiB."""
+
+PAGE = 4096
+PAGES_OF_A_COMMIT, BYTES_OF_A_PAGE = 6, 3000
+"""What a commit writes at least, and what fits on a page of entries with all that belongs to them."""
+
+RECOVERABLE = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CONSTRAINT}
+)
+"""Errors after which SQLite knows what is on the disk."""
 
 
 class Busy(StoreUnavailable):
@@ -46,20 +49,27 @@ class Busy(StoreUnavailable):
 
 
 class SqliteStore:
-    """Records and ledger in one file.
+    """Records and ledger in one file; a `Store`, a `Log` and `Leases`.
 
     WAL with synchronous=FULL: when a commit returns, it survives a power cut. Any number of processes may open
-    the file; which of them may write is what the lease is for. Readers wait for no writer.
+    the file; which of them may write an engine's records is what the lease is for. Readers wait for no writer.
+
+    All that is written goes through one connection, and one transaction for all threads that wait. After an
+    error of the disk nobody knows what it has: that connection is given up, and whoever writes next takes up a
+    new one from what is in the file, if the ledger's root is the one that was written down.
+
+    Raises:
+        LedgerDamaged: the ledger is not what it was when it was last written.
+        StoreUnavailable: the file cannot be used.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._writing, self._reading = threading.Lock(), threading.Lock()
+        self._group = GroupCommit(self._write)
+        self._max_pages, self._closed, self._tree = 0, False, Frontier()
         with self._translated():
-            self._db = self._connect()
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(SCHEMA)
+            self._open()
             self._reader = self._connect()
             self._reader.execute("PRAGMA query_only=ON")
             self._reader.execute("SELECT count(*) FROM records WHERE bucket = ''")
@@ -74,6 +84,11 @@ class SqliteStore:
         """Write records and append entries in one transaction."""
         return self._commit(changes, drafts, None)
 
+    def append(self, drafts: Sequence[Draft]) -> tuple[Receipt, ...]:
+        """Append events, each once."""
+        pieces = [Piece.of(draft) for draft in drafts]
+        return self._group.do(_Job({}, pieces, once=True)) if pieces else ()
+
     def entries(self, *, after: int = 0, subject: str = "", limit: int = 1000) -> tuple[Entry, ...]:
         """Read entries in their order."""
         where, values = "seq > ?", [after, limit] if not subject else [after, subject, limit]
@@ -83,6 +98,22 @@ class SqliteStore:
             query = f"SELECT body, seq FROM ledger WHERE {where} ORDER BY seq LIMIT ?"  # noqa: S608
             rows = self._reader.execute(query, values).fetchall()
         return tuple(decode(body, seq) for body, seq in rows)
+
+    def head(self) -> Head:
+        """Return the tree as it is now."""
+        with self._reading, self._translated():
+            return sqlite_tree.last_head(self._reader)
+
+    def bodies(self, start: int, end: int) -> list[bytes]:
+        """Return the bytes of entries."""
+        query = "SELECT body FROM ledger WHERE seq > ? AND seq <= ? ORDER BY seq"
+        with self._reading, self._translated():
+            return [body for (body,) in self._reader.execute(query, (start, end))]
+
+    def hashes(self, level: int, start: int, end: int) -> list[bytes]:
+        """Return the hashes of complete subtrees."""
+        with self._reading, self._translated():
+            return sqlite_tree.hashes(self._reader, level, start, end)
 
     def lease(self) -> Lease | None:
         """Return the lease that was given last."""
@@ -99,9 +130,9 @@ class SqliteStore:
 
     def release(self, lease: Lease) -> None:
         """Let others have the lease at once."""
-        with self._transaction():
-            if (ended := leases.end(_lease(self._db), lease)) is not None:
-                self._put(LEASE, msgspec.json.encode(ended))
+        with self._transaction() as db:
+            if (ended := leases.end(_lease(db), lease)) is not None:
+                _put(db, LEASE, msgspec.json.encode(ended))
 
     def under(self, lease: Lease) -> Store:
         """Return the store for the holder of a lease."""
@@ -110,61 +141,136 @@ class SqliteStore:
     def limit_pages(self, pages: int) -> None:
         """Let the file grow to so many pages of 4 KiB and no further, as a quota does."""
         with self._writing:
-            self._db.execute(f"PRAGMA max_page_count = {pages:d}")
+            self._max_pages = pages
+            if self._db is not None:
+                self._db.execute(f"PRAGMA max_page_count = {pages:d}")
 
     def close(self) -> None:
         """Let go of the file."""
         with self._writing, self._reading:
+            self._closed = True
+            self._give_up()
             self._reader.close()
-            self._db.close()
+
+    def _open(self) -> None:
+        """Take up the one connection that writes, and the tree as the file has it."""
+        self._db: sqlite3.Connection | None = None
+        db = self._connect()
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            lay_out(db)
+            self._tree = sqlite_tree.take_up(db, self._tree)
+            if self._max_pages:
+                db.execute(f"PRAGMA max_page_count = {self._max_pages:d}")
+        except BaseException:
+            db.close()
+            raise
+        log = self.path.with_name(self.path.name + "-wal")
+        self._db, self._unsaved = db, log.stat().st_size // PAGE if log.exists() else 0
+
+    def _give_up(self) -> None:
+        """Write nothing through this connection any more."""
+        if self._db is not None:
+            with suppress(sqlite3.Error):
+                self._db.close()
+            self._db = None
 
     def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
+        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
+        db.execute("PRAGMA wal_autocheckpoint=0")
+        return db
 
     def _commit(
         self, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft], held: Lease | None
     ) -> tuple[Entry, ...]:
         """Write it, and where it is for the holder of a lease, make sure in the same transaction that it is."""
-        with self._transaction():
-            if held is not None:
-                leases.hold(_lease(self._db), held.epoch)
-            first = 1
-            if drafts:
-                first = self._db.execute("SELECT coalesce(max(seq), 0) + 1 FROM ledger").fetchone()[0]
-            entries = tuple(place(draft, first + offset) for offset, draft in enumerate(drafts))
-            for record, body in changes.items():
-                self._put(record, body)
-            rows = [
-                (entry.seq, entry.subject, encode(draft)) for entry, draft in zip(entries, drafts, strict=True)
-            ]
-            self._db.executemany("INSERT INTO ledger VALUES (?, ?, ?)", rows)
-        return entries
+        pieces = [Piece.of(draft) for draft in drafts]
+        receipts = self._group.do(_Job(changes, pieces, held))
+        return tuple(decode(piece.body, r.seq) for piece, r in zip(pieces, receipts, strict=True))
+
+    def _write(self, jobs: Sequence["_Job"]) -> list[tuple[Receipt, ...] | Exception]:
+        """Write what all threads wait for in one transaction; what is fenced off is left out."""
+        outcomes: list[tuple[Receipt, ...] | Exception] = []
+        with self._transaction() as db:
+            batch = _Batch(db, self._tree, [uid for job in jobs for uid in job.uids])
+            for job in jobs:
+                try:
+                    outcomes.append(batch.take(job))
+                except leases.Fenced as error:
+                    outcomes.append(error)
+            if batch.pieces:
+                sqlite_tree.grow(db, self._tree, batch.pieces)
+            self._unsaved += sum(len(piece.body) + 512 for piece in batch.pieces) // BYTES_OF_A_PAGE
+        return outcomes
 
     def _lend(self, give: Callable[[Lease | None], Lease]) -> Lease:
         """Give a lease, by looking at the last one in the same transaction."""
-        with self._transaction():
-            given = give(_lease(self._db))
-            self._put(LEASE, msgspec.json.encode(given))
+        with self._transaction() as db:
+            given = give(_lease(db))
+            _put(db, LEASE, msgspec.json.encode(given))
         return given
 
-    def _put(self, record: Record, body: bytes | None) -> None:
-        if body is None:
-            self._db.execute("DELETE FROM records WHERE bucket = ? AND key = ?", record)
-        else:
-            self._db.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (*record, body))
-
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Do all of it or nothing; from the first line on no other process can write."""
         with self._writing, self._translated():
-            self._db.execute("BEGIN IMMEDIATE")
+            if self._closed:
+                raise StoreUnavailable(f"the store {self.path} was closed")
+            if self._db is None:
+                self._open()
+            assert self._db is not None
+            before = self._tree
             try:
-                yield
+                self._begin(self._db)
+                before, self._tree = self._tree, self._tree.copy()
+                yield self._db
                 self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+            except BaseException as error:
+                self._tree = before
+                self._undo(error)
                 raise
+            self._unsaved += PAGES_OF_A_COMMIT
+            if self._unsaved > CHECKPOINT_PAGES:
+                self._checkpoint(self._db)
+
+    def _begin(self, db: sqlite3.Connection) -> None:
+        """Begin a transaction on the tree as it is by now: another process may have written, too."""
+        db.execute("BEGIN IMMEDIATE")
+        head = sqlite_tree.last_head(db)
+        if head.size != self._tree.size:
+            self._tree = sqlite_tree.take_up(db, self._tree)
+
+    def _undo(self, error: BaseException) -> None:
+        """End a transaction that has failed; after an error of the disk the connection is given up."""
+        assert self._db is not None
+        fatal = isinstance(error, LedgerDamaged) or (
+            isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF not in RECOVERABLE
+        )
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        except sqlite3.Error:
+            fatal = True
+        if fatal:
+            self._give_up()
+
+    def _checkpoint(self, db: sqlite3.Connection) -> None:
+        """Move what is in the write-ahead log into the file.
+
+        Only here and when the last process closes the file, and never by SQLite on its own: its version may be
+        one of those (3.7.0 to 3.51.2) that damage a file when one process writes while another checkpoints.
+        FULL keeps other writers out.
+        """
+        self._unsaved = 0
+        try:
+            db.execute(f"PRAGMA busy_timeout = {CHECKPOINT_BUSY_S * 1000:.0f}")
+            try:
+                db.execute("PRAGMA wal_checkpoint(FULL)")
+            finally:
+                db.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000:.0f}")
+        except sqlite3.Error as error:
+            self._undo(error)  # what was committed is in the log, and stays there
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -178,11 +284,72 @@ class SqliteStore:
                     hint="is an engine on this state directory stopped or stuck? davy doctor, ps",
                 ) from error
             raise self._unavailable(error) from error
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: sqlite3.Error) -> StoreUnavailable:
         return StoreUnavailable(f"the store {self.path} cannot be used: {error}", hint="is the disk full?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What one caller wants written.
+
+    `once`: drafts that are known are not written again; otherwise they all are.
+    """
+
+    changes: Mapping[Record, bytes | None]
+    pieces: Sequence[Piece]
+    held: Lease | None = None
+    once: bool = False
+
+    @property
+    def uids(self) -> Iterator[str]:
+        """By what the events that come from outside are known again."""
+        return (piece.uid for piece in self.pieces if piece.uid is not None)
+
+
+class _Batch:
+    """Decides within a transaction what is written of some jobs, and where."""
+
+    def __init__(self, db: sqlite3.Connection, tree: Frontier, uids: Sequence[str]) -> None:
+        self.db, self.pieces = db, list[Piece]()
+        self._size = tree.size
+        self._known = sqlite_tree.known(db, uids)
+
+    def take(self, job: _Job) -> tuple[Receipt, ...]:
+        """Write what a job wants.
+
+        Raises:
+            Fenced: it is for the holder of a lease that another has taken; nothing of it is written.
+        """
+        if job.held is not None:
+            leases.hold(_lease(self.db), job.held.epoch)
+        for record, body in job.changes.items():
+            _put(self.db, record, body)
+        return tuple([(self._once if job.once else self._always)(piece) for piece in job.pieces])
+
+    def _always(self, piece: Piece) -> Receipt:
+        """Give a piece the next place."""
+        if piece.uid in self._known:  # an event is known by the first entry that tells of it
+            piece = replace(piece, uid=None)
+        self.pieces.append(piece)
+        seq = self._size + len(self.pieces)
+        if piece.uid is not None:
+            self._known[piece.uid] = (seq, piece.body)
+        return Receipt("written", seq)
+
+    def _once(self, piece: Piece) -> Receipt:
+        """Give a piece a place unless the event has one."""
+        found = None if piece.uid is None else self._known.get(piece.uid)
+        if found is None:
+            return self._always(piece)
+        seq, body = found
+        if same_event(body, piece.body):
+            return Receipt("known", seq)
+        why = "another event of the same source and id is on record"
+        refused = self._always(Piece.of(refusal(piece.draft, seq, why)))
+        return Receipt("refused", refused.seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +371,13 @@ class _Leased:
     def entries(self, *, after: int = 0, subject: str = "", limit: int = 1000) -> tuple[Entry, ...]:
         """Read entries in their order."""
         return self.store.entries(after=after, subject=subject, limit=limit)
+
+
+def _put(db: sqlite3.Connection, record: Record, body: bytes | None) -> None:
+    if body is None:
+        db.execute("DELETE FROM records WHERE bucket = ? AND key = ?", record)
+    else:
+        db.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (*record, body))
 
 
 def _lease(db: sqlite3.Connection) -> Lease | None:

@@ -1,19 +1,24 @@
 """Getting the lease on a state directory: at once or not at all, or by waiting for it.
 
-It runs on the monotonic clock of this machine: wall clocks are set, and the engine's clock has a speed.
+It runs on the monotonic clock of this machine: wall clocks are set, and the engine's clock has a speed. Where
+the store is on a server that several machines share, it runs on the server's clock.
 """
 
 import os
 import threading
 from collections.abc import Callable
-from time import monotonic
+from typing import TYPE_CHECKING
 
 from davy.adapters.holder import Mark, writer
 from davy.adapters.sqlite import Busy, SqliteStore
+from davy.cli.stores import clock
 from davy.control.tenure import Tenure
 from davy.errors import DavyError
 from davy.ledger.lease import Held, Lease
 from davy.ledger.store import StoreUnavailable
+
+if TYPE_CHECKING:
+    from davy.cli.stores import AnyStore
 
 LEASE_S = 8.0
 """Real seconds for which an engine may not turn its loop before another may take over.
@@ -34,7 +39,7 @@ class NotWanted(Exception):
     """Nobody wants a waiting engine any more; it says why."""
 
 
-def take(store: SqliteStore, role: str = UP) -> Tenure:
+def take(store: "AnyStore", role: str = UP) -> Tenure:
     """Take the lease, if it is nobody's: let go of, run out, or of a process that has ended.
 
     A process that is stopped in the middle of a write keeps everyone else from writing. When its lease has run
@@ -44,8 +49,9 @@ def take(store: SqliteStore, role: str = UP) -> Tenure:
         Held: another engine has it.
         StoreUnavailable: the store cannot be written.
     """
-    last, now = store.lease(), monotonic()
-    gone = last is not None and _gone(last)
+    time = clock(store)
+    last, now = store.lease(), time()
+    gone = last is not None and _gone(last, store)
     if last is not None and last.expires_at > now and not gone:
         raise Held(last)
     over = last.epoch if last is not None and gone else 0
@@ -53,13 +59,13 @@ def take(store: SqliteStore, role: str = UP) -> Tenure:
     try:
         lease = store.take(name, now, START_S, mark=mark, over=over)
     except Busy:
-        if last is None or not _freed(last, store):
+        if last is None or not isinstance(store, SqliteStore) or not _freed(last, store):
             raise
         lease = store.take(name, now, START_S, mark=mark, over=last.epoch)
-    return Tenure(store, lease, monotonic, LEASE_S)
+    return Tenure(store, lease, time, LEASE_S)
 
 
-def stand_by(store: SqliteStore, not_wanted: threading.Event, say: Callable[[str], None]) -> Tenure:
+def stand_by(store: "AnyStore", not_wanted: threading.Event, say: Callable[[str], None]) -> Tenure:
     """Wait until the lease can be had, and take it.
 
     Raises:
@@ -85,7 +91,7 @@ def stand_by(store: SqliteStore, not_wanted: threading.Event, say: Callable[[str
             raise NotWanted("davy down was called")
 
 
-def stopped(store: SqliteStore) -> bool:
+def stopped(store: "AnyStore") -> bool:
     """Say whether `davy down` was the last to have the lease."""
     try:
         last = store.lease()
@@ -95,13 +101,14 @@ def stopped(store: SqliteStore) -> bool:
     return mark is not None and mark.role == DOWN
 
 
-def _gone(lease: Lease) -> bool:
+def _gone(lease: Lease, store: "AnyStore") -> bool:
+    """Say whether the process that holds a lease has ended; nothing is known of those on other machines."""
     mark = Mark.read(lease.mark)
-    return mark is not None and mark.gone
+    return mark is not None and mark.gone and (mark.known or isinstance(store, SqliteStore))
 
 
 def _freed(lease: Lease, store: SqliteStore) -> bool:
     """Kill the holder of a lease that has run out, if it is the one that keeps the store from being written."""
     mark = Mark.read(lease.mark)
     in_the_way = mark is not None and mark.known and writer(store.path) == mark.process.pid
-    return mark is not None and in_the_way and lease.expires_at <= monotonic() and mark.kill()
+    return mark is not None and in_the_way and lease.expires_at <= clock(store)() and mark.kill()

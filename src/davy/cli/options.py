@@ -48,6 +48,18 @@ def output(*forms: str) -> Callable[[Command], Command]:
     )
 
 
+def store(command: Command) -> Command:
+    """Let a command work on a store that is not in the state directory."""
+    return click.option(
+        "--store",
+        default="",
+        envvar="DAVY_STORE",
+        show_envvar=True,
+        metavar="URL",
+        help="The store, where it is on PostgreSQL: postgresql://USER@HOST:PORT/DATABASE.",
+    )(command)
+
+
 def is_rollout_kind(word: str) -> bool:
     """Say whether a word names the kind Rollout."""
     return word.lower() in _KINDS

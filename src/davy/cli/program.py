@@ -36,6 +36,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "delete": ("davy.cli.delete", "Take a rollout away: delete rollout NAME."),
         "record": ("davy.cli.record", "Read what happened, who did it and why."),
     },
+    "Record": {
+        "event": ("davy.cli.event", "Tell of changes and incidents that no engine sees: event emit TYPE."),
+    },
     "Files": {
         "check": ("davy.cli.check", "Hold manifests to the gates, without an engine."),
         "fix": ("davy.cli.fix", "Mend what can be mended by machine; shows a diff first."),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,13 +20,13 @@ from davy.adapters.job import end_jobs
 from davy.adapters.scrape import Scraper
 from davy.adapters.secret_files import SecretFiles
 from davy.adapters.spool import FileSpool
-from davy.adapters.sqlite import SqliteStore
 from davy.adapters.targets import Target
 from davy.adapters.tools import Tools
 from davy.analysis.promql.evaluate import Engine as QueryEngine
 from davy.analysis.promql.series import SeriesStore
 from davy.analysis.provider import Answer, Asking, Provider, ProviderError
 from davy.cli.lease import DOWN, take
+from davy.cli.stores import open_store
 from davy.control.catalog import Catalog
 from davy.control.engine import Engine, Setting
 from davy.control.rulebook import Rules
@@ -37,6 +38,9 @@ from davy.ledger.store import Store
 from davy.model.providers import MetricProvider
 from davy.model.rollout import Rollout
 from davy.rollout.platform import Platform
+
+if TYPE_CHECKING:
+    from davy.cli.stores import AnyStore
 
 JOBS = "jobs"
 """The directory of what metrics run, below the state directory."""
@@ -56,7 +60,7 @@ class Running:
     platform: EmbeddedPlatform
     scraper: Scraper
     runs: Runs
-    store: SqliteStore
+    store: "AnyStore"
     loop: threading.Thread
     tenure: Tenure
     fence: Fence
@@ -103,15 +107,17 @@ class Running:
 def start(
     home: Path,
     *,
+    at: str = "",
     speed: float = 1.0,
     in_process: bool = False,
-    attain: Callable[[SqliteStore], Tenure] = take,
+    attain: Callable[["AnyStore"], Tenure] = take,
     rules: Rules | None = None,
 ) -> Running:
     """Start an engine on a state directory and let its loop turn.
 
     Args:
         home: where everything is kept; made if it is not there.
+        at: the address of the store, where that is not in the directory; the directory keeps it from then on.
         speed: of the clock. A state directory keeps its clock, so that a restart goes on in the same time.
         in_process: never ask a Prometheus, even where a template's address answers.
         attain: gets the lease on the store, be it by waiting.
@@ -123,7 +129,7 @@ def start(
     """
     with usable(home):
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store = SqliteStore(home / "davy.db")
+        store = open_store(home, at, keep=True)
     with ExitStack() as undone:
         undone.callback(store.close)
         tenure = attain(store)
@@ -138,7 +144,7 @@ def start(
 
 def _start(
     home: Path,
-    store: SqliteStore,
+    store: "AnyStore",
     tenure: Tenure,
     fence: Fence,
     rules: Rules,
@@ -185,7 +191,7 @@ def _start(
     )
     world = World(ours, platform, scraper, runs, spool, queries)
     setting = Setting(pid=os.getpid(), speed=clock.speed, rules=rules)
-    engine = Engine(world, catalog, clock, setting, tenure)
+    engine = Engine(world, catalog, clock, setting, tenure, store)
     fence.sweep()
     platform.start()
     scraper.start()
@@ -201,7 +207,7 @@ def end_all(home: Path) -> None:
         Held: one does.
     """
     with usable(home):
-        store = SqliteStore(home / "davy.db")
+        store = open_store(home)
         try:
             tenure = take(store, DOWN)
             fence = Fence.take(home / "terms", tenure.lease.epoch)

@@ -1,4 +1,4 @@
-"""`davy serve --admission`: answer a cluster's API server, which asks before anything is changed."""
+"""`davy serve`: answer a cluster's API server, which asks before anything is changed, or take in events."""
 
 import os
 import sys
@@ -10,9 +10,9 @@ import click
 
 from davy import __version__
 from davy.cli import governing
-from davy.cli.options import common
+from davy.cli.options import common, store
 from davy.cli.setting import Setting, talk
-from davy.cli.up import signals
+from davy.cli.signals import signals
 from davy.errors import UsageError
 from davy.policy.passage import CONTROLLER
 
@@ -26,6 +26,12 @@ SWITCH_S = 0.0002
 
 @click.command("serve")
 @click.option("--admission", is_flag=True, help="Serve the admission webhook.")
+@click.option(
+    "--hooks",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take in what other systems tell of changes and incidents; the file says who may tell what.",
+)
 @click.option(
     "--listen", default="127.0.0.1:8443", show_default=True, metavar="HOST:PORT", help="Where to listen."
 )
@@ -83,11 +89,14 @@ SWITCH_S = 0.0002
     show_default=True,
     help="Seconds to go on answering, but not be ready, after SIGTERM.",
 )
+@store
 @common
 @click.pass_obj
 def command(
     setting: Setting,
+    store: str,
     admission: bool,
+    hooks: Path | None,
     listen: str,
     cert_dir: Path | None,
     names: tuple[str, ...],
@@ -104,13 +113,19 @@ def command(
     publish: str,
     drain_s: float,
 ) -> None:
-    """Answer the API server of a cluster, which asks before anything is changed.
+    """Answer the API server of a cluster, which asks before anything is changed, or take in events.
 
-    It runs until Ctrl-C or SIGTERM. An abort and more replicas are always let through; whatever cannot be
-    judged is denied.
+    It runs until Ctrl-C or SIGTERM. With --admission an abort and more replicas are always let through, and
+    whatever cannot be judged is denied. With --hooks what others tell is written into the record of the state
+    directory, over plain HTTP unless there is a --cert-dir.
     """
-    if not admission:
-        raise click.UsageError("say what to serve: --admission", click.get_current_context())
+    if admission == (hooks is not None):
+        what = "--admission or --hooks FILE, one of them"
+        raise click.UsageError(f"say what to serve: {what}", click.get_current_context())
+    from davy.cli.hooking import address, serve_hooks
+
+    if hooks is not None:
+        return serve_hooks(setting, hooks, store, address(listen), cert_dir)
     if in_cluster and kubeconfig:
         raise UsageError("--in-cluster and --kubeconfig name two clusters", hint="give one of them")
     from davy.adapters.certificate_files import ServerTls
@@ -118,7 +133,7 @@ def command(
     from davy.control.api_reviews import Reviewing
     from davy.policy.passage import Trusted
     from davy.serve.admission import Admission
-    from davy.serve.tls_server import TlsServer
+    from davy.serve.server import Server
 
     sys.setswitchinterval(SWITCH_S)
     host, port = address(listen)
@@ -139,7 +154,7 @@ def command(
         gauges=admitting.gauges,
         known_caller=client_ca is not None,
     )
-    with signals() as asked_to_stop, TlsServer(served, secured.tls.context, host, port) as server:
+    with signals() as asked_to_stop, Server(served, secured.tls.context, host, port) as server:
         talk(f"davy {__version__} answers reviews  pid {os.getpid()}")
         talk(f"  at        https://{host}:{server.port}/v1/admit")
         talk(f"  caBundle  {directory / 'ca.crt'}")
@@ -151,19 +166,7 @@ def command(
         served.ending = True
         threading.Event().wait(drain_s)
     admitting.end()
-
-
-def address(listen: str) -> tuple[str, int]:
-    """Read HOST:PORT.
-
-    Raises:
-        UsageError: it is none.
-    """
-    host, colon, port = listen.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
-        raise UsageError(f"{listen!r} is not an address to listen at", hint="--listen 0.0.0.0:8443")
-    return host, int(port)
+    return None
 
 
 def report(number: str, trace: str) -> None:

@@ -1,13 +1,11 @@
 """`davy up`: run the engine on this machine."""
 
 import os
-import signal
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -15,13 +13,16 @@ from davy import __version__
 from davy.cli.apply import apply
 from davy.cli.lease import NotWanted, stand_by, take
 from davy.cli.manifests import as_text, read_manifests
-from davy.cli.options import common
+from davy.cli.options import common, store
 from davy.cli.running import Running, start
 from davy.cli.setting import Setting, default_home, talk
+from davy.cli.signals import signals
+from davy.cli.stores import named
 from davy.cli.terms import read_terms
 from davy.control.requests import Apply, Health, List
 from davy.control.rulebook import OnTemplateChange, Rules
 from davy.control.views import HealthView, RolloutList
+from davy.errors import UsageError
 from davy.policy import pack
 from davy.policy.review import Object
 from davy.serve.socket import SocketServer
@@ -71,16 +72,32 @@ LOOK_S = 0.5
     show_default=True,
     help="What becomes of a changed analysis template that an update under way is held to.",
 )
+@click.option(
+    "--http",
+    default="",
+    metavar="HOST:PORT",
+    help="Answer over HTTP too: /healthz, /readyz, /metrics, webhooks.",
+)
+@click.option(
+    "--hooks",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Who may tell of changes and incidents at /hooks, and for which services; needs --http.",
+)
+@store
 @common
 @click.pass_obj
 def command(
     setting: Setting,
+    store: str,
     speed: float,
     prometheus: str,
     sources: tuple[str, ...],
     profile: pack.Profile | None,
     reason: str,
     on_template_change: OnTemplateChange,
+    http: str,
+    hooks: Path | None,
     *,
     standby: bool,
 ) -> None:
@@ -89,6 +106,8 @@ def command(
     Workloads and Envoy outlive it: users are served while no engine runs, and the next `davy up` takes them
     over where they are. `davy down` stops them too.
     """
+    if hooks is not None and not http:
+        raise UsageError("--hooks needs an address to listen at", hint="--http 127.0.0.1:8080")
     texts = as_text(read_manifests(sources)) if sources else ()
     rules = Rules(
         pack=policies_of,
@@ -102,7 +121,9 @@ def command(
         attain = partial(stand_by, not_wanted=asked_to_stop, say=talk) if standby else take
         try:
             in_process = prometheus == "in-process"
-            running = start(setting.home, speed=speed, in_process=in_process, attain=attain, rules=rules)
+            running = start(
+                setting.home, at=store, speed=speed, in_process=in_process, attain=attain, rules=rules
+            )
         except NotWanted as reason:
             return talk(f"no longer standing by: {reason}")
         beside = running.fence.directory
@@ -111,11 +132,23 @@ def command(
                 if texts:
                     apply(setting, Apply(texts, str(Path.cwd()), "davy up"), "text")
                 greet(setting)
-                serve(running, asked_to_stop)
+                with _over_http(running, setting, http, hooks):
+                    serve(running, asked_to_stop)
                 talk("stopping the engine; workloads and Envoy go on (davy down stops them too)")
         finally:
             running.close()
     return None
+
+
+def _over_http(
+    running: Running, setting: Setting, listen: str, hooks: Path | None
+) -> AbstractContextManager[None]:
+    """Answer over HTTP while a block lasts, where somebody said at which address."""
+    if not listen:
+        return nullcontext()
+    from davy.cli.hooking import http_of  # a server over HTTP takes its time to import
+
+    return http_of(running, setting, listen, hooks)
 
 
 def policies_of(profile: str) -> Sequence[Object]:
@@ -140,6 +173,8 @@ def greet(setting: Setting) -> None:
     speed = "" if health.speed == 1 else f"  clock at {health.speed:g}x"
     talk(f"davy {__version__} is up  pid {os.getpid()}{speed}")
     talk(f"  state     {setting.home}")
+    if address := named(setting.home):
+        talk(f"  store     {address}")
     talk(f"  socket    {setting.socket}")
     talk(f"  record    davy record -f{_home_option(setting)}")
     if health.profile:
@@ -155,22 +190,3 @@ def greet(setting: Setting) -> None:
 def _home_option(setting: Setting) -> str:
     """Return what another shell has to add to reach this engine."""
     return "" if setting.home == default_home(setting.environment) else f" --home {setting.home}"
-
-
-@contextmanager
-def signals() -> Iterator[threading.Event]:
-    """Turn the first SIGINT or SIGTERM into an event; the second ends the process at once."""
-    asked = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def ask(number: int, _frame: FrameType | None) -> None:
-        asked.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -14,6 +14,7 @@ from davy.control import requests, views
 from davy.control.agenda import LOOK_S
 from davy.control.catalog import Catalog
 from davy.control.changing import Changing
+from davy.control.emitting import drafts_of, tell
 from davy.control.holdings import Holdings
 from davy.control.looking import Looking
 from davy.control.loop import Loop
@@ -23,8 +24,10 @@ from davy.control.tenure import Tenure
 from davy.control.turn import NOTED, World, gap
 from davy.control.waiver_desk import WaiverDesk
 from davy.control.waiving import Waiving
+from davy.errors import NotPermitted
 from davy.ledger.entry import Draft
 from davy.ledger.lease import Fenced
+from davy.ledger.log import Log
 from davy.ledger.store import StoreUnavailable
 from davy.model.images import ImageMap
 from davy.model.key import Key
@@ -43,13 +46,20 @@ class Setting:
 class Engine:
     """Holds the rollouts of one store and turns their loop.
 
-    With a `tenure` it does so for as long as nobody else has taken the lease; `fenced` then says who has.
+    With a `tenure` it does so for as long as nobody else has taken the lease; `fenced` then says who has. The
+    `log`, of the same store, is where it writes down what others tell.
     """
 
     def __init__(
-        self, world: World, catalog: Catalog, clock: Clock, setting: Setting, tenure: Tenure | None = None
+        self,
+        world: World,
+        catalog: Catalog,
+        clock: Clock,
+        setting: Setting,
+        tenure: Tenure | None = None,
+        log: Log | None = None,
     ) -> None:
-        self._clock, self._setting, self._tenure = clock, setting, tenure
+        self._clock, self._setting, self._tenure, self._log = clock, setting, tenure, log
         self.fenced: Fenced | None = None
         self._changed = threading.Event()
         self._stopping = False
@@ -84,6 +94,10 @@ class Engine:
         """Say that the data plane was read; those that learn from it are next."""
         self._loop.looked()
         self.wake()
+
+    def now(self) -> float:
+        """Return the time by the engine's clock: that of its entries."""
+        return self._clock.now()
 
     def wake(self) -> None:
         """Let the loop take in what has come: an answer, or the wish that it ends."""
@@ -138,6 +152,11 @@ class Engine:
                     return self._looking.answer(look)
                 case requests.Health():
                     return self._health()
+                case requests.Emit(events=events):
+                    if self._log is None:
+                        raise NotPermitted("this engine takes in no events")
+                    now, way = self._clock.now(), f"unix socket, {actor}"
+                    return tell(self._log, drafts_of(events, actor, authenticated=way, now=now))
                 case requests.Waivers():
                     return self._desk.list(request)
                 case (

@@ -203,6 +203,15 @@ class Record(Request, frozen=True):
     limit: int = 1000
 
 
+class Emit(Request, frozen=True):
+    """Write down events, as CloudEvents in JSON. What is left out of one is filled in.
+
+    Without an `id` it is named by what it says, without a `time` it is now, without a `source` it is who asks.
+    """
+
+    events: tuple[dict[str, Any], ...]
+
+
 class Query(Request, frozen=True):
     """Evaluate a PromQL query now, on what the engine has scraped."""
 
@@ -235,6 +244,7 @@ AnyRequest = (
     | WaiverStep
     | Waivers
     | Record
+    | Emit
     | Query
     | Health
 )

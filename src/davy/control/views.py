@@ -374,6 +374,23 @@ class ErrorView(View, frozen=True, kw_only=True, tag="Error"):
     hint: str = ""
 
 
+class EventView(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of an event: `outcome` is written, known or refused, `seq` the entry that says so."""
+
+    kind: str
+    subject: str
+    source: str
+    id: str
+    outcome: str
+    seq: int
+
+
+class EmitView(View, frozen=True, kw_only=True, tag="EmitView"):
+    """What became of events, in their order."""
+
+    events: tuple[EventView, ...]
+
+
 AnyView = (
     RolloutView
     | RolloutList
@@ -384,6 +401,7 @@ AnyView = (
     | WaiverList
     | WaiverStepView
     | RecordView
+    | EmitView
     | QueryView
     | HealthView
     | ErrorView

@@ -9,10 +9,17 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from davy.errors import IntegrityError
 from davy.ledger.entry import Draft
 
 LARGEST_ENTRY = 60 * 1024
 """Bytes of an entry: a bundle of tlog-tiles has 16 bits for its length. Larger details are kept apart."""
+
+
+class LedgerDamaged(IntegrityError):
+    """The entries, hashes and roots of a store do not agree; nothing is written to it any more."""
+
+    code = "ledger-damaged"
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -44,6 +51,7 @@ class Log(Protocol):
 
         Raises:
             StoreUnavailable: nothing was written.
+            LedgerDamaged: nothing was written, and nothing will be.
         """
         ...
 

@@ -30,6 +30,7 @@ class Store(Protocol):
 
         Raises:
             StoreUnavailable: nothing was written (a full disk, say).
+            LedgerDamaged: nothing was written, and nothing will be.
         """
         ...
 

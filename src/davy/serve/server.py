@@ -1,18 +1,18 @@
-"""Run an ASGI app over TLS in a thread of its own, and hold callers to their time."""
+"""Run an ASGI app in a thread of its own, over TLS or without, and hold callers to their time."""
 
 import asyncio
 import socket
 import ssl
 import threading
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import h11
 import uvicorn
+from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from davy.errors import UsageError
-from davy.serve.admission import Admission
 
 _IDLE_S = 75
 """How long a connection may wait for its next request; API servers keep theirs, and reuse them."""
@@ -21,11 +21,52 @@ HANDSHAKE_S = 5.0
 """Real seconds for a TLS handshake."""
 
 
-class TlsServer:
-    """Serves `admission` at `host:port` from `start` to `stop`; usable as a context manager. Port 0 is any."""
+class Limits(Protocol):
+    """What a server holds its callers to."""
 
-    def __init__(self, admission: Admission, context: ssl.SSLContext, host: str, port: int) -> None:
-        self._admission, self._context = admission, context
+    @property
+    def head_s(self) -> float:
+        """Real seconds for the head of a request."""
+        ...
+
+    @property
+    def connections(self) -> int:
+        """How many may be open."""
+        ...
+
+    @property
+    def grace_s(self) -> float:
+        """Real seconds for what is under way when the server ends."""
+        ...
+
+
+class Served(Protocol):
+    """What answers; `ending` is set once no more is taken."""
+
+    ending: bool
+
+    @property
+    def limits(self) -> Limits:
+        """What callers may take of the server."""
+        ...
+
+    def app(self) -> Starlette:
+        """Return the ASGI app."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what answering needs; nothing is under way any more."""
+        ...
+
+
+class Server:
+    """Serves `served` at `host:port` from `start` to `stop`; usable as a context manager. Port 0 is any.
+
+    Without a `context` it speaks plain HTTP.
+    """
+
+    def __init__(self, served: Served, context: ssl.SSLContext | None, host: str, port: int) -> None:
+        self._served, self._context = served, context
         self._at = (host, port)
 
     @property
@@ -52,10 +93,10 @@ class TlsServer:
         # Accepted connections have it from here. asyncio sets it only where a socket names its protocol, and an
         # answer in two parts waits 40 ms for the acknowledgement of the first.
         self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        limits = self._admission.limits
+        limits, context = self._served.limits, self._context
         config = uvicorn.Config(
-            self._admission.app(),
-            loop="davy.serve.tls_server:PatientLoop",
+            self._served.app(),
+            loop="davy.serve.server:PatientLoop",
             http=_protocol(limits.head_s),
             ws="none",
             lifespan="off",
@@ -68,21 +109,19 @@ class TlsServer:
             limit_concurrency=limits.connections,
             timeout_keep_alive=_IDLE_S,
             timeout_graceful_shutdown=int(limits.grace_s),
-            ssl_context_factory=lambda _config, _default: self._context,
+            ssl_context_factory=None if context is None else lambda _config, _default: context,
         )
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, args=([self._listener],), name="davy-admission"
-        )
+        self._thread = threading.Thread(target=self._server.run, args=([self._listener],), name="davy-http")
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more reviews, finish those under way, and end."""
-        self._admission.ending = True
+        """Take no more requests, finish those under way, and end."""
+        self._served.ending = True
         self._server.should_exit = True
         self._thread.join()
         self._listener.close()
-        self._admission.close()
+        self._served.close()
 
     @property
     def running(self) -> bool:

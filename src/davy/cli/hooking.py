@@ -1,0 +1,112 @@
+"""Webhooks put together: the file of sources, the secrets of the state directory, a log, a server."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from davy import __version__
+from davy.adapters import secret_files
+from davy.adapters.certificate_files import ServerTls
+from davy.adapters.secret_files import SecretFiles
+from davy.cli.running import Running
+from davy.cli.setting import Setting, talk
+from davy.cli.signals import signals
+from davy.cli.stores import open_store
+from davy.control.hooks.desk import Desk
+from davy.control.hooks.sources_file import read_sources
+from davy.errors import UsageError
+from davy.ledger.log import Log
+from davy.serve.hooks_app import Hooks
+from davy.serve.http import Http
+from davy.serve.server import Server
+
+TICK_S = 1.0
+"""Real seconds between two looks at the certificate and at whether the server still answers."""
+
+
+def hooks(setting: Setting, file: Path, log: Log, clock: Callable[[], float]) -> Hooks:
+    """Return the group of routes that takes in what the sources of a file tell.
+
+    Args:
+        setting: says where the secrets are, and what time it is.
+        file: the sources, and for what each may speak.
+        log: where events are written down.
+        clock: the time of the ledger.
+
+    Raises:
+        BadManifest: the file makes no sense.
+        DavyError: it cannot be read, or the secret of a source cannot.
+    """
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    secrets = SecretFiles(setting.home / secret_files.DIRECTORY)
+    desk = Desk(read_sources(text, str(file)), secrets, log, clock)
+    desk.check_secrets()
+    return Hooks(desk, setting.wall, time.monotonic, report)
+
+
+def serve_hooks(setting: Setting, file: Path, store: str, at: tuple[str, int], cert_dir: Path | None) -> None:
+    """Take in what the sources of a file tell, into the ledger of a state directory or a store, until Ctrl-C.
+
+    Args:
+        setting: says where the state directory is.
+        file: the sources.
+        store: the address of the store, where that is not in the state directory.
+        at: where to listen.
+        cert_dir: where a certificate is; without one it speaks plain HTTP.
+    """
+    tls = None if cert_dir is None else ServerTls(cert_dir.absolute())
+    context = None
+    if tls is not None:
+        tls.load()
+        context = tls.context
+    setting.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    kept = open_store(setting.home, store)
+    with closing(kept):
+        served = Http([hooks(setting, file, kept, setting.wall)])
+        with signals() as asked_to_stop, Server(served, context, *at) as server:
+            talk(f"davy {__version__} takes in events  pid {os.getpid()}")
+            talk(f"  at      {'https' if tls else 'http'}://{at[0]}:{server.port}/hooks/SCHEME")
+            talk(f"  record  {store or setting.home}")
+            while not asked_to_stop.wait(TICK_S):
+                if tls is not None:
+                    tls.load()
+                if not server.running:
+                    raise UsageError("the server has ended by itself")
+            talk("finishing what is under way")
+
+
+@contextmanager
+def http_of(running: Running, setting: Setting, listen: str, file: Path | None) -> Iterator[None]:
+    """Serve an engine over HTTP while the block lasts.
+
+    Raises:
+        UsageError: that is no address, or it cannot be listened at.
+    """
+    groups = [] if file is None else [hooks(setting, file, running.store, running.engine.now)]
+    host, port = address(listen)
+    with Server(Http(groups), None, host, port) as server:
+        talk(f"  http      http://{host}:{server.port}" + ("" if file is None else "/hooks/SCHEME"))
+        yield
+
+
+def address(listen: str) -> tuple[str, int]:
+    """Read HOST:PORT.
+
+    Raises:
+        UsageError: it is none.
+    """
+    host, colon, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
+        raise UsageError(f"{listen!r} is not an address to listen at", hint="0.0.0.0:8443")
+    return host, int(port)
+
+
+def report(number: str, trace: str) -> None:
+    """Tell of a fault of ours where logs are kept; what a sender sent is not among it."""
+    talk(f"error[bug]: a fault of Davy itself ({number}); please send us this\n{trace}")
