@@ -114,6 +114,11 @@ def test_attempts_are_counted_by_change_and_target(ledger: Ledger) -> None:
     assert exposed == [1, 2, 3, 1]
 
 
+def test_a_rollout_that_was_taken_away_and_made_anew_is_another(ledger: Ledger) -> None:
+    ledger.update("1.1", ONE, "change_exposed").update("1.1", TWO, "change_exposed")
+    assert [event.rollout for event in ledger.events()] == ["default/shop#1.1", "default/shop#1.1@3"]
+
+
 def test_going_back_takes_back_what_it_came_from(ledger: Ledger) -> None:
     ledger.update("1.1", ONE, "change_exposed", "change_promoted")
     ledger.update("2.1", THREE, "change_exposed", "change_promoted").contained("2.1", TWO, THREE)

@@ -102,6 +102,7 @@ class _Update(msgspec.Struct, eq=False, gc=False):
     """One update of a rollout: the attempts that it is, and what is known to have become of it."""
 
     place: str
+    name: str
     story: Said
     service: str
     changes: dict[Change, int]
@@ -185,7 +186,7 @@ class Projection:
             return self._without_rollout(changed, entry, seq, telling.said(entry.detail))
         match kind:
             case "update_started":
-                self._begin(entry, telling.said(entry.detail))
+                self._begin(entry, seq, telling.said(entry.detail))
             case "change_contained":
                 return self._contain(telling.contained(entry.detail))
             case "change_superseded":
@@ -205,12 +206,15 @@ class Projection:
 
     # Updates of rollouts, as an engine tells of them.
 
-    def _begin(self, entry: Telling, story: Said) -> None:
+    def _begin(self, entry: Telling, seq: int, story: Said) -> None:
         if story.change is None:
             return  # an engine that did not tell yet whose change it is
         service = self._corrections.service(story.service, entry.at)
         place = f"{entry.subject}\n{story.environment}\n{story.target}"
-        update = _Update(place, story, service, {}, waiver=story.waiver)
+        name = story.rollout
+        if name in self._updates:
+            name += f"@{seq}"  # the rollout was taken away meanwhile, and another one begins to count anew
+        update = _Update(place, name, story, service, {}, waiver=story.waiver)
         rollout = entry.subject.removeprefix("Rollout ")
         update.hidden = bool(self._drills) and self._is_drill(entry.at, service, rollout)
         self._updates[story.rollout] = self._current[entry.subject] = update
@@ -295,14 +299,14 @@ class Projection:
                 kind = "rollback" if kind == "rollback" else self._kinds.get(change, "code")
             event = ChangeEvent(
                 ENGINE,
-                f"{seq}/{type_}/{story.rollout}{part if mine else f'/{change[0]}@{change[1]}{part}'}",
+                f"{seq}/{type_}/{update.name}{part if mine else f'/{change[0]}@{change[1]}{part}'}",
                 type_,
                 told.at,
                 *change,
                 update.service,
                 story.environment,
                 story.target,
-                story.rollout,
+                update.name,
                 update.changes[change],
                 kind,
                 _share(found.weight) if type_ in _WITH_WEIGHT else None,
@@ -324,7 +328,7 @@ class Projection:
     def _take_back(self, update: _Update, at: int, seq: int, removed: Iterable[Change]) -> list[ChangeEvent]:
         """Return that changes are taken back from the users, by an update that goes back before them."""
         events: list[ChangeEvent] = []
-        cause = f"{update.story.rollout} goes back"
+        cause = f"{update.name} goes back"
         for change in removed:
             before = self._latest.get((update.place, change))
             if before is not None and before is not update and not update.hidden:
