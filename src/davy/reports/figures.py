@@ -1,0 +1,178 @@
+"""From facts to cells, in SQL: whole numbers per group and week, as delivery-metrics.md defines them."""
+
+from collections.abc import Mapping, Sequence
+
+import duckdb
+
+from davy.reports.cells import Cell, Spread
+
+ALL = -1
+"""The key of the group that has everything."""
+
+_MACROS = """
+CREATE OR REPLACE TEMP MACRO week_of(instant) AS
+    CASE WHEN getvariable('weekly')
+    THEN instant - ((instant - 345600000000) % 604800000000 + 604800000000) % 604800000000 ELSE 0 END;
+CREATE OR REPLACE TEMP MACRO key_of(service, kind, team, owner) AS
+    CASE getvariable('scope') WHEN 'service' THEN service WHEN 'kind' THEN kind
+    WHEN 'team' THEN coalesce(CASE WHEN getvariable('owned') THEN owner ELSE team END, 0) ELSE -1 END;
+CREATE OR REPLACE TEMP MACRO within(instant) AS
+    instant >= getvariable('since') AND instant < getvariable('until');
+CREATE OR REPLACE TEMP MACRO lead_of(ending, beginning) AS
+    CASE WHEN ending - beginning >= -5000000 THEN greatest(ending - beginning, 0) END;
+CREATE OR REPLACE TEMP MACRO ranked(ordered) AS
+    [len(ordered), list_sum(ordered), ordered[(len(ordered) * 50 + 99) // 100],
+        ordered[(len(ordered) * 75 + 99) // 100], ordered[(len(ordered) * 90 + 99) // 100],
+        ordered[(len(ordered) * 95 + 99) // 100]];
+CREATE OR REPLACE TEMP MACRO spread_of(span) AS
+    ranked(list_sort(list(span) FILTER (span IS NOT NULL)));
+CREATE OR REPLACE TEMP VIEW asked AS
+    SELECT id AS service, owner FROM services LEFT JOIN owners ON owners.service = id
+    WHERE len(getvariable('services')) = 0 OR list_contains(getvariable('services'), name);
+"""
+
+_ATTEMPTS = """
+SELECT key_of(service, kind, team, owner) AS key, week_of(exposed) AS week, count(*) AS attempts,
+    count(failed_at) AS failed, count(*) FILTER (failed_at >= promoted OR held.change IS NOT NULL) AS escaped,
+    sum(share) FILTER (failed_at IS NOT NULL) AS impact,
+    sum(share * ((failed_at - exposed) // 1000000) + share * ((failed_at - exposed) % 1000000) // 1000000)
+        FILTER (failed_at > exposed) AS bad_time,
+    sum(requests) FILTER (bad IS NOT NULL) AS asked, sum(bad) FILTER (requests IS NOT NULL) AS bad,
+    count(*) FILTER (waived) AS waived, count(*) FILTER (waived AND failed_at IS NOT NULL) AS waived_failed
+FROM exposures JOIN asked USING (service)
+LEFT JOIN (SELECT DISTINCT change, service, attempt FROM held) AS held USING (change, service, attempt)
+WHERE within(exposed) GROUP BY ALL
+"""
+
+_CHANGES = """
+SELECT key, week_of(exposed) AS week, count(*) AS changes, count(*) FILTER (failed) AS changes_failed
+FROM (
+    SELECT change, key_of(service, kind, team, owner) AS key, min(exposed) AS exposed,
+        bool_or(failed_at IS NOT NULL) AS failed
+    FROM exposures JOIN asked USING (service) GROUP BY ALL
+) WHERE within(exposed) GROUP BY ALL
+"""
+
+_LEADS = """
+WITH firsts AS (
+    SELECT change, service, arg_min(exposed, attempt) AS exposed, arg_min(kind, attempt) AS kind,
+        arg_min(coalesce(team, 0), attempt) AS team,
+        arg_min(exposed, attempt) FILTER (failed_at IS NULL) AS success, min(promoted) AS promoted
+    FROM exposures GROUP BY change, service
+)
+SELECT key_of(service, kind, team, owner) AS key, week_of(exposed) AS week,
+    count(*) FILTER (merged IS NULL) AS no_merge, count(*) FILTER (exposed - merged < -5000000) AS negative,
+    spread_of(lead_of(exposed, merged)) AS lead_time, spread_of(lead_of(success, merged)) AS lead_to_success,
+    spread_of(lead_of(promoted, merged)) AS lead_to_full, spread_of(lead_of(promoted, committed)) AS dora_lead
+FROM firsts JOIN asked USING (service) LEFT JOIN said_of_changes USING (change)
+WHERE within(exposed) GROUP BY ALL
+"""
+
+_ROLLOUTS = """
+SELECT key_of(service, kind, team, owner) AS key, week_of(exposed) AS week, count(*) AS rollouts,
+    count(*) FILTER (failed) AS rollouts_failed, count(*) FILTER (rework) AS rework
+FROM rollouts_made JOIN asked USING (service) WHERE within(exposed) GROUP BY ALL
+"""
+
+_PROMOTIONS = """
+SELECT key_of(service, kind, team, owner) AS key, week_of(promoted) AS week, count(*) AS promoted,
+    count(DISTINCT promoted // 86400000000) AS promoted_days
+FROM rollouts_made JOIN asked USING (service) WHERE within(promoted) GROUP BY ALL
+"""
+
+_ROLLBACKS = """
+SELECT key_of(service, kind, team, owner) AS key, week_of(exposed) AS week, count(*) AS rollbacks,
+    count(rolled_back) AS rollbacks_failed
+FROM attempts JOIN asked USING (service) WHERE kind = 5 AND within(exposed) GROUP BY ALL
+"""
+
+_UNEXPOSED = """
+SELECT key_of(service, kind, team, owner) AS key, week_of(aborted) AS week, count(*) AS unexposed
+FROM attempts JOIN asked USING (service)
+WHERE exposed IS NULL AND promoted IS NULL AND rolled_back IS NULL AND within(aborted) GROUP BY ALL
+"""
+
+_INCIDENTS = """
+SELECT key_of(service, kind, team, owner) AS key, week_of(restored) AS week,
+    spread_of(restored - opened) AS mttr,
+    spread_of(CASE WHEN kind >= 0 THEN restored - opened END) AS fdrt,
+    spread_of(CASE WHEN exposed IS NOT NULL THEN greatest(restored - exposed, 0) END) AS fdrt_from_exposure
+FROM outages JOIN asked USING (service) WHERE within(restored) GROUP BY ALL
+"""
+
+_IMPAIRED = """
+WITH spans AS (
+    SELECT service, key_of(service, kind, team, owner) AS key, greatest(opened, getvariable('since')) AS opened,
+        least(coalesce(restored, getvariable('newest')), getvariable('until')) AS restored
+    FROM outages JOIN asked USING (service)
+), ordered AS (
+    SELECT *, max(restored) OVER (PARTITION BY service, key ORDER BY opened, restored
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS until
+    FROM spans WHERE restored > opened
+), apart AS (
+    SELECT key, greatest(opened, coalesce(until, opened)) AS opened, restored
+    FROM ordered WHERE until IS NULL OR restored > until
+), cut AS (
+    SELECT *, unnest(CASE WHEN getvariable('weekly')
+        THEN range(week_of(opened), restored, 604800000000) ELSE [0] END) AS week
+    FROM apart
+)
+SELECT key, week, sum(CASE WHEN getvariable('weekly')
+    THEN least(restored, week + 604800000000) - greatest(opened, week) ELSE restored - opened END) AS impaired
+FROM cut GROUP BY ALL
+"""
+
+_OPENED = """
+SELECT key_of(service, kind, team, owner) AS key, week_of(opened) AS week, count(*) AS opened
+FROM outages JOIN asked USING (service) WHERE restored IS NULL AND within(opened) GROUP BY ALL
+"""
+
+_FAMILIES = (
+    _ATTEMPTS,
+    _CHANGES,
+    _LEADS,
+    _ROLLOUTS,
+    _PROMOTIONS,
+    _ROLLBACKS,
+    _UNEXPOSED,
+    _INCIDENTS,
+    _IMPAIRED,
+    _OPENED,
+)
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give a connection with columns what `count` asks with; `owners`, whose a service is, is empty yet."""
+    connection.execute("CREATE OR REPLACE TEMP TABLE owners (service BIGINT, owner BIGINT)")
+    connection.execute(_MACROS)
+
+
+def count(
+    connection: duckdb.DuckDBPyConnection, scope: str, *, weekly: bool, variables: Mapping[str, object]
+) -> dict[tuple[int, int], Cell]:
+    """Return the cells of the facts in a connection, by the number of their group and by week.
+
+    Args:
+        connection: has the facts, and was prepared.
+        scope: `service`, `kind`, `team`, or `all` for one group of everything, whose number is `ALL`.
+        weekly: whether weeks are told apart; without it the week is 0.
+        variables: `since`, `until` and `newest` in microseconds, `services` (names; empty for all of them), and
+            `owned`: whether `owners` says whose a service is.
+    """
+    for name, value in {**variables, "scope": scope, "weekly": weekly}.items():
+        connection.execute(f"SET VARIABLE {name} = ?", [value])
+    found: dict[tuple[int, int], dict[str, int | Spread]] = {}
+    for family in _FAMILIES:
+        cursor = connection.execute(family)
+        names = [column[0] for column in cursor.description or ()][2:]
+        for key, week, *numbers in cursor.fetchall():
+            cell = found.setdefault((key, week), {})
+            cell |= {name: _number(number) for name, number in zip(names, numbers, strict=True)}
+    return {(key, week): Cell("", week, **numbers) for (key, week), numbers in found.items()}  # type: ignore[arg-type]
+
+
+def _number(found: int | Sequence[int] | None) -> int | Spread:
+    """Return a number, or a spread of which DuckDB gives a list; nothing at all is 0."""
+    if isinstance(found, list):
+        return Spread(*map(int, found)) if found[0] else Spread()
+    return int(found or 0)  # type: ignore[arg-type]
