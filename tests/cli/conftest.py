@@ -60,6 +60,12 @@ class Shelf:
                     for n, _ in enumerate(events, 1)
                 )
                 return views.EmitView(events=tuple(told))
+            case requests.Found(findings=findings):
+                noted = (
+                    views.EventView(each.kind, each.subject, each.source, each.id, "written", n)
+                    for n, each in enumerate(findings, 1)
+                )
+                return views.EmitView(events=tuple(noted))
             case requests.Query():
                 return views.QueryView(result_type="vector", samples=())
             case requests.Waivers():

@@ -114,7 +114,7 @@ def world(home: Path, waiting: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     runs = Runs({"prometheus": quiet}, catalog.templates, quiet, lambda: None)
     queries = QueryEngine(SeriesStore())
     everything = World(store, MemoryPlatform(quiet.now), quiet, runs, quiet, queries)
-    engine = Engine(everything, catalog, quiet, Setting(pid=os.getpid(), speed=1.0))
+    engine = Engine(everything, catalog, quiet, Setting(pid=os.getpid(), speed=1.0), log=store)
 
     def turn(waits: int) -> None:
         assert waits < 1000, "it never ends"

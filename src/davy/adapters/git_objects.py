@@ -31,7 +31,7 @@ def files_in(
         Undecided: Git gives no answer.
     """
     here = directory or Path.cwd()
-    git = _Git(here)
+    git = Git(here)
     commit = git.commit(ref)
     wanted: dict[str, tuple[str, int]] = {}
     for path in dict.fromkeys(paths):
@@ -46,7 +46,9 @@ def files_in(
     return list(zip(names, contents, strict=True))
 
 
-class _Git:
+class Git:
+    """Git in a directory, asked by its plumbing."""
+
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
@@ -90,26 +92,32 @@ class _Git:
             position = end + 2 + size
         return contents
 
-    def run(self, *arguments: str, asked: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    def run(
+        self, *arguments: str, asked: bytes = b"", timeout_s: float = TIMEOUT_S
+    ) -> subprocess.CompletedProcess[bytes]:
         """Run Git; without hooks, monitors and prompts."""
         command = [
             "git",
             "-c",
             "core.fsmonitor=false",
+            "-c",
+            "core.hooksPath=/dev/null",
             "--no-replace-objects",
             "--literal-pathspecs",
             *arguments,
         ]
         try:
             return subprocess.run(
-                command, cwd=self.directory, input=asked, capture_output=True, timeout=TIMEOUT_S, check=False
+                command, cwd=self.directory, input=asked, capture_output=True, timeout=timeout_s, check=False
             )
         except FileNotFoundError as error:
-            raise UsageError("there is no git on this machine", hint="--base needs one") from error
+            raise UsageError(
+                "there is no git on this machine", hint="install it; Debian: apt install git"
+            ) from error
         except (OSError, ValueError) as error:
             raise UsageError(f"git cannot be run: {error}") from error
         except subprocess.TimeoutExpired as error:
-            raise Undecided(f"git gave no answer within {TIMEOUT_S:g} s") from error
+            raise Undecided(f"git gave no answer within {timeout_s:g} s") from error
 
     def run_or_fail(self, *arguments: str, asked: bytes = b"") -> bytes:
         """Run Git, and return what it says."""

@@ -40,6 +40,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Record": {
         "ledger": ("davy.cli.ledger", "Read, verify, prove and hand on the record."),
         "event": ("davy.cli.event", "Tell of changes and incidents that no engine sees: event emit TYPE."),
+        "git": ("davy.cli.git", "Read from Git repositories what becomes of changes."),
     },
     "Files": {
         "check": ("davy.cli.check", "Hold manifests to the gates, without an engine."),

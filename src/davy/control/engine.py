@@ -15,6 +15,7 @@ from davy.control.agenda import LOOK_S
 from davy.control.catalog import Catalog
 from davy.control.changing import Changing
 from davy.control.emitting import drafts_of, tell
+from davy.control.following import found
 from davy.control.holdings import Holdings
 from davy.control.looking import Looking
 from davy.control.loop import Loop
@@ -156,11 +157,8 @@ class Engine:
                     return self._looking.answer(look)
                 case requests.Health():
                     return self._health()
-                case requests.Emit(events=events):
-                    if self._log is None:
-                        raise NotPermitted("this engine takes in no events")
-                    now, way = self._clock.now(), f"unix socket, {actor}"
-                    return tell(self._log, drafts_of(events, actor, authenticated=way, now=now))
+                case requests.Emit() | requests.Found() as told:
+                    return self._take_in(told, actor)
                 case requests.Waivers():
                     return self._desk.list(request)
                 case (
@@ -176,6 +174,15 @@ class Engine:
                     view = self._change(request, actor)
                     self.wake()
                     return view
+
+    def _take_in(self, told: requests.Emit | requests.Found, actor: str) -> views.EmitView:
+        """Write down what somebody on this machine tells."""
+        if self._log is None:
+            raise NotPermitted("this engine takes in no events")
+        now, way = self._clock.now(), f"unix socket, {actor}"
+        if isinstance(told, requests.Emit):
+            return tell(self._log, drafts_of(told.events, actor, authenticated=way, now=now))
+        return tell(self._log, found.drafts_of(told.findings, authenticated=way, now=now))
 
     def _change(
         self,

@@ -194,6 +194,24 @@ class Waivers(Request, frozen=True):
     within_s: float | None = None
 
 
+class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What somebody found in a repository: an entry as it is to be, but for who told it and when."""
+
+    at: float
+    kind: str
+    subject: str
+    detail: dict[str, Any]
+    reason: str
+    source: str
+    id: str
+
+
+class Found(Request, frozen=True):
+    """Write down what was found in a repository: changes, and what rollouts contain."""
+
+    findings: tuple[Finding, ...]
+
+
 class Record(Request, frozen=True):
     """Read the record from `after` on, of one rollout when it is named."""
 
@@ -245,6 +263,7 @@ AnyRequest = (
     | Waivers
     | Record
     | Emit
+    | Found
     | Query
     | Health
 )

@@ -1,0 +1,1 @@
+"""Commits and their ancestry: which changes there are, and which of them lie between two versions."""
