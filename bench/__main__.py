@@ -27,6 +27,7 @@ BENCHES = {
     "switch": "from the decision to switch sides until all users are on the other one",
     "traffic": "requests that fail while weights move, replicas come and go",
     "worlds": "simulated worlds: how many a second, and how many break an invariant",
+    "ledger": "the ledger in SQLite: durable appends beside fsyncs of the disk, kills and faults",
     "org": "a hundred rollouts for six weeks of virtual time",
 }
 

@@ -36,11 +36,14 @@ class GroupCommit(Generic[J, R]):
     def do(self, job: J) -> R:
         """Have a job written, and return what became of it once that is durable."""
         ticket = _Ticket[J, R](job)
-        self._queue.append(ticket)
-        if self._led.acquire(blocking=False):
-            ticket.leads = True
-        else:
-            self._wait(ticket)
+        try:
+            self._queue.append(ticket)
+            ticket.leads = self._led.acquire(blocking=False)
+            if not ticket.leads:
+                ticket.woken.acquire()
+        except BaseException:
+            self._forget(ticket)
+            raise
         if ticket.leads:
             self._lead()
         if isinstance(ticket.outcome, Exception):
@@ -63,17 +66,13 @@ class GroupCommit(Generic[J, R]):
                 ticket.outcome = outcomes[number] if outcomes else torn
                 ticket.woken.release()
 
-    def _wait(self, ticket: "_Ticket[J, R]") -> None:
-        """Wait until a job is written, or its thread has to write."""
-        try:
-            ticket.woken.acquire()
-        except BaseException:  # an interrupt: whoever does not wait any more must not have to write
-            with self._guard:
-                if ticket in self._queue:
-                    self._queue.remove(ticket)
-            if ticket.leads:
-                self._hand_over()
-            raise
+    def _forget(self, ticket: "_Ticket[J, R]") -> None:
+        """Let one go that was interrupted: whoever does not wait any more must not have to write."""
+        with self._guard:
+            if ticket in self._queue:
+                self._queue.remove(ticket)
+        if ticket.leads:
+            self._hand_over()
 
     def _hand_over(self) -> None:
         """Have the first that waits write; where nobody does, let the next that comes do it."""

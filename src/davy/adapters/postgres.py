@@ -72,16 +72,20 @@ class PostgresStore:
         writing = {
             "idle_in_transaction_session_timeout": f"{int(stall_s * 1000)}ms",
             "lock_timeout": f"{int(BUSY_S * 1000)}ms",
-            "statement_timeout": "60s",
+            "statement_timeout": "30s",
         }
         self._appending, self._committing = Session(self.place, **writing), Session(self.place, **writing)
         self._group = GroupCommit(self._hand_in)
         self._spent: list[str] = []
         self._swept = False
-        with self._committing.connection() as connection:
-            check_safe(connection, self.place)
-            _make(connection, self.place)
-        self._check_root()
+        try:
+            with self._committing.connection() as connection:
+                check_safe(connection, self.place)
+                _make(connection, self.place)
+            self._check_root()
+        except BaseException:
+            self.close()
+            raise
 
     @staticmethod
     def place_of(url: str) -> Place:

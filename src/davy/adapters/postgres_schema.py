@@ -86,7 +86,8 @@ CREATE TRIGGER is_never_cut BEFORE TRUNCATE ON davy.heads EXECUTE FUNCTION davy.
 
 -- The fence: a batch grows the tree that it was made for, or the transaction it is in fails.
 CREATE FUNCTION davy.advance(
-    old_epoch bigint, old_size bigint, new_epoch bigint, new_holder uuid, new_size bigint, new_stack bytea
+    old_epoch bigint, old_size bigint, new_epoch bigint, new_holder uuid, new_size bigint, new_stack bytea,
+    new_root bytea, batch uuid, levels smallint[], indices bigint[], hashes bytea[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE davy.sequencer SET epoch = new_epoch, holder = new_holder, size = new_size, stack = new_stack
@@ -94,5 +95,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'another sequencer has taken over' USING ERRCODE = 'DV001';
     END IF;
+    INSERT INTO davy.nodes (level, index, hash) SELECT * FROM unnest(levels, indices, hashes);
+    INSERT INTO davy.heads (size, root, epoch, ticket) VALUES (new_size, new_root, new_epoch, batch);
 END $$;
 """

@@ -2,7 +2,8 @@
 
 The lock lets one in at a time; the fence (`davy.advance`) makes it certain: the tree that a batch was worked
 out for is compared in the transaction that writes it. One that is stopped in the middle keeps the lock until
-the server ends its transaction, and writes nothing when it wakes up.
+the server ends its transaction, and writes nothing when it wakes up. Nothing here is pipelined for that reason:
+between the messages of a pipeline the server counts no idle time.
 """
 
 from collections.abc import Iterable, Mapping
@@ -55,10 +56,12 @@ class Turn:
     def take(self, *, wait: bool) -> bool:
         """Take the seat, and say whether it could be had; with `wait`, wait for it."""
         lock = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
-        with self._db.pipeline():
-            self._db.execute("BEGIN")
-            answer = self._db.execute(f"SELECT {lock}(%s::bigint)::text", (LOCK,))
+        seat = "SELECT epoch, coalesce(holder::text, ''), size, stack FROM davy.sequencer"
+        answer = self._db.execute(f"BEGIN; SELECT {lock}({LOCK})::text; {seat}")  # one message
+        answer.nextset()
         taken: bool = answer.fetchone() != ("false",)
+        answer.nextset()
+        self._seat = _Seat(*answer.fetchall()[0])
         if not taken:
             self.give_up()
         return taken
@@ -73,20 +76,12 @@ class Turn:
 
     def place(self, own: Group | None = None, *, inbox: bool = True) -> Placed:
         """Give their places to what waits in the inbox, and to what this store hands in itself."""
-        with self._db.pipeline():
-            seat = self._db.execute("SELECT epoch, coalesce(holder::text, ''), size, stack FROM davy.sequencer")
-            known = self._look_up(own.items if own is not None else ())
-            waiting = self._db.execute(
-                "SELECT ticket::text, items FROM davy.inbox WHERE receipts IS NULL ORDER BY id LIMIT %s",
-                (GROUPS if inbox else 0,),
-                binary=True,
-            )
-        self._seat = _Seat(*seat.fetchall()[0])
-        self._waiting = [Group(ticket, _ITEMS.decode(items)) for ticket, items in waiting.fetchall()]
-        placed = Placed(self._seat.tree, _known(known))
-        if self._waiting:
-            placed.known |= _known(self._look_up(item for group in self._waiting for item in group.items))
-        for group in [*self._waiting, *([] if own is None else [own])]:
+        query = "SELECT ticket::text, items FROM davy.inbox WHERE receipts IS NULL ORDER BY id LIMIT %s"
+        waiting = self._db.execute(query, (GROUPS,), binary=True).fetchall() if inbox else []
+        self._waiting = [Group(ticket, _ITEMS.decode(items)) for ticket, items in waiting]
+        groups = [*self._waiting, *([] if own is None else [own])]
+        placed = Placed(self._seat.tree, self._known(item for group in groups for item in group.items))
+        for group in groups:
             placed.add(group)
         return placed
 
@@ -96,23 +91,24 @@ class Turn:
         Raises:
             psycopg.Error: nothing was written, unless it is the connection that was lost.
         """
-        copied = len(placed.rows) >= COPIED
-        if copied:
-            self._copy(placed)
-        with self._db.pipeline():
-            if placed.rows:
-                if not copied:
-                    self._insert(placed)
-                self._grow(placed, ticket)
-            put(self._db, {**placed.payloads, **(changes or {})})
-            self._tell(placed)
-            self._db.execute("COMMIT")
+        if placed.rows:
+            if len(placed.rows) >= COPIED:
+                self._copy(placed)
+            else:
+                self._insert(placed)
+            self._grow(placed, ticket)
+        put(self._db, {**placed.payloads, **(changes or {})})
+        self._tell(placed)
+        self._db.execute("COMMIT")
 
-    def _look_up(self, items: Iterable[Item]) -> psycopg.Cursor[Any]:
-        """Ask what is on record of these events."""
+    def _known(self, items: Iterable[Item]) -> dict[bytes, Known]:
+        """Ask what is on record of some events."""
         uids = [item.uid for item in items if item.uid is not None]
+        if not uids:
+            return {}
         query = "SELECT uid, seq, body FROM davy.ledger WHERE uid = ANY(%b::bytea[])"
-        return self._db.execute(query, (uids or [b""],), binary=True)
+        found = self._db.execute(query, (uids,), binary=True).fetchall()
+        return {uid: Known(seq, body) for uid, seq, body in found}
 
     def _copy(self, placed: Placed) -> None:
         columns = "COPY davy.ledger (seq, uid, subject, kind, body, leaf) FROM STDIN (FORMAT BINARY)"
@@ -132,20 +128,23 @@ class Turn:
         """Write what the tree is now, if it still is what it was."""
         seat, tree = self._seat, placed.tree
         epoch = seat.epoch if seat.holder == self._holder else seat.epoch + 1
-        stack = b"".join(tree.stack)
+        nodes = list(map(list, zip(*placed.nodes, strict=True))) or [[], [], []]
         self._db.execute(
-            "SELECT davy.advance(%s::bigint, %s::bigint, %s::bigint, %s::uuid, %s::bigint, %b)",
-            (seat.epoch, seat.size, epoch, self._holder, tree.size, stack),
-        )
-        if placed.nodes:
-            self._db.execute(
-                "INSERT INTO davy.nodes (level, index, hash)"
-                " SELECT * FROM unnest(%b::smallint[], %b::bigint[], %b::bytea[])",
-                tuple(map(list, zip(*placed.nodes, strict=True))),
-            )
-        self._db.execute(
-            "INSERT INTO davy.heads (size, root, epoch, ticket) VALUES (%s, %b, %s, %s)",
-            (tree.size, tree.root, epoch, ticket),
+            "SELECT davy.advance(%s::bigint, %s::bigint, %s::bigint, %s::uuid, %s::bigint, %b, %b, %s::uuid,"
+            " %b::smallint[], %b::bigint[], %b::bytea[])",
+            (
+                *(
+                    seat.epoch,
+                    seat.size,
+                    epoch,
+                    self._holder,
+                    tree.size,
+                    b"".join(tree.stack),
+                    tree.root,
+                    ticket,
+                ),
+                *nodes,
+            ),
         )
 
     def _tell(self, placed: Placed) -> None:
@@ -155,11 +154,11 @@ class Turn:
         tickets = [group.ticket for group in self._waiting]
         receipts = [msgspec.msgpack.encode(placed.receipts[ticket]) for ticket in tickets]
         self._db.execute(
-            "UPDATE davy.inbox SET receipts = told.receipts"
-            " FROM unnest(%s::uuid[], %b::bytea[]) AS told (ticket, receipts) WHERE inbox.ticket = told.ticket",
-            (tickets, receipts),
+            "WITH told AS (UPDATE davy.inbox SET receipts = n.receipts"
+            " FROM unnest(%s::uuid[], %b::bytea[]) AS n (ticket, receipts) WHERE inbox.ticket = n.ticket)"
+            " SELECT pg_notify(%s, %s)",
+            (tickets, receipts, CHANNEL, ",".join(tickets)),
         )
-        self._db.execute("SELECT pg_notify(%s, %s)", (CHANNEL, ",".join(tickets)))
 
 
 def put(connection: psycopg.Connection[Any], changes: Mapping[Record, bytes | None]) -> None:
@@ -179,7 +178,3 @@ def put(connection: psycopg.Connection[Any], changes: Mapping[Record, bytes | No
             " WHERE records.bucket = gone.bucket AND records.key = gone.key",
             tuple(map(list, zip(*gone, strict=True))),
         )
-
-
-def _known(found: psycopg.Cursor[Any]) -> dict[bytes, Known]:
-    return {uid: Known(seq, body) for uid, seq, body in found.fetchall()}

@@ -32,6 +32,9 @@ CHECKPOINT_BUSY_S = 0.05
 CHECKPOINT_BYTES = 32 << 20
 """So much is in the write-ahead log, about, when what is in it is moved into the file."""
 
+STATEMENTS = 4 * sqlite_tree.TOGETHER
+"""Statements that are kept prepared: those for many rows at once are one for each number of rows."""
+
 COMMIT_BYTES, ROW_BYTES = 6 * 4096, 1024
 """What a commit adds to the log whatever it writes, and what a row does besides its body."""
 
@@ -45,6 +48,30 @@ class Busy(StoreUnavailable):
     """Another process is in the middle of a write, and does not come to an end with it."""
 
     code = "store-busy"
+
+
+class _Job(msgspec.Struct, frozen=True):
+    """What one caller wants written.
+
+    `once`: drafts that are known are not written again; otherwise they all are.
+    """
+
+    changes: Mapping[Record, bytes | None]
+    drafts: Sequence[Draft]
+    held: Lease | None = None
+    once: bool = False
+
+
+_Written = tuple[list[Piece], tuple[Receipt, ...]]
+"""What became of a job: its drafts as they are spelt, and where each is."""
+
+
+def _spelt(job: _Job) -> list[Piece] | Exception:
+    """Spell the drafts of a job; what cannot be spelt is the error of whoever brought it."""
+    try:
+        return [Piece.of(draft) for draft in job.drafts]
+    except Exception as error:  # noqa: BLE001  raised where the draft comes from
+        return error
 
 
 class SqliteStore:
@@ -86,8 +113,7 @@ class SqliteStore:
 
     def append(self, drafts: Sequence[Draft]) -> tuple[Receipt, ...]:
         """Append events, each once."""
-        pieces = [Piece.of(draft) for draft in drafts]
-        return self._group.do(_Job({}, pieces, once=True)) if pieces else ()
+        return self._group.do(_Job({}, drafts, once=True))[1] if drafts else ()
 
     def entries(self, *, after: int = 0, subject: str = "", limit: int = 1000) -> tuple[Entry, ...]:
         """Read entries in their order."""
@@ -177,7 +203,13 @@ class SqliteStore:
             self._db = None
 
     def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
+        db = sqlite3.connect(
+            self.path,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=BUSY_S,
+            cached_statements=STATEMENTS,
+        )
         db.execute("PRAGMA wal_autocheckpoint=0")
         return db
 
@@ -185,18 +217,22 @@ class SqliteStore:
         self, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft], held: Lease | None
     ) -> tuple[Entry, ...]:
         """Write it, and where it is for the holder of a lease, make sure in the same transaction that it is."""
-        pieces = [Piece.of(draft) for draft in drafts]
-        receipts = self._group.do(_Job(changes, pieces, held))
+        pieces, receipts = self._group.do(_Job(changes, drafts, held))
         return tuple(decode(piece.body, r.seq) for piece, r in zip(pieces, receipts, strict=True))
 
-    def _write(self, jobs: Sequence["_Job"]) -> list[tuple[Receipt, ...] | Exception]:
-        """Write what all threads wait for in one transaction; what is fenced off is left out."""
-        outcomes: list[tuple[Receipt, ...] | Exception] = []
+    def _write(self, jobs: Sequence[_Job]) -> list[_Written | Exception]:
+        """Write what all threads wait for in one transaction; what is fenced off is left out.
+
+        Drafts are spelt here, by the one thread that writes, and not by those that bring them: these would take
+        the interpreter from each other, and from this one between any two of its statements.
+        """
+        spelt = [_spelt(job) for job in jobs]
+        outcomes: list[_Written | Exception] = []
         with self._transaction() as db:
-            batch = _Batch(db, self._tree, [uid for job in jobs for uid in job.uids])
-            for job in jobs:
+            batch = _Batch(db, self._tree, spelt)
+            for job, pieces in zip(jobs, spelt, strict=True):
                 try:
-                    outcomes.append(batch.take(job))
+                    outcomes.append(pieces if isinstance(pieces, Exception) else batch.take(job, pieces))
                 except leases.Fenced as error:
                     outcomes.append(error)
             if batch.pieces:
@@ -292,33 +328,19 @@ class SqliteStore:
         return StoreUnavailable(f"the store {self.path} cannot be used: {error}", hint="is the disk full?")
 
 
-class _Job(msgspec.Struct, frozen=True):
-    """What one caller wants written.
-
-    `once`: drafts that are known are not written again; otherwise they all are.
-    """
-
-    changes: Mapping[Record, bytes | None]
-    pieces: Sequence[Piece]
-    held: Lease | None = None
-    once: bool = False
-
-    @property
-    def uids(self) -> Iterator[str]:
-        """By what the events that come from outside are known again."""
-        return (piece.uid for piece in self.pieces if piece.uid is not None)
-
-
 class _Batch:
     """Decides within a transaction what is written of some jobs, and where."""
 
-    def __init__(self, db: sqlite3.Connection, tree: Frontier, uids: Sequence[str]) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, tree: Frontier, spelt: Sequence[list[Piece] | Exception]
+    ) -> None:
         self.db, self.pieces = db, list[Piece]()
         self.written = 0
         self._size = tree.size
-        self._known = sqlite_tree.known(db, uids)
+        wanted = [piece.uid for pieces in spelt if isinstance(pieces, list) for piece in pieces]
+        self._known = sqlite_tree.known(db, [uid for uid in wanted if uid is not None])
 
-    def take(self, job: _Job) -> tuple[Receipt, ...]:
+    def take(self, job: _Job, pieces: list[Piece]) -> _Written:
         """Write what a job wants.
 
         Raises:
@@ -329,7 +351,8 @@ class _Batch:
         for record, body in job.changes.items():
             _put(self.db, record, body)
             self.written += ROW_BYTES + len(body or b"")
-        return tuple([(self._once if job.once else self._always)(piece) for piece in job.pieces])
+        place = self._once if job.once else self._always
+        return pieces, tuple([place(piece) for piece in pieces])
 
     def _always(self, piece: Piece) -> Receipt:
         """Give a piece the next place."""

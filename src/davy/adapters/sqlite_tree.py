@@ -7,6 +7,7 @@ subtrees never change.
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Self
 
 import msgspec
@@ -21,6 +22,9 @@ KEPT = 8
 """Every level that is a multiple of this is kept, up to `TOP`; the leaves, level 0, lie beside the entries."""
 
 TOP = 24
+
+TOGETHER = 64
+"""Rows that one statement inserts or looks for."""
 
 INDEXED = 1024
 """Entries that go into the index by subject at once: one by one, each would rewrite a page of its own."""
@@ -72,13 +76,16 @@ def grow(db: sqlite3.Connection, tree: Frontier, pieces: Sequence[Piece]) -> Hea
 
 
 def _insert(db: sqlite3.Connection, table: str, columns: int, values: list[object]) -> None:
-    """Insert rows, many with one statement: each one has other threads wait for the interpreter."""
-    row, at = f"({', '.join('?' * columns)})", 0
-    while at < len(values):
-        rows = next(many for many in (64, 16, 4, 1) if many * columns <= len(values) - at)
-        some = values[at : at + rows * columns]
-        db.execute(f"INSERT INTO {table} VALUES {', '.join([row] * rows)}", some)  # noqa: S608
-        at += rows * columns
+    """Insert rows, many with one statement: after each one this thread waits for its turn among others."""
+    for at in range(0, len(values), TOGETHER * columns):
+        some = values[at : at + TOGETHER * columns]
+        db.execute(_insertion(table, columns, len(some) // columns), some)
+
+
+@cache
+def _insertion(table: str, columns: int, rows: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return f"INSERT INTO {table} VALUES {', '.join([row] * rows)}"  # noqa: S608
 
 
 def last_head(db: sqlite3.Connection) -> Head:
@@ -154,11 +161,14 @@ def of_subject(db: sqlite3.Connection, subject: str, after: int, limit: int) -> 
 
 def known(db: sqlite3.Connection, uids: Iterable[str]) -> dict[str, tuple[int, bytes]]:
     """Find the events that are there by now: the place and the bytes of each."""
-    wanted, found, at = list(uids), dict[str, tuple[int, bytes]](), 0
-    while at < len(wanted):
-        many = next(many for many in (64, 16, 4, 1) if many <= len(wanted) - at)
-        query = f"SELECT uid, seq, body FROM ledger WHERE uid IN ({', '.join('?' * many)})"  # noqa: S608
-        for uid, seq, body in db.execute(query, wanted[at : at + many]):
+    wanted, found = list(uids), dict[str, tuple[int, bytes]]()
+    for at in range(0, len(wanted), TOGETHER):
+        some = wanted[at : at + TOGETHER]
+        for uid, seq, body in db.execute(_search(len(some)), some):
             found[uid] = (seq, body)
-        at += many
     return found
+
+
+@cache
+def _search(many: int) -> str:
+    return f"SELECT uid, seq, body FROM ledger WHERE uid IN ({', '.join('?' * many)})"  # noqa: S608

@@ -1,4 +1,4 @@
-"""A change event as the figures need it: as `docs/reference/delivery-metrics.md` says, without its envelope."""
+"""A change event as the figures need it; `docs/reference/delivery-metrics.md` says what each field means."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ Change = tuple[str, str]
 """A repository and a commit in it."""
 
 
-class ChangeEvent(msgspec.Struct, frozen=True):
+class ChangeEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One event; instants are microseconds since 1970 UTC, empty is what the event does not say.
 
     `time` is what the source says; whether `received` is taken instead is for whoever reduces events to facts.
