@@ -19,7 +19,7 @@ import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from hashlib import sha256
 from multiprocessing import get_context
@@ -77,12 +77,17 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a checkpoint says: that a log had a root at a size."""
+    """What a checkpoint says: that a log had a root at a size.
+
+    `ours`: a key that was given has to have signed it. What a witness had before the ledger got another key is
+    held against it all the same.
+    """
 
     who: str
     size: int
     root: bytes
     note: bytes
+    ours: bool = True
 
 
 @dataclass(slots=True)
@@ -273,7 +278,7 @@ def verify(
             report, kept = Report(path, source.kind, source.size), source.kept()
             for who, data in kept:
                 try:
-                    claims.append(claimed(who, data))
+                    claims.append(replace(claimed(who, data), ours="'witness:" not in who))
                 except Unreadable as error:
                     report.tell([str(error)])
             if trusted:
@@ -285,7 +290,8 @@ def verify(
     except (sqlite3.Error, UnicodeDecodeError) as error:
         return Report(path, "store", problems=[f"it is damaged: {error}"])
     signed = "signed by a key that was given" if trusted else "whose signatures were not looked at"
-    report.checked.append(f"held to {len(claims)} checkpoints, {signed}" if claims else "held to no checkpoint")
+    some = f"{len(claims)} checkpoint{'s' if claims[1:] else ''}"
+    report.checked.append(f"held to {some}, {signed}" if claims else "held to no checkpoint")
     return report
 
 
@@ -581,7 +587,9 @@ def _unsigned(claim: Claim, trusted: dict[tuple[str, bytes], bytes]) -> list[str
         except InvalidSignature:
             return [f"{claim.who} was changed: the signature of {name} does not fit"]
     names = ", ".join(name for name, _ in signatures)
-    return [] if found else [f"{claim.who} is signed by {names}, and by no key that was given"]
+    return (
+        [] if found or not claim.ours else [f"{claim.who} is signed by {names}, and by no key that was given"]
+    )
 
 
 def _key(text: str) -> tuple[tuple[str, bytes], bytes]:

@@ -7,6 +7,8 @@ from davy.cli.lazy import Lazy
 COMMANDS: dict[str, tuple[str, str]] = {
     "tail": ("davy.cli.ledger_tail", "Read the last entries, whether an engine runs or not."),
     "show": ("davy.cli.ledger_show", "Show one entry whole, and what proves that it is there."),
+    "verify": ("davy.cli.ledger_verify", "Recompute it, and say what was changed and where."),
+    "prove": ("davy.cli.ledger_prove", "Prove that an entry is in it to somebody who has only its key."),
     "export": ("davy.cli.ledger_export", "Write the ledger as static files that anybody can verify."),
     "witness": ("davy.cli.ledger_witness", "Have it witnessed, so that nothing can take its place."),
 }
