@@ -204,7 +204,7 @@ def cases(scheme: str) -> list[Case]:
             scheme,
             each["name"],
             read_sources(text, "hooks.yaml")[0],
-            json.dumps(each["payload"]).encode(),
+            each["raw"].encode() if "raw" in each else json.dumps(each["payload"]).encode(),
             each.get("headers", {}),
             each["status"],
             each["events"],

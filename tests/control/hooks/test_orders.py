@@ -85,7 +85,7 @@ def test_the_order_of_deliveries_changes_nothing_but_places() -> None:
 
 def changes(case: Case) -> bool:
     """Say whether a case has a source of its own, under the name of another."""
-    return any(word in case.name for word in ("elsewhere", "dots", "urgency"))
+    return any(word in case.name for word in ("elsewhere", "dots", "urgency", "released from"))
 
 
 def test_what_became_of_events_is_told_in_their_order() -> None:

@@ -1,5 +1,6 @@
 """One delivery of a webhook, and what was made of it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -15,6 +16,9 @@ LONGEST = 1 << 20
 
 LONGEST_TEXT = 300
 """Characters that are kept of a title or another text of people."""
+
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Characters that are in no name: controls, line ends, marks that turn the direction of a text."""
 
 Payload = TypeVar("Payload", bound=msgspec.Struct)
 
@@ -108,5 +112,5 @@ def at_path(value: Any, path: str) -> str:
 
 
 def short(text: str | None) -> str:
-    """Cut a text of people."""
-    return (text or "")[:LONGEST_TEXT]
+    """Cut a text of people, and take out what moves the cursor of whoever reads it or turns its direction."""
+    return UNSAFE.sub(" ", text or "")[:LONGEST_TEXT]

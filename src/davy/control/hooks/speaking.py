@@ -1,13 +1,11 @@
 """A source speaks for its own repositories and services, and for nobody else's."""
 
-import re
-
+from davy.control.hooks.delivery import UNSAFE
 from davy.control.hooks.schemes import SCHEMES
 from davy.control.hooks.source import Source, covers
 from davy.ledger.entry import Draft
 from davy.model.origin import repository_name
 
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _UNPLACED = ("change_created", "change_merged")
 """What is said of a change before it is anywhere."""
 
@@ -37,6 +35,6 @@ def outside(draft: Draft, source: Source) -> str:
 def is_safe(draft: Draft) -> bool:
     """Say whether names mislead nobody: no control characters, not too long, none that is missing."""
     names = (draft.subject, draft.source, draft.id, draft.actor, draft.reason)
-    return not any(_UNSAFE.search(name) or len(name) > 2048 for name in names) and bool(
+    return not any(UNSAFE.search(name) or len(name) > 2048 for name in names) and bool(
         draft.source and draft.id
     )
