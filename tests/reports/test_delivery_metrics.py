@@ -3,6 +3,7 @@
 import io
 import json
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -33,7 +34,7 @@ def histories(draw: st.DrawFn) -> list[ChangeEvent]:
         event = ChangeEvent("ci", str(number), type, time, received=received, seq=number)
         service = draw(st.sampled_from(["pay", "cart"]))
         if type in ("opened", "restored"):
-            more = {"incident": draw(st.sampled_from("ij")), "cause": draw(st.sampled_from(["", "disk"]))}
+            more: Any = {"incident": draw(st.sampled_from("ij")), "cause": draw(st.sampled_from(["", "disk"]))}
         else:
             more = {"repo": "acme/pay", "commit": draw(st.sampled_from("abc"))}
         if type in ("exposed", "promoted", "rolled_back", "aborted_unexposed"):
@@ -92,7 +93,7 @@ def test_no_rate_is_over_one_and_groups_add_up(events: list[ChangeEvent]) -> Non
 @pytest.mark.parametrize("figure", DEFINITIONS)
 def test_every_figure_can_be_explained(figure: str) -> None:
     at = MONDAY + HOUR
-    change = {"repo": "acme/pay", "commit": "a", "service": "pay"}
+    change: Any = {"repo": "acme/pay", "commit": "a", "service": "pay"}
     events = [
         ChangeEvent("ci", "1", "merged", at, **change, committed=MONDAY, seq=1),
         ChangeEvent("ci", "2", "exposed", at + 1, **change, seq=2),
