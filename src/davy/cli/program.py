@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "scale": ("davy.cli.scale", "Ask for another number of replicas."),
         "delete": ("davy.cli.delete", "Take a rollout away: delete rollout NAME."),
         "record": ("davy.cli.record", "Read what happened, who did it and why."),
+        "dora": ("davy.cli.dora", "Compute the delivery metrics: CFR, lead time, recovery and more."),
     },
     "Files": {
         "check": ("davy.cli.check", "Hold manifests to the gates, without an engine."),

@@ -18,7 +18,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class Spread(NamedTuple):
-    """The spans of time of a cell, in microseconds: how many, their sum, the values at rank ⌈q·n⌉; 0 of none."""
+    """The spans of time of a cell, in microseconds: how many, their sum, those at rank ⌈q·n⌉; 0 of none."""
 
     n: int = 0
     sum: int = 0

@@ -126,10 +126,10 @@ class BadEvents(UsageError):
     code = "events"
 
     def __init__(self, name: str, problems: list[tuple[int, str]], more: int = 0) -> None:
-        told = [f"{name}:{line}: {problem}" for line, problem in problems]
-        told += [f"and {more} more"] if more else []
-        super().__init__("\n".join(told), hint="each field is in docs/reference/delivery-metrics.md")
-        self.problems = problems
+        self.told = [f"{name}:{line}: {problem}" for line, problem in problems]
+        self.told += [f"and {more} more"] if more else []
+        super().__init__("\n".join(self.told), hint="each field is in docs/reference/delivery-metrics.md")
+        self.problems, self.more = problems, more
 
 
 def decode(line: bytes, seq: int = 0) -> ChangeEvent:

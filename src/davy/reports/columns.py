@@ -1,4 +1,4 @@
-"""Events in columns, for DuckDB: names are numbers in the order of the names, so that the rest compares numbers.
+"""Events in columns, for DuckDB: a name is its number in the order of names, so that numbers are compared.
 
 They are in the memory of a connection, or in a directory of Parquet files that is read without the events.
 """
@@ -73,7 +73,7 @@ _TABLES = {
         LEFT JOIN changes AS mended ON mended.repo = raw.remediates[1] AND mended.commit = raw.remediates[2]
     """,
 }
-"""`coded` has the events; its type 8 is an exposure that no user of ours meets. The others are names by number."""
+"""`coded` has the events; its type 8 is an exposure that no user of ours meets. The others have the names."""
 
 KINDS = ("code", "config", "flag", "infra", "migration", "rollback")
 """The kinds of changes by number; `code`, which any other takes the place of, is absent in `coded`."""
@@ -103,7 +103,7 @@ def load(connection: duckdb.DuckDBPyConnection, events: Iterable[ChangeEvent]) -
     if batch:
         _insert(connection, batch)
     for name, select in _TABLES.items():
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")  # noqa: S608 - names of ours
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
     connection.execute("DROP TABLE raw")
 
 
@@ -121,7 +121,7 @@ def open_saved(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, events: Sequence[ChangeEvent]) -> None:
-    """Add events by way of a file in JSON: DuckDB reads it in parallel, ten times as fast as rows one by one."""
+    """Add events by way of a file in JSON, which DuckDB reads in parallel: twice as fast as rows one by one."""
     with tempfile.NamedTemporaryFile(suffix=".ndjson") as file:
         file.write(_ENCODER.encode_lines(events))
         file.flush()

@@ -1,7 +1,7 @@
 """From events to facts, in SQL: the ten steps of docs/reference/delivery-metrics.md, in their order.
 
-Every instant is in whole microseconds, every share in millionths, and nothing is a fraction, so that no order of
-adding up makes a difference. Each statement makes one table or view; later ones rest on the ones before.
+Every instant is in whole microseconds, every share in millionths, and nothing is a fraction, so that no order
+of adding up makes a difference. Each statement makes one table or view; later ones rest on the ones before.
 """
 
 import duckdb
@@ -129,15 +129,16 @@ WITH ranked AS (
     FROM spells WHERE cause IS NOT NULL
     WINDOW spell AS (PARTITION BY service, cause ORDER BY opened, restored NULLS LAST, incident)
 ), chained AS (
-    SELECT *, sum(begins::INT) OVER (PARTITION BY service, cause ORDER BY place ROWS UNBOUNDED PRECEDING) AS chain
+    SELECT *, sum(begins::INT) OVER (PARTITION BY service, cause ORDER BY place
+        ROWS UNBOUNDED PRECEDING) AS chain
     FROM ranked
 ), joined AS (
     SELECT service, arg_min(incident, place) AS incident, arg_min(opened, place) AS opened,
         CASE WHEN count(restored) = count(*) THEN arg_max(restored, place) END AS restored,
-        min(change) AS change, min(team) AS team
+        min(change) AS change, min(team) AS team, cause
     FROM chained GROUP BY service, cause, chain
     UNION ALL
-    SELECT service, incident, opened, restored, change, team FROM spells WHERE cause IS NULL
+    SELECT service, incident, opened, restored, change, team, cause FROM spells WHERE cause IS NULL
 )
 SELECT *, row_number() OVER () AS id FROM joined;
 

@@ -1,4 +1,4 @@
-"""From facts to cells, in SQL: whole numbers per group and week; docs/reference/delivery-metrics.md defines each."""
+"""From facts to cells, in SQL: whole numbers per group and week, as delivery-metrics.md defines them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -93,7 +93,8 @@ WHERE exposed IS NULL AND promoted IS NULL AND rolled_back IS NULL AND within(ab
 """
 
 _INCIDENTS = """
-SELECT key_of(service, kind, team, owner) AS key, week_of(restored) AS week, spread_of(restored - opened) AS mttr,
+SELECT key_of(service, kind, team, owner) AS key, week_of(restored) AS week,
+    spread_of(restored - opened) AS mttr,
     spread_of(CASE WHEN kind >= 0 THEN restored - opened END) AS fdrt,
     spread_of(CASE WHEN exposed IS NOT NULL THEN greatest(restored - exposed, 0) END) AS fdrt_from_exposure
 FROM outages JOIN asked USING (service) WHERE within(restored) GROUP BY ALL
@@ -112,8 +113,8 @@ WITH spans AS (
     SELECT key, greatest(opened, coalesce(until, opened)) AS opened, restored
     FROM ordered WHERE until IS NULL OR restored > until
 ), cut AS (
-    SELECT *, CASE WHEN getvariable('weekly')
-        THEN unnest(range(week_of(opened), restored, 604800000000)) ELSE 0 END AS week
+    SELECT *, unnest(CASE WHEN getvariable('weekly')
+        THEN range(week_of(opened), restored, 604800000000) ELSE [0] END) AS week
     FROM apart
 )
 SELECT key, week, sum(CASE WHEN getvariable('weekly')
@@ -140,13 +141,19 @@ _FAMILIES = (
 )
 
 
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give a connection with columns what `count` asks with; `owners`, whose a service is, is empty yet."""
+    connection.execute("CREATE OR REPLACE TEMP TABLE owners (service BIGINT, owner BIGINT)")
+    connection.execute(_MACROS)
+
+
 def count(
     connection: duckdb.DuckDBPyConnection, scope: str, *, weekly: bool, variables: Mapping[str, object]
 ) -> dict[tuple[int, int], Cell]:
     """Return the cells of the facts in a connection, by the number of their group and by week.
 
     Args:
-        connection: has the facts, and the table `owners` of teams.
+        connection: has the facts, and was prepared.
         scope: `service`, `kind`, `team`, or `all` for one group of everything, whose number is `ALL`.
         weekly: whether weeks are told apart; without it the week is 0.
         variables: `since`, `until` and `newest` in microseconds, `services` (names; empty for all of them), and
@@ -154,7 +161,6 @@ def count(
     """
     for name, value in {**variables, "scope": scope, "weekly": weekly}.items():
         connection.execute(f"SET VARIABLE {name} = ?", [value])
-    connection.execute(_MACROS)
     found: dict[tuple[int, int], dict[str, int | Spread]] = {}
     for family in _FAMILIES:
         cursor = connection.execute(family)
