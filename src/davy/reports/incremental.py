@@ -10,11 +10,14 @@ It is all in memory: some 0.6 kB an event. Whoever has ten million of them asks 
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from davy.reports import rules
+from davy.reports.cells import WEEK, Cell, week_of
+from davy.reports.days import Days
 from davy.reports.event import Change, ChangeEvent
 from davy.reports.rules import Attempt, AttemptKey, Facts, Incident, Origin, Part, Rollout
+from davy.reports.weekly import DAY, Bucket, failed_at
 
 LONG = 14 * 24 * rules.HOUR
 """A rollout that is held responsible for longer than that is looked at for every incident of its service."""
@@ -37,6 +40,8 @@ class Incremental:
         self._services: dict[str, _Service] = {}
         self._mending: dict[Change, set[Change]] = defaultdict(set)
         self._touched: set[Change] = set()
+        self._changes: dict[int, tuple[int, int]] = {}
+        """How many changes were first exposed on a day, and how many of them failed."""
         self._newest: int | None = None
         self._late = False
         self.conflicts = self.skewed = 0
@@ -88,15 +93,75 @@ class Incremental:
         """Reduce again what events touched, and what follows from it."""
         again: set[Change] = set()
         for change in self._touched:
-            story = self._stories[change]
-            again |= {change} | self._reduce(change, story)
+            again |= {change} | self._reduce(self._stories[change])
         for change in again:
-            if change in self._stories:
-                self._mark(self._stories[change])
+            if (story := self._stories.get(change)) is not None:
+                self._mark(story)
+                self._enroll(story)
         self._touched.clear()
         for name, service in self._services.items():
             if service.stale or service.retold or service.since is not None:
                 self._settle(name, service)
+
+    def count(self, service: str, since: int, until: int) -> Cell:
+        """Return what counts for a window of whole days, of a service or (empty) of all together."""
+        assert since % DAY == until % DAY == 0, "a window of whole days"
+        self._recount(service)
+        names = [service] if service else self._services
+        sum_ = Bucket()
+        for name in names:
+            if name in self._services:
+                for bucket in self._services[name].days.between(since, until):
+                    sum_.add(bucket)
+        if not service:
+            days = [self._changes[day] for day in range(since, until, DAY) if day in self._changes]
+            sum_.counts["changes"] = sum(changes for changes, _ in days)
+            sum_.counts["changes_failed"] = sum(failed for _, failed in days)
+        return sum_.cell(service, since)
+
+    def cells(self) -> list[Cell]:
+        """Return what counts for each week, of each service and of all together."""
+        self._recount("")
+        days = {name: {week_of(day) for day in service.days.known} for name, service in self._services.items()}
+        days[""] = {week for weeks in days.values() for week in weeks}
+        return [self.count(name, week, week + WEEK) for name, weeks in days.items() for week in weeks]
+
+    @property
+    def services(self) -> list[str]:
+        """The services that there is anything of, in order."""
+        return sorted(self._services)
+
+    def open_incidents(self, service: str) -> list[Incident]:
+        """Return the incidents of a service that are not restored, oldest first."""
+        self.refresh()
+        known = self._services[service].incidents if service in self._services else []
+        return sorted((one for one in known if one.restored is None), key=lambda one: (one.opened, one.name))
+
+    def _recount(self, name: str) -> None:
+        """Count again what changed, of a service or (empty) of all."""
+        self.refresh()
+        for service in self._services.values() if not name else [self._service(name)]:
+            service.days.seen(self.newest or 0)
+            service.days.count(self._said)
+
+    def _said(self, change: Change) -> tuple[Origin, Mapping[AttemptKey, int]]:
+        story = self._stories[change]
+        return story.origin, story.marks
+
+    def _enroll(self, story: "_Story") -> None:
+        """Count a change on the day on which it was first exposed anywhere."""
+        if story.enrolled is not None:
+            day, failed = story.enrolled
+            changes, failures = self._changes[day]
+            self._changes[day] = (changes - 1, failures - failed)
+        tried = [one for one in story.attempts.values() if one.counted]
+        story.enrolled = None
+        if tried:
+            day = min(one.exposed for one in tried if one.exposed is not None) // DAY * DAY
+            failed = any(failed_at(one, story.marks) is not None for one in tried)
+            changes, failures = self._changes.get(day, (0, 0))
+            self._changes[day] = (changes + 1, failures + failed)
+            story.enrolled = (day, failed)
 
     def _enter(self, event: ChangeEvent) -> None:
         """Sort an event to what it is of."""
@@ -148,8 +213,9 @@ class Incremental:
             service = self._services[name] = _Service()
         return service
 
-    def _reduce(self, change: Change, story: "_Story") -> set[Change]:
+    def _reduce(self, story: "_Story") -> set[Change]:
         """Reduce the events of a change; return the changes that it mends or used to."""
+        change = story.change
         origin, tried = story.origin, story.attempts
         story.origin = rules.origin(change, story.events)
         by_attempt: dict[AttemptKey, list[ChangeEvent]] = defaultdict(list)
@@ -166,6 +232,10 @@ class Incremental:
         for key in tried.keys() | story.attempts.keys():
             service = self._service(key.service)
             service.replace(key, tried.get(key), story.attempts.get(key), anew=bool(links))
+        if story.origin != origin or story.attempts != tried:
+            for name in {key.service for key in tried.keys() | story.attempts.keys()}:
+                there = (one for one in story.attempts.values() if one.key.service == name)
+                self._service(name).days.tried(change, there)
         return {link for link in links if link is not None}
 
     def _mark(self, story: "_Story") -> None:
@@ -179,6 +249,7 @@ class Incremental:
         for key in story.marks.keys() | marks.keys():
             if story.marks.get(key) != marks.get(key):
                 self._service(key.service).marked(story.attempts.get(key))
+                self._service(key.service).days.touch(story.change)
         story.marks = marks
 
     def _settle(self, name: str, service: "_Service") -> None:
@@ -204,7 +275,7 @@ class Incremental:
 class _Story:
     """A change: its events, and what was reduced from them."""
 
-    __slots__ = ("attempts", "change", "events", "marks", "origin")
+    __slots__ = ("attempts", "change", "enrolled", "events", "marks", "origin")
 
     def __init__(self, change: Change) -> None:
         self.change = change
@@ -212,6 +283,7 @@ class _Story:
         self.origin = _NOTHING
         self.attempts: dict[AttemptKey, Attempt] = {}
         self.marks: dict[AttemptKey, int] = {}
+        self.enrolled: tuple[int, bool] | None = None
 
 
 class _Service:
@@ -225,6 +297,7 @@ class _Service:
         self.retold: set[str] = set()
         self.orphans = 0
         self.incidents: list[Incident] = []
+        self.days = Days()
         self.since: int | None = None
         """From when on incidents may be attributed otherwise, None where none may."""
         self._episodes: dict[str, tuple[list[Incident], int]] = {}
@@ -267,6 +340,7 @@ class _Service:
                 self._long.add(name)
             insort(self._begun, (rollout.exposed, name))
             self._look_again(rollout.exposed)
+        self.days.rolled(old, rollout)
 
     def retell(self, name: str) -> None:
         """Put the incidents together again whose events changed."""
@@ -287,6 +361,8 @@ class _Service:
                 mine = [other for other in named if other.key.service == one.service]
                 kept[one] = rules.held(one, self._around(one.opened), mine)
         self._held = {one: kept[one] for one in self._reunited}
+        before, after = set(self.incidents), set(self._held.values())
+        self.days.suffered(before - after, after - before)
         self.incidents = list(self._held.values())
         self.since = None
 

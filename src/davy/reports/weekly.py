@@ -1,8 +1,8 @@
 """From facts to figures: what counts for which week, or window, of which service.
 
 Every fact is put into the buckets that it counts for (an attempt by its exposure, an incident by its
-restoration), and what is in a bucket is counted at the end. A bucket is a week, or one window: the rules are the
-same.
+restoration), and what is in a bucket is counted at the end. A bucket is a week, a day or a window: the rules
+are the same.
 """
 
 from collections import Counter, defaultdict
@@ -73,7 +73,8 @@ class Bucket:
 
     def add(self, other: "Bucket") -> None:
         """Take in what counts for another service, in the same time."""
-        self.counts.update(other.counts)
+        for name, count in other.counts.items():
+            self.counts[name] += count
         self.days |= other.days
         for name, values in other.spans.items():
             self.spans[name] += values
