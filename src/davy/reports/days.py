@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
+from davy.reports.cells import WEEK, Cell
 from davy.reports.event import Change
 from davy.reports.rules import Attempt, AttemptKey, Incident, Origin, Rollout
 from davy.reports.weekly import (
@@ -91,6 +92,13 @@ class Days:
             else:
                 self._buckets[day] = bucket
         self.stale.clear()
+
+    def cell(self, service: str, week: int) -> Cell:
+        """Return what was counted for a week."""
+        sum_ = Bucket()
+        for bucket in self.between(week, week + WEEK):
+            sum_.add(bucket)
+        return sum_.cell(service, week)
 
     def between(self, since: int, until: int) -> Iterator[Bucket]:
         """Return what counts for the days of a window."""

@@ -106,13 +106,13 @@ class Incremental:
     def count(self, service: str, since: int, until: int) -> Cell:
         """Return what counts for a window of whole days, of a service or (empty) of all together."""
         assert since % DAY == until % DAY == 0, "a window of whole days"
-        self._recount(service)
-        names = [service] if service else self._services
+        self.refresh()
+        names = [service] if service in self._services else [] if service else list(self._services)
+        self._recount(names)
         sum_ = Bucket()
         for name in names:
-            if name in self._services:
-                for bucket in self._services[name].days.between(since, until):
-                    sum_.add(bucket)
+            for bucket in self._services[name].days.between(since, until):
+                sum_.add(bucket)
         if not service:
             days = [self._changes[day] for day in range(since, until, DAY) if day in self._changes]
             sum_.counts["changes"] = sum(changes for changes, _ in days)
@@ -121,10 +121,24 @@ class Incremental:
 
     def cells(self) -> list[Cell]:
         """Return what counts for each week, of each service and of all together."""
-        self._recount("")
+        self.refresh()
+        self._recount(self._services)
         days = {name: {week_of(day) for day in service.days.known} for name, service in self._services.items()}
         days[""] = {week for weeks in days.values() for week in weeks}
         return [self.count(name, week, week + WEEK) for name, weeks in days.items() for week in weeks]
+
+    def changed(self, events: Iterable[ChangeEvent], final: int) -> list[tuple[Cell, Cell]]:
+        """Apply events; return the cells that changed, before and after, of weeks that began by `final`."""
+        self.refresh()
+        self._recount(self._services)
+        self.apply(events)
+        self.refresh()
+        before: list[Cell] = []
+        for name, service in self._services.items():
+            weeks = {week_of(day) for day in service.days.stale}
+            before += [service.days.cell(name, week) for week in weeks if week <= final]
+        after = [self.count(old.service, old.week, old.week + WEEK) for old in before]
+        return [(old, new) for old, new in zip(before, after, strict=True) if old != new]
 
     @property
     def services(self) -> list[str]:
@@ -137,10 +151,9 @@ class Incremental:
         known = self._services[service].incidents if service in self._services else []
         return sorted((one for one in known if one.restored is None), key=lambda one: (one.opened, one.name))
 
-    def _recount(self, name: str) -> None:
-        """Count again what changed, of a service or (empty) of all."""
-        self.refresh()
-        for service in self._services.values() if not name else [self._service(name)]:
+    def _recount(self, names: Iterable[str]) -> None:
+        """Count again what changed of some services, of which the facts are up to date."""
+        for service in (self._services[name] for name in names):
             service.days.seen(self.newest or 0)
             service.days.count(self._said)
 
