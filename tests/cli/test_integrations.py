@@ -1,6 +1,8 @@
 """What CI systems are given is valid where they read it, and reads nothing that comes in as a command."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -118,3 +120,35 @@ def test_nothing_that_comes_in_is_a_command_or_an_option(tmp_path: Path, where: 
     assert "Usage:" not in ran.stdout
     if where != "DAVY_CHECK_NAMESPACE":
         assert ran.returncode == 2, ran.stdout + ran.stderr
+
+
+def test_what_argo_cd_is_given_makes_the_body_that_is_read() -> None:
+    from davy.analysis.secret import Secret
+    from davy.control.hooks import argocd
+    from davy.control.hooks.delivery import Delivery
+    from davy.control.hooks.source import SecretKey, Source
+
+    documents = list(YAML(typ="safe").load_all((INTEGRATIONS / "argocd" / "notifications.yaml").read_text()))
+    settings = {name: YAML(typ="safe").load(text) for name, text in documents[0]["data"].items()}
+    header = settings["service.webhook.davy"]["headers"][1]
+    assert header["value"].removeprefix("Bearer $") in documents[1]["stringData"]
+    sent = {each for step in settings["trigger.davy-ended"] for each in step["send"]}
+    assert {f"template.{name}" for name in sent} <= settings.keys()
+    application = {
+        ".app.metadata.name": "payments",
+        ".app.metadata.namespace": "argocd",
+        ".app.spec.project": "default",
+        ".app.status.operationState.phase": "Succeeded",
+        ".app.status.health.status": "Healthy",
+        ".app.spec.source.repoURL": "https://github.com/acme/deploy.git",
+        ".app.status.operationState.syncResult.revision": "9b1c3d5e7f90a2b4c6d8e0f1a3b5c7d9e1f3a5b7",
+        ".app.status.operationState.startedAt": "2026-03-02T09:40:00Z",
+        ".app.status.operationState.finishedAt": "2026-03-02T09:44:00Z",
+    }
+    body = settings["template.davy-ended"]["webhook"]["davy"]["body"]
+    filled = re.sub(r"\{\{ toJson (\S+) \}\}", lambda found: json.dumps(application[found[1]]), body).encode()
+    delivery = Delivery({"authorization": "Bearer t0ken"}, filled, 0.0)
+    assert argocd.authentic(delivery, Secret("t0ken"))
+    source = Source(name="a", scheme="argocd", secrets=(SecretKey("a", "b"),), deployment_exposes=True)
+    kinds = [draft.kind for draft in argocd.means(delivery, source).drafts]
+    assert kinds == ["change_exposed", "change_promoted"]

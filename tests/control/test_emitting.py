@@ -1,0 +1,61 @@
+"""What somebody tells an engine is in its record, with who said so as the kernel has it."""
+
+from typing import Any
+
+import pytest
+from tests.control.conftest import Lab
+
+from davy.control import requests, views
+from davy.control.emitting import MOST, BadEmission
+from davy.errors import NotPermitted
+
+
+def merged(**more: Any) -> dict[str, Any]:
+    return {"type": "dev.davy.change.merged", "data": {"change": {"repo": "r", "commit": "c"}}, **more}
+
+
+def told(lab: Lab, *events: dict[str, Any]) -> list[str]:
+    view = lab.ask(requests.Emit(events))
+    assert isinstance(view, views.EmitView)
+    return [event.outcome for event in view.events]
+
+
+def test_an_event_is_completed_by_who_tells_it_and_when(lab: Lab) -> None:
+    assert told(lab, merged()) == ["written"]
+    entry = lab.store.entries()[-1]
+    assert (entry.source, entry.actor, entry.authenticated) == (
+        "davy/ada",
+        "ada (uid 7)",
+        "unix socket, ada (uid 7)",
+    )
+    assert entry.at == entry.received == lab.clock.now()
+    assert told(lab, merged()) == ["known"]
+    lab.clock.time += 1
+    assert told(lab, merged()) == ["written"]
+
+
+def test_what_has_a_name_is_that_one(lab: Lab) -> None:
+    event = merged(id="a", source="ci", time="2026-03-02T09:30:00Z")
+    assert told(lab, event, event, {**event, "time": "2026-03-02T09:30:01Z"}) == ["written", "known", "refused"]
+    assert lab.store.entries()[-1].kind == "event_refused"
+
+
+def test_one_bad_event_keeps_all_of_them_from_being_told(lab: Lab) -> None:
+    before = lab.store.head()
+    for bad in (
+        {},
+        merged(data={}),
+        merged(data={"x": "\ud800"}),
+        merged(type="dev.cdevents.build.started.0.3.0", data={"context": {}, "subject": {}}),
+    ):
+        with pytest.raises(BadEmission, match=r"^event 2: "):
+            told(lab, merged(), bad)
+    with pytest.raises(BadEmission, match="at most 1000"):
+        told(lab, *[merged()] * (MOST + 1))
+    assert lab.store.head() == before
+
+
+def test_an_engine_without_a_log_takes_none(lab: Lab) -> None:
+    lab.engine._log = None
+    with pytest.raises(NotPermitted):
+        told(lab, merged())
