@@ -48,6 +48,10 @@ GUARDS = {
 }
 
 
+_DAMAGE = (sqlite3.Error, ValueError, TypeError, AttributeError, LookupError, OverflowError)
+"""What comes of a file in which numbers are texts, columns have other names, or pages are not what they were."""
+
+
 class Unreadable(Exception):
     """There is nothing here that could be verified."""
 
@@ -304,7 +308,7 @@ def verify(
             _verify_tree(source, claims, skipped, jobs, report)
     except (OSError, sqlite3.OperationalError) as error:
         raise Unreadable(f"{path} cannot be verified: {error}") from error
-    except (sqlite3.Error, UnicodeDecodeError) as error:
+    except _DAMAGE as error:
         return Report(path, "store", problems=[f"it is damaged: {error}"])
     signed = "signed by a key that was given" if trusted else "whose signatures were not looked at"
     some = f"{len(claims)} checkpoint{'s' if claims[1:] else ''}"
@@ -360,7 +364,7 @@ def _verify_tree(source: _Store | _Tiles, claims: list[Claim], skipped: int, job
             )
         report.tell(source.others(chunks))
         report.tell(damage)
-    except (sqlite3.Error, OSError, ValueError) as error:
+    except (OSError, *_DAMAGE) as error:
         report.tell([f"it is damaged: {error}"])
         return
     report.root = roots[source.size]
