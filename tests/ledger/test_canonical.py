@@ -9,7 +9,7 @@ import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from davy.ledger.canonical import LARGEST, canonical, is_plain
+from davy.ledger.canonical import LARGE, LARGEST, SMALL, canonical, is_plain
 
 PLAIN = st.none() | st.booleans() | st.integers(-LARGEST, LARGEST) | st.text()
 JSON = st.recursive(
@@ -24,6 +24,15 @@ JSON = st.recursive(
 @example({"a": 1e21, "b": -0.0, "c": 5e-324, "d": 100.0})
 def test_it_is_spelt_as_the_rfc_says(value: Any) -> None:
     assert canonical(value) == rfc8785.dumps(value)
+
+
+@given(st.floats(SMALL, LARGE) | st.floats(-LARGE, -SMALL) | st.integers(-(10**16), 10**16).map(float))
+@example(SMALL)
+@example(LARGE - 0.125)
+@example(80.0)
+@example(-0.0)
+def test_ordinary_numbers_are_spelt_as_the_rfc_says(number: float) -> None:
+    assert canonical({"seconds": number}) == rfc8785.dumps({"seconds": number})
 
 
 @given(JSON)
