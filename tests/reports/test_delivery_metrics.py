@@ -13,14 +13,23 @@ from hypothesis import strategies as st
 from davy.errors import NotFound
 from davy.reports.cells import digest
 from davy.reports.document import COLUMNS, document, rows
-from davy.reports.event import ChangeEvent
+from davy.reports.event import ChangeEvent, EventType
 from davy.reports.explain import as_data, explain
 from davy.reports.recompute import Recomputation, cells, compute, write_columns
 from davy.reports.report import DEFINITIONS, Query, figures_of, wilson
 
 MONDAY = 1772409600_000000  # 2026-03-02
 HOUR = 3600_000000
-TYPES = ("created", "merged", "exposed", "promoted", "rolled_back", "aborted_unexposed", "opened", "restored")
+TYPES: tuple[EventType, ...] = (
+    "created",
+    "merged",
+    "exposed",
+    "promoted",
+    "rolled_back",
+    "aborted_unexposed",
+    "opened",
+    "restored",
+)
 
 
 @st.composite

@@ -16,7 +16,7 @@ from davy.reports.recompute import compute
 from davy.reports.report import Query, Report
 
 CASES = Path(__file__).parents[1] / "cases" / "dora"
-NAMES = {short: long for long, short in TYPES.items()}
+NAMES: dict[str, str] = {short: long for long, short in TYPES.items()}
 OTHERS = {"at", "id", "source", "repo", "commit"}
 
 

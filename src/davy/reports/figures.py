@@ -20,12 +20,10 @@ CREATE OR REPLACE TEMP MACRO within(instant) AS
     instant >= getvariable('since') AND instant < getvariable('until');
 CREATE OR REPLACE TEMP MACRO lead_of(ending, beginning) AS
     CASE WHEN ending - beginning >= -5000000 THEN greatest(ending - beginning, 0) END;
-CREATE OR REPLACE TEMP MACRO ranked(ordered) AS
-    [len(ordered), list_sum(ordered), ordered[(len(ordered) * 50 + 99) // 100],
-        ordered[(len(ordered) * 75 + 99) // 100], ordered[(len(ordered) * 90 + 99) // 100],
-        ordered[(len(ordered) * 95 + 99) // 100]];
 CREATE OR REPLACE TEMP MACRO spread_of(span) AS
-    ranked(list_sort(list(span) FILTER (span IS NOT NULL)));
+    list_transform([list_sort(list(span) FILTER (span IS NOT NULL))], lambda ranks: [
+        len(ranks), list_sum(ranks), ranks[(len(ranks) * 50 + 99) // 100], ranks[(len(ranks) * 75 + 99) // 100],
+        ranks[(len(ranks) * 90 + 99) // 100], ranks[(len(ranks) * 95 + 99) // 100]])[1];
 CREATE OR REPLACE TEMP VIEW asked AS
     SELECT id AS service, owner FROM services LEFT JOIN owners ON owners.service = id
     WHERE len(getvariable('services')) = 0 OR list_contains(getvariable('services'), name);
