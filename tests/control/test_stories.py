@@ -4,7 +4,8 @@ from typing import Any
 
 from davy.analysis.tally import Tally
 from davy.control import requests
-from davy.ledger.entry import Entry
+from davy.ledger.entry import Draft, Entry, encode
+from davy.reports.projection import project
 
 REPOSITORY = "github.com/acme/payments"
 FIRST, SECOND = "1" * 40, "2" * 40
@@ -152,3 +153,34 @@ def test_an_update_that_another_takes_the_place_of_tells_how_far_it_had_come(lab
     (left,) = change(lab, "change_superseded")
     assert (left.detail["exposed"], left.detail["weight"]) == (True, 20)
     assert left.detail["change"] == {"repo": REPOSITORY, "commit": SECOND}
+
+
+def test_the_figures_can_be_read_off_what_an_engine_writes_down_alone(lab: Any) -> None:
+    """Two releases, the second at its second attempt, and back: five attempts of two changes."""
+    release(lab, "app:1", FIRST)
+    settled(lab)
+    release(lab, "app:2", SECOND)
+    lab.until(lambda view: view.actual_weight == 20)
+    lab.turns(2, 1.0)
+    lab.ask(requests.Abort("default", "payments", reason="enough"))
+    lab.ask(requests.Retry("default", "payments", reason="again"))
+    promoted(lab)
+    lab.ask(requests.Undo("default", "payments", reason="it was better"))
+    promoted(lab)
+    events = project([encode(as_draft(entry)) for entry in lab.store.entries()])
+    told = [(event.type, event.commit[0], event.attempt, event.kind) for event in events]
+    assert told == [
+        ("exposed", "1", 1, "code"),
+        ("promoted", "1", 1, "code"),
+        ("exposed", "2", 1, "code"),
+        ("rolled_back", "2", 1, "code"),
+        ("exposed", "2", 2, "code"),
+        ("promoted", "2", 2, "code"),
+        ("exposed", "1", 2, "rollback"),
+        ("rolled_back", "2", 2, "code"),
+        ("promoted", "1", 2, "rollback"),
+    ]
+
+
+def as_draft(entry: Entry) -> Draft:
+    return Draft(entry.at, entry.kind, entry.subject, entry.detail, entry.actor, entry.reason)

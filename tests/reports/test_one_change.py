@@ -29,7 +29,7 @@ def entries() -> list[Draft]:
     """Return the entries of the table on the page."""
     found = []
 
-    def tell(time: str, kind: str, detail: dict[str, Any], **more: str) -> None:
+    def tell(time: str, kind: str, detail: dict[str, Any], **more: Any) -> None:
         found.append(Draft(at(time), kind, "Rollout default/shop", detail, **more))
 
     def git(time: str, kind: str, commit: str, **more: str) -> None:
