@@ -55,7 +55,7 @@ class SeenCheckpoints:
                 "INSERT INTO seen SELECT ?1, ?3, ?4 WHERE ?2 = 0 AND NOT EXISTS"
                 " (SELECT 1 FROM seen WHERE origin = ?1)"
                 " OR EXISTS (SELECT 1 FROM seen WHERE origin = ?1 AND size = ?2)"
-                " ON CONFLICT (origin) DO UPDATE SET size = ?3, root = ?4 WHERE size = ?2",
+                " ON CONFLICT (origin) DO UPDATE SET size = ?3, root = ?4",
                 (origin, old, size, root),
             )
             return written.rowcount == 1

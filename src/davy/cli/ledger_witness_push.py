@@ -54,7 +54,7 @@ def _pushed(setting: Setting, ledger: "Signed", chosen: "dict[str, AnyWitness]")
     size = read(ledger.note.text).size
     for name, witness in chosen.items():
         try:
-            arguments = (setting.home, name, witness, ledger.key, ledger.store)
+            arguments = (name, witness, ledger.key, ledger.store)
             signed = witnessed(*arguments, None, setting.environment, ledger.note)
             with ledger.writing() as store:
                 if store is not None:

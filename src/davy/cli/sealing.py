@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from tempfile import gettempdir
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def sealing(home: Path, store: "AnyStore", ours: Store, environment: Mapping[str
         key = ledger_key(home).public
         found = read_witnesses(home)
         return {
-            name: Errand(each.every_s, partial(witnessed, home, name, each, key, store, ours, environment))
+            name: Errand(each.every_s, partial(witnessed, name, each, key, store, ours, environment))
             for name, each in found.items()
         }
 
@@ -47,7 +48,6 @@ def sealing(home: Path, store: "AnyStore", ours: Store, environment: Mapping[str
 
 
 def witnessed(
-    home: Path,
     name: str,
     witness: AnyWitness,
     key: PublicKey,
@@ -63,15 +63,15 @@ def witnessed(
     """
     last = last_given(name, key.name, store.load(BUCKET))
     given = Given(note, store.hashes, key, last)
-    return give(name, reached(home, name, witness, environment), given, ours)
+    return give(name, reached(name, witness, environment), given, ours)
 
 
-def reached(home: Path, name: str, witness: AnyWitness, environment: Mapping[str, str]) -> Witness:
+def reached(name: str, witness: AnyWitness, environment: Mapping[str, str]) -> Witness:
     """Return the way to a witness.
 
     Raises:
         UsageError: its key or its authority cannot be read.
     """
     if isinstance(witness, GitWitness):
-        return GitWitnessing(name, witness, home, environment)
+        return GitWitnessing(name, witness, Path(gettempdir()), environment)
     return HttpWitnessing(name, witness)
