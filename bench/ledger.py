@@ -6,6 +6,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
 from time import perf_counter
 
@@ -16,6 +17,7 @@ from bench.figure import Figure, median, percentile
 from davy.adapters.sqlite import SqliteStore
 from davy.ledger.entry import Draft
 from davy.ledger.tree import inclusion
+from davy.verifier import verify
 
 SYNCS, SINGLES = 1000, 2000
 PRODUCERS, SECONDS = 64, 4.0
@@ -27,6 +29,7 @@ SINGLE_SYNCS = 2.0
 
 EVENT_US = 1e6 / 30_000
 BULK_US = 1e6 / 100_000
+VERIFY_US = 1e6 / 350_000
 ACK_MS = 10.0
 
 
@@ -42,7 +45,7 @@ def measure() -> list[Figure]:
 
 
 def merged(number: int) -> Draft:
-    """Make an event as a webhook does: some 390 bytes."""
+    """Make an event as a webhook does: some 390 bytes. Its id grows with time, as UUIDs of version 7 do."""
     return Draft(
         at=1.7e9 + number,
         kind="change_merged",
@@ -55,7 +58,7 @@ def merged(number: int) -> Draft:
         },
         actor="ada",
         source="github.com/acme/payments",
-        id=f"{number * 2654435761 % 2**32:08x}-4bf9-2f35-77b3-{number:012x}",
+        id=f"{number:012x}-4bf9-2f35-77b3",
         authenticated="hmac-sha256 (github)",
         received=1.7e9 + number,
     )
@@ -90,16 +93,16 @@ def single(directory: Path, syncs: list[float]) -> list[Figure]:
 def producers(directory: Path, syncs: list[float]) -> list[Figure]:
     """Append from many threads, each waiting for its own to be durable before its next."""
     acks: list[list[float]] = [[] for _ in range(PRODUCERS)]
+    numbers = count()
     with opened(directory) as store, frozen():
         end = perf_counter() + SECONDS
 
-        def produce(number: int, took: list[float]) -> None:
+        def produce(took: list[float]) -> None:
             while (began := perf_counter()) < end:
-                store.append([merged(number)])
+                store.append([merged(next(numbers))])
                 took.append(perf_counter() - began)
-                number += PRODUCERS
 
-        threads = [threading.Thread(target=produce, args=each) for each in enumerate(acks)]
+        threads = [threading.Thread(target=produce, args=(took,)) for took in acks]
         began = perf_counter()
         for thread in threads:
             thread.start()
@@ -118,7 +121,7 @@ def producers(directory: Path, syncs: list[float]) -> list[Figure]:
 
 
 def bulk(directory: Path) -> list[Figure]:
-    """Append a million events, a thousand at once; open them again."""
+    """Append a million events, a thousand at once; open them again, prove some, verify all."""
     path = directory / "bulk.db"
     with closing(SqliteStore(path)) as store, frozen():
         took_s = 0.0
@@ -131,12 +134,18 @@ def bulk(directory: Path) -> list[Figure]:
     with closing(SqliteStore(path)) as store:
         opened_ms = (perf_counter() - began) * 1000
         proved = [proof_ms(store, number * LARGE // 500) for number in range(500)]
+    began = perf_counter()
+    report = verify(str(path))
+    verified_s = perf_counter() - began
+    assert (report.size, report.problems) == (LARGE, [])
     size = path.stat().st_size
     path.unlink()
     return [
         Figure(f"a million events, {AT_ONCE} at once", LARGE / took_s, "1/s", LARGE),
         Figure("the same: for an event", took_s / LARGE * 1e6, "µs", LARGE, BULK_US),
         Figure("the same: on the disk", size / LARGE, "bytes", LARGE),
+        Figure("verifying all of it: entries", LARGE / verified_s, "1/s", LARGE),
+        Figure("the same: for an entry", verified_s / LARGE * 1e6, "µs", LARGE, VERIFY_US),
         Figure("opening a million, and the root held to the last one", opened_ms, "ms", 1),
         Figure("a proof that an entry is one of a million, p99", percentile(proved, 99), "ms", len(proved)),
     ]

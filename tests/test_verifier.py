@@ -280,14 +280,29 @@ def test_triggers_that_were_taken_out_are_missed(copy: Path) -> None:
 
 def test_an_index_that_hides_an_entry_is_damage(copy: Path) -> None:
     db = sqlite3.connect(copy / "davy.db")
-    [(page,)] = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'ledger_by_subject'")
+    [(page,)] = db.execute("SELECT rootpage FROM sqlite_schema WHERE name LIKE 'sqlite_autoindex_ledger%'")
     [(size,)] = db.execute("PRAGMA page_size")
     db.close()
     data = bytearray((copy / "davy.db").read_bytes())
-    at = data.rindex(b"Service default/s1", (page - 1) * size, page * size)
-    data[at + 17 : at + 18] = b"9"
+    at = data.rindex(b"delivery-", (page - 1) * size, page * size)
+    data[at : at + 1] = b"D"
     (copy / "davy.db").write_bytes(data)
     assert any("SQLite finds the file damaged" in problem for problem in problems(copy / "davy.db"))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM by_subject WHERE seq = 17",
+        "UPDATE by_subject SET subject = 'x' WHERE seq = 17",
+        "INSERT INTO by_subject VALUES ('x', 17)",
+    ],
+)
+def test_entries_that_are_hidden_from_who_asks_for_a_subject_are_seen(tmp_path: Path, statement: str) -> None:
+    made(tmp_path / "davy.db", 1100).close()
+    assert problems(tmp_path / "davy.db") == []
+    edited(tmp_path / "davy.db", (statement, ()))
+    assert problems(tmp_path / "davy.db") == ["where the entries of a subject are is not what is kept of it"]
 
 
 def test_whoever_recomputes_every_hash_is_caught_by_a_checkpoint_that_was_kept(copy: Path) -> None:

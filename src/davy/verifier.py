@@ -33,6 +33,9 @@ SPAN = 16
 LAYOUT = 1
 """The layout of a store that is known here (`PRAGMA user_version`)."""
 
+INDEXED = 1024
+"""The table `by_subject` has whole blocks of so many entries."""
+
 MOST = 10
 """How many problems of one sort are told; the others are counted."""
 
@@ -43,6 +46,10 @@ HEADER = b"c2sp.org/tlog-proof@v1"
 GUARDS = {
     f"{t}_{w}" for t in ("ledger", "nodes", "heads") for w in ("is_never_edited", "is_never_cut", "only_grows")
 }
+
+
+_DAMAGE = (sqlite3.Error, ValueError, TypeError, AttributeError, LookupError, OverflowError)
+"""What comes of a file in which numbers are texts, columns have other names, or pages are not what they were."""
 
 
 class Unreadable(Exception):
@@ -106,13 +113,17 @@ class _Store:
 
     kind = "store"
 
-    def __init__(self, path: str, db: sqlite3.Connection) -> None:
+    def __init__(self, path: str, db: sqlite3.Connection, size: int | None = None) -> None:
         self._db = db
         self._db.execute("BEGIN")
         if (layout := self.one("PRAGMA user_version")) != LAYOUT:
             raise Unreadable(f"{path} has the layout {layout}, and this verifier knows {LAYOUT}")
+        self.size: int = self._count() if size is None else size
+
+    def _count(self) -> int:
+        """Return the number of the last entry, unless it is made up and would keep us busy for ever."""
         count, last = self.one("SELECT count(*) FROM ledger"), self.one("SELECT max(seq) FROM ledger") or 0
-        self.size: int = last if last - count < 1 << SPAN else count  # no number that is made up keeps us busy
+        return int(last if last - count < 1 << SPAN else count)
 
     def one(self, query: str, *values: object) -> Any:
         return (self._db.execute(query, values).fetchone() or [None])[0]
@@ -161,9 +172,19 @@ class _Store:
                 yield f"entry {seq}: its detail, which is kept apart, is missing or another one"
 
     def damage(self) -> list[str]:
-        """Have SQLite look for pages and indices that do not fit together."""
+        """Have SQLite look for pages that do not fit together, and hold indices to the entries."""
         found = [line for (line,) in self._db.execute(f"PRAGMA integrity_check({MOST})")]
-        return [] if found == ["ok"] else [f"SQLite finds the file damaged: {line}" for line in found]
+        found = [] if found == ["ok"] else [f"SQLite finds the file damaged: {line}" for line in found]
+        until = self.size // INDEXED * INDEXED
+        whole = self.one("SELECT count(*) FROM by_subject WHERE seq <= ?", until)
+        same = self.one(
+            "SELECT count(*) FROM by_subject JOIN ledger USING (seq) WHERE seq <= ? "
+            "AND by_subject.subject = ledger.subject",
+            until,
+        )
+        if not whole == same == until:
+            found.append("where the entries of a subject are is not what is kept of it")
+        return found
 
 
 class _Tiles:
@@ -171,16 +192,16 @@ class _Tiles:
 
     kind = "tiles"
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, size: int | None = None) -> None:
         self._root = Path(path)
         self._checkpoint = (self._root / "checkpoint").read_bytes()
-        self.size = claimed(f"{path}/checkpoint", self._checkpoint).size
+        self.size = claimed(f"{path}/checkpoint", self._checkpoint).size if size is None else size
 
     def rows(self, start: int, end: int) -> Iterator[Sequence[Any]]:
         for index in range(start // 256, -(-end // 256)):
             entries, leaves = _entries(self._tile(-1, index)), self._tile(0, index)
             for place, body in enumerate(entries[: end - 256 * index]):
-                yield 256 * index + place + 1, body, leaves[32 * place :][:32]
+                yield 256 * index + place + 1, body, leaves[32 * place :][:32], None, None, None
 
     def nodes(self, level: int, start: int, end: int) -> dict[int, bytes]:
         tiles = {index: self._tile(level // 8, index) for index in range(start // 256, -(-end // 256))}
@@ -287,7 +308,7 @@ def verify(
             _verify_tree(source, claims, skipped, jobs, report)
     except (OSError, sqlite3.OperationalError) as error:
         raise Unreadable(f"{path} cannot be verified: {error}") from error
-    except (sqlite3.Error, UnicodeDecodeError) as error:
+    except _DAMAGE as error:
         return Report(path, "store", problems=[f"it is damaged: {error}"])
     signed = "signed by a key that was given" if trusted else "whose signatures were not looked at"
     some = f"{len(claims)} checkpoint{'s' if claims[1:] else ''}"
@@ -296,10 +317,10 @@ def verify(
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[_Store | _Tiles | None]:
-    """Open what is there; a proof is None."""
+def _opened(path: str, size: int | None = None) -> Iterator[_Store | _Tiles | None]:
+    """Open what is there, its size being known or not; a proof is None."""
     if (Path(path) / "checkpoint").is_file():
-        yield _Tiles(path)
+        yield _Tiles(path, size)
         return
     with Path(path).open("rb") as file:
         start = file.read(len(HEADER))
@@ -307,7 +328,7 @@ def _opened(path: str) -> Iterator[_Store | _Tiles | None]:
         still = "" if Path(f"{path}-wal").exists() else "&immutable=1"
         address = f"{Path(path).absolute().as_uri()}?mode=ro{still}"
         with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as db:
-            yield _Store(path, db)
+            yield _Store(path, db, size)
     elif start == HEADER:
         yield None
     else:
@@ -322,9 +343,8 @@ def _verify_tree(source: _Store | _Tiles, claims: list[Claim], skipped: int, job
         for number, hash_ in source.nodes(SPAN, 0, skipped).items():
             _push(stack, number, hash_)
         roots[skipped << SPAN] = _fold(stack)
-        chunks, damage = _on_all_cores(
-            report.path, [(report.path, number, source.size, wanted) for number in numbers], jobs
-        )
+        tasks = [(report.path, number, source.size, wanted) for number in numbers]
+        chunks, damage = _on_all_cores(report.path, source.size, tasks, jobs)
         for number, chunk in zip(numbers, chunks, strict=True):
             for size, local, said in chunk.roots:
                 roots[size] = _fold([*stack, local])
@@ -344,7 +364,7 @@ def _verify_tree(source: _Store | _Tiles, claims: list[Claim], skipped: int, job
             )
         report.tell(source.others(chunks))
         report.tell(damage)
-    except (sqlite3.Error, OSError, ValueError) as error:
+    except (OSError, *_DAMAGE) as error:
         report.tell([f"it is damaged: {error}"])
         return
     report.root = roots[source.size]
@@ -373,26 +393,26 @@ def _contradicted(claims: list[Claim], roots: dict[int, bytes], size: int) -> It
 
 
 def _on_all_cores(
-    path: str, tasks: list[tuple[str, int, int, frozenset[int]]], jobs: int
+    path: str, size: int, tasks: list[tuple[str, int, int, frozenset[int]]], jobs: int
 ) -> tuple[list[Chunk], list[str]]:
     """Verify chunks, and have SQLite look for damage, in processes of their own where there is much to do."""
     jobs = min(len(tasks), jobs or len(os.sched_getaffinity(0)))
     if jobs < 2:
-        return [_chunk(*task) for task in tasks], _damage(path)
+        return [_chunk(*task) for task in tasks], _damage(path, size)
     with get_context("fork").Pool(jobs) as pool:
-        damage = pool.apply_async(_damage, (path,))
+        damage = pool.apply_async(_damage, (path, size))
         return pool.starmap(_chunk, tasks, chunksize=1), damage.get()
 
 
-def _damage(path: str) -> list[str]:
-    with _opened(path) as source:
+def _damage(path: str, size: int) -> list[str]:
+    with _opened(path, size) as source:
         return source.damage() if source else []
 
 
 def _chunk(path: str, number: int, size: int, wanted: frozenset[int]) -> Chunk:
     """Verify the entries of a chunk, and the part of the tree that is over them alone."""
     found, start, end = Chunk(), number << SPAN, min(number + 1 << SPAN, size)
-    with _opened(path) as source:
+    with _opened(path, size) as source:
         assert source
         heads, kept, block = source.heads(start, end), source.nodes(8, start >> 8, end >> 8), list[bytes]()
         stops = sorted({*heads, end, *(each for each in wanted if start < each <= end)}, reverse=True)
@@ -417,7 +437,7 @@ def _chunk(path: str, number: int, size: int, wanted: frozenset[int]) -> Chunk:
 def _leaves(rows: Iterable[Sequence[Any]], start: int, end: int, found: Chunk) -> Iterator[bytes]:
     """Yield the hash of every entry, as it was entered; say where its bytes have another one now."""
     expected = start + 1
-    for seq, body, leaf, *beside in rows:
+    for seq, body, leaf, kind, subject, uid in rows:
         if seq > expected:
             found.problems.append(_missing(expected, seq - 1))
             yield from [EMPTY] * (seq - expected)
@@ -427,31 +447,27 @@ def _leaves(rows: Iterable[Sequence[Any]], start: int, end: int, found: Chunk) -
             found.problems.append(f"entry {seq}: its bytes do not have the hash they were entered with")
         if type(value := _read(body)) is not dict:
             found.problems.append(f"entry {seq}: it is not spelt as RFC 8785 spells it")
-        elif beside:
-            _beside(seq, value, beside, found)
+        elif kind is not None or subject is not None:
+            if value.get("kind") != kind or value.get("subject") != subject or uid or "id" in value:
+                _beside(seq, value, {"kind": kind, "subject": subject}, uid, found)
+            detail = value.get("detail")
+            if type(detail) is dict and detail.keys() == {"sha256", "bytes"}:
+                found.apart.append((seq, detail["sha256"], detail["bytes"]))
         yield leaf if type(leaf) is bytes and len(leaf) == 32 else hash_
     if expected <= end:
         found.problems.append(_missing(expected, end))
         yield from [EMPTY] * (end + 1 - expected)
 
 
-def _beside(seq: int, value: dict[str, Any], beside: list[Any], found: Chunk) -> None:
+def _beside(seq: int, value: dict[str, Any], beside: dict[str, Any], uid: str | None, found: Chunk) -> None:
     """Hold what is kept beside an entry to what the entry says."""
-    kind, subject, uid = beside
-    detail, id_ = value.get("detail"), value.get("id")
-    for name, kept in (("kind", kind), ("subject", subject)):
-        if value.get(name) != kept:
-            found.problems.append(
-                f"entry {seq}: the {name} kept beside it is {kept!r}, and it says {value.get(name)!r}"
-            )
-    if id_ or uid is not None:
-        own = f"{value.get('source', '')}\n{id_}" if id_ else None
-        if uid is None and own:
-            found.again.append((seq, own))
-        elif uid != own:
-            found.problems.append(f"entry {seq}: the uid kept beside it is {uid!r}, and it says {own!r}")
-    if type(detail) is dict and detail.keys() == {"sha256", "bytes"}:
-        found.apart.append((seq, detail["sha256"], detail["bytes"]))
+    own = f"{value.get('source', '')}\n{value['id']}" if value.get("id") else None
+    if uid is None and own:
+        found.again.append((seq, own))
+        uid = own
+    for name, kept, said in (*((name, beside[name], value.get(name)) for name in beside), ("uid", uid, own)):
+        if kept != said:
+            found.problems.append(f"entry {seq}: the {name} kept beside it is {kept!r}, and it says {said!r}")
 
 
 def _push(stack: list[bytes], place: int, hash_: bytes) -> list[tuple[int, int, bytes]]:

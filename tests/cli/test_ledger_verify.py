@@ -92,7 +92,12 @@ def test_there_is_no_proof_of_what_is_not_there_or_cannot_be_written(run: Run, l
     assert (ran.exit_code, "cannot be written" in ran.stderr) == (2, True)
 
 
-def test_a_ledger_in_a_database_server_is_verified_from_what_was_exported(run: Run, home: Path) -> None:
-    (home / "store").write_text("postgresql://davy@localhost:5432/davy\n")
+def test_a_ledger_in_a_database_server_is_asked_of_that(run: Run, home: Path) -> None:
+    (home / "store").write_text("postgresql://davy@127.0.0.1:1/davy\n")
     ran = run("ledger", "verify")
-    assert (ran.exit_code, "davy ledger export DIRECTORY" in ran.stderr) == (2, True)
+    assert (ran.exit_code, "cannot be reached" in ran.stderr) == (3, True)
+
+
+def test_one_ledger_is_verified_at_a_time(run: Run, ledger: Path) -> None:
+    ran = run("ledger", "verify", str(ledger), "--store", "postgresql://davy@127.0.0.1:1/davy")
+    assert (ran.exit_code, "two ledgers" in ran.stderr) == (2, True)

@@ -194,6 +194,29 @@ def test_what_a_release_reverts_itself_does_not_come_to_users(world: World) -> N
     assert (found["changes"], found["cancelled"]) == ([two, redone], [back])
 
 
+def test_what_a_release_mends_itself_is_not_tried_again(world: World) -> None:
+    """The first attempt was rolled back; the second release has the change and what mends it."""
+    repository = world.repository
+    one, two = repository.commit("one"), repository.commit("two")
+    fix = repository.commit(f"fix\n\nDavy-Remediates: {two}\nDavy-Remediates: {'9' * 40}")
+    better = repository.commit(f"fix the fix\n\nDavy-Remediates: {fix}")
+    world.release("1.1", one)
+    world.release("2.1", two, before=one)
+    world.release("3.1", fix, before=one)
+    world.release("4.1", better, before=one)
+    found = world.look()
+    contained = [entry.detail for entry in found if entry.kind == "change_contained"][2:]
+    assert [(each["changes"], each["cancelled"]) for each in contained] == [
+        ([fix], [two]),
+        ([better], [two, fix]),
+    ]
+    mended = {
+        e.detail["change"]["commit"]: e.detail.get("remediates") for e in found if e.kind == "change_merged"
+    }
+    assert mended == {one: None, two: None, fix: two, better: fix}
+    assert world.exposed()["3.1"] == [(fix, 1)]
+
+
 def test_a_rollback_takes_back_what_it_goes_back_before(world: World) -> None:
     repository = world.repository
     one, two, three = (repository.commit(each) for each in ("one", "two", "three"))

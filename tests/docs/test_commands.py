@@ -17,7 +17,7 @@ from davy.cli.setting import Setting
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(console|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-OFFLINE = ("check", "fix", "version", "--version", "--help")
+OFFLINE = ("check", "dora", "fix", "version", "--version", "--help")
 """What needs no engine and changes nothing; `fix --write` is left out."""
 
 

@@ -1,11 +1,12 @@
 """Entries have one spelling, and a vocabulary that is closed."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from davy.ledger.canonical import LARGEST
-from davy.ledger.entry import KINDS, Draft, decode, encode, place
+from davy.ledger.entry import KINDS, Draft, decode, encode, place, refusal, same_event
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-LARGEST, LARGEST) | st.text() | st.floats(-LARGEST, LARGEST),
@@ -39,3 +40,27 @@ def test_equal_entries_are_spelt_alike(detail: dict[str, object]) -> None:
 def test_a_word_that_is_not_in_the_vocabulary_cannot_be_written() -> None:
     with pytest.raises(AssertionError, match="not in the vocabulary"):
         Draft(1.0, "promoted_by_force", "s")
+
+
+EVENT = Draft(1.0, "change_merged", "Service pay", {"sha": "a"}, source="git", id="1", received=2.0)
+
+
+@pytest.mark.parametrize("told", [{"received": 9.0}, {"received": None}, {"authenticated": "token"}])
+def test_an_event_is_the_same_when_we_are_told_again(told: dict[str, object]) -> None:
+    assert same_event(encode(EVENT), encode(msgspec.structs.replace(EVENT, **told)))
+
+
+@pytest.mark.parametrize("other", [{"at": 1.5}, {"detail": {"sha": "b"}}, {"actor": "eve"}, {"kind": "paused"}])
+def test_an_event_that_says_something_else_is_another(other: dict[str, object]) -> None:
+    assert not same_event(encode(EVENT), encode(msgspec.structs.replace(EVENT, **other)))
+
+
+@pytest.mark.parametrize(("received", "at"), [(2.0, 2.0), (None, 1.0)])
+def test_a_refusal_tells_of_what_was_refused_and_is_no_event_of_the_source(
+    received: float | None, at: float
+) -> None:
+    refused = refusal(msgspec.structs.replace(EVENT, received=received, authenticated="token"), 7, "because")
+    assert (refused.kind, refused.subject, refused.at) == ("event_refused", "Service pay", at)
+    assert (refused.uid, refused.source, refused.authenticated) == (None, "", "token")
+    assert refused.detail["contradicts"] == 7
+    assert len(refused.detail["sha256"]) == 64

@@ -19,7 +19,9 @@ from davy.ledger.cosignature import (
 from davy.ledger.lines import Malformed
 from davy.ledger.note import BadSignature, Note, PrivateKey, PublicKey, Signature, parse, sign, verify
 
-PUBLISHED = json.loads((Path(__file__).parents[1] / "cases" / "ledger" / "signed-note.json").read_text())
+CASES = Path(__file__).parents[1] / "cases" / "ledger"
+PUBLISHED = json.loads((CASES / "signed-note.json").read_text())
+COSIGNED = json.loads((CASES / "cosignature.json").read_text())
 NAMES = st.text(st.characters(min_codepoint=33, blacklist_categories=["Z", "C"], blacklist_characters="+"))
 KEYS = st.builds(PrivateKey, NAMES.filter(notes.is_name), st.binary(min_size=32, max_size=32))
 TEXTS = st.text(st.characters(min_codepoint=32, blacklist_categories=["Cs"]) | st.just("\n")).map(
@@ -40,6 +42,14 @@ def test_what_is_published_is_signed_alike(case: dict[str, str]) -> None:
     key = PrivateKey.read(case["private"])
     assert str(sign(case["text"], key)) == case["note"]
     assert key.spell() == case["private"]
+
+
+def test_a_witness_cosigns_as_others_do() -> None:
+    key = PrivateKey(COSIGNED["name"], bytes.fromhex(COSIGNED["seed"]))
+    assert str(witness_key(key)) == COSIGNED["key"]
+    note = parse(COSIGNED["note"].encode())
+    [signature] = verify(note, [read_verifier(COSIGNED["key"])])
+    assert cosign(COSIGNED["text"], key, seen_at(signature.value)) == signature
 
 
 @given(KEYS, TEXTS, st.integers(0, 2**63 - 1))

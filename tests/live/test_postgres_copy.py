@@ -6,10 +6,14 @@ from pathlib import Path
 import msgspec
 import psycopg
 import pytest
+from click.testing import CliRunner, Result
 from tests.live.postgres import Server, running
 
 from davy.adapters.postgres import PostgresStore
 from davy.adapters.postgres_copy import copy_ledger
+from davy.cli.program import program
+from davy.cli.setting import Setting
+from davy.errors import IntegrityError
 from davy.ledger.store import StoreUnavailable
 from davy.testing.log import event
 from davy.testing.store import draft
@@ -56,6 +60,20 @@ def test_what_is_in_order_verifies(url: str, tmp_path: Path) -> None:
     store = PostgresStore(url)
     assert (report.problems, report.size, report.root) == ([], 305, store.head().root)
     store.close()
+
+
+def test_the_command_verifies_it_and_says_what_was_changed(url: str, tmp_path: Path) -> None:
+    def run() -> Result:
+        words = ["--home", str(tmp_path), "ledger", "verify", "--store", url]
+        return CliRunner().invoke(program, words, obj=Setting(home=tmp_path, environment={}))
+
+    assert run().exit_code == 0, run().output
+    with psycopg.connect(url) as owner:
+        owner.execute("SET session_replication_role = replica")
+        owner.execute("DELETE FROM davy.ledger WHERE seq = 12")
+    ran = run()
+    assert isinstance(ran.exception, IntegrityError) or ran.exit_code == 7
+    assert "entry 12" in ran.output
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

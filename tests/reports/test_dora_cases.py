@@ -34,7 +34,7 @@ def instant(text: str) -> str:
 
 
 def line(number: int, told: dict[str, Any]) -> bytes:
-    """Write out an event: its type and its change or incident first, then the time, then what else is in `data`."""
+    """Write out an event: its type with its change or incident, the time, and what else is in `data`."""
     kind, subject = next(iter(told.items()))
     data = {name: value for name, value in told.items() if name != kind and name not in OTHERS}
     data = {name: instant(value) if name.endswith("At") else value for name, value in data.items()}

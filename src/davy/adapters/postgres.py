@@ -87,15 +87,6 @@ class PostgresStore:
             self.close()
             raise
 
-    @staticmethod
-    def place_of(url: str) -> Place:
-        """Read an address.
-
-        Raises:
-            UsageError: it is none.
-        """
-        return Place(url)
-
     def load(self, bucket: str) -> dict[str, bytes]:
         """Read all the records of a bucket."""
         return dict(self._read("SELECT key, body FROM davy.records WHERE bucket = %s", bucket))

@@ -1,13 +1,18 @@
 """`davy ledger verify`: recompute the record, and say what was changed and where."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 
-from davy.cli.options import at_home, output
+from davy.cli.options import at_home, output, store
 from davy.cli.output import show_data
 from davy.cli.setting import Setting
+from davy.cli.stores import FILE, checked
+from davy.cli.stores import named as kept_at
 from davy.errors import IntegrityError, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
 @click.option(
     "--entry", default="", metavar="FILE", help="The entry that a proof is about, if it is not in it."
 )
+@store
 @output("text", "json")
 @at_home
 @click.pass_obj
@@ -46,6 +52,7 @@ def command(
     keys: tuple[str, ...],
     since: str,
     entry: str,
+    store: str,
     form: str,
 ) -> None:
     """Verify a ledger offline: the store, or what is at PATH.
@@ -56,19 +63,23 @@ def command(
     """
     from davy.verifier import Unreadable, verify
 
-    where = _store(setting) if path is None else path
+    if path is not None and store:
+        raise UsageError("PATH and --store are two ledgers", hint="davy ledger verify --help")
     trusted = keys or _own_key(setting, path)
     try:
-        report = verify(str(where), keys=trusted, checkpoints=checkpoints, since=since, entry=entry)
+        with nullcontext(path) if path is not None else _store(setting, store) as where:
+            report = verify(str(where), keys=trusted, checkpoints=checkpoints, since=since, entry=entry)
     except Unreadable as error:
         raise UsageError(str(error), hint="davy ledger verify --help") from error
+    named = store or kept_at(setting.home) if path is None else ""
+    report.path = named or report.path
     if form == "json":
         show_data(_data(report), form)
     else:
         click.echo("\n".join(report.problems or report.lines()))
     if report.problems:
         raise IntegrityError(
-            f"{where} does not verify", hint="leave all files as they are, and find out who touched them"
+            f"{report.path} does not verify", hint="leave all files as they are, and find out who touched them"
         )
 
 
@@ -84,23 +95,24 @@ def _data(report: "Report") -> dict[str, object]:
     }
 
 
-def _store(setting: Setting) -> Path:
-    """Return where the store of the state directory is.
+@contextmanager
+def _store(setting: Setting, url: str) -> Iterator[Path]:
+    """Yield the file of the store; of one on PostgreSQL a copy, which nobody has to trust that server for.
 
     Raises:
         NotFound: there is none.
-        UsageError: it is in a database server.
+        StoreUnavailable: it cannot be copied.
     """
-    from davy.cli.stores import FILE, named
+    if url := checked(url or kept_at(setting.home)):
+        from davy.adapters.postgres_copy import copy_ledger
 
-    if named(setting.home):
-        raise UsageError(
-            "the ledger is in PostgreSQL: only what was exported can be verified without the server",
-            hint="davy ledger export DIRECTORY, then davy ledger verify DIRECTORY",
-        )
+        with TemporaryDirectory(prefix="davy-verify-") as directory:
+            copy_ledger(url, Path(directory) / FILE)
+            yield Path(directory) / FILE
+        return
     if not (setting.home / FILE).is_file():
         raise NotFound(f"there is no ledger in {setting.home}", hint="davy up begins one; --home names another")
-    return setting.home / FILE
+    yield setting.home / FILE
 
 
 def _own_key(setting: Setting, path: Path | None) -> tuple[str, ...]:

@@ -60,12 +60,24 @@ def clock(store: "AnyStore") -> Callable[[], float]:
     return monotonic if isinstance(store, SqliteStore) else store.clock()
 
 
+def checked(url: str) -> str:
+    """Return an address, if it is one that may be seen; an empty one is.
+
+    Raises:
+        UsageError: it is no address, or it holds a password.
+    """
+    if url:
+        from davy.adapters.postgres_session import Place
+
+        if Place(url).has_password:
+            raise UsageError(
+                "the address of the store holds a password, which everybody on this machine can see",
+                hint="leave it out and put it into ~/.pgpass (mode 0600), or name such a file with PGPASSFILE",
+            )
+    return url
+
+
 def _on_postgres(url: str) -> "PostgresStore":
     from davy.adapters.postgres import PostgresStore
 
-    if PostgresStore.place_of(url).has_password:
-        raise UsageError(
-            "the address of the store holds a password, which everybody on this machine can see",
-            hint="leave it out and put it into ~/.pgpass (mode 0600), or name such a file with PGPASSFILE",
-        )
-    return PostgresStore(url)
+    return PostgresStore(checked(url))

@@ -54,11 +54,17 @@ FROM (
 """
 
 _LEADS = """
-WITH firsts AS (
+WITH again AS (
+    SELECT DISTINCT change, service FROM exposures WHERE attempt > 1
+), firsts AS (
+    SELECT change, service, exposed, kind, coalesce(team, 0) AS team, promoted,
+        CASE WHEN failed_at IS NULL THEN exposed END AS success
+    FROM exposures ANTI JOIN again USING (change, service)
+    UNION ALL BY NAME
     SELECT change, service, arg_min(exposed, attempt) AS exposed, arg_min(kind, attempt) AS kind,
-        arg_min(coalesce(team, 0), attempt) AS team,
-        arg_min(exposed, attempt) FILTER (failed_at IS NULL) AS success, min(promoted) AS promoted
-    FROM exposures GROUP BY change, service
+        arg_min(coalesce(team, 0), attempt) AS team, min(promoted) AS promoted,
+        arg_min(exposed, attempt) FILTER (failed_at IS NULL) AS success
+    FROM exposures SEMI JOIN again USING (change, service) GROUP BY change, service
 )
 SELECT key_of(service, kind, team, owner) AS key, week_of(exposed) AS week,
     count(*) FILTER (merged IS NULL) AS no_merge, count(*) FILTER (exposed - merged < -5000000) AS negative,

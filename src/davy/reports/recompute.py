@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from davy.errors import NotFound
+from davy.errors import NotFound, UsageError
 from davy.reports import columns, facts, figures
 from davy.reports.cells import WEEK, Cell, digest, week_of
 from davy.reports.cloudevents import written
@@ -18,6 +18,7 @@ FOREVER = 2**62
 """An instant after all others, in microseconds."""
 
 _ALL_WEEKS = 520 * WEEK  # of a longer window only weeks with something in them are told
+_MOST_AGAIN = 2_000_000  # so many events times windows are computed again to see what was restated
 _ALL_SERVICES: Mapping[str, object] = {"services": [], "owned": False}
 _Keyed = tuple[tuple[str, int], Group]
 
@@ -75,12 +76,15 @@ class Recomputation:
 
         Raises:
             NotFound: a service is asked for that no event names.
+            UsageError: the window ends before it begins.
         """
         self._require(query.services)
         whole = digest(self.cells(query.environment))
         self._own(query.teams or {})
         events, newest, earliest, skewed, heard = self._row(_BOUNDS)
         since, until = window(query, newest, earliest)
+        if since > until:
+            raise UsageError(f"the window ends before it begins: {written(since)} to {written(until)}")
         asked: dict[str, object] = {"services": list(query.services), "owned": query.teams is not None}
         cell = self._count("all", since=since, until=until, asked=asked).get((figures.ALL, 0), Cell("", 0))
         (no_pr,), (orphans,) = self._row(_NO_PR), self._row(_ORPHANS)
@@ -124,10 +128,16 @@ class Recomputation:
     ) -> list[Group]:
         """Say of groups which are provisional, and which are restated (R24)."""
         settled, before = [], dict[tuple[str, int, int], dict[tuple[int, int], Cell]]()
-        for (scope, key), group in groups:
+        windows = len({group.until for _, group in groups})
+        looked = 1 if self._row(_BOUNDS)[0] * windows > _MOST_AGAIN else len(groups)
+        for place_in_line, ((scope, key), group) in enumerate(groups):
             end = group.until + SETTLED
-            restated = False
-            if query.restated and newest >= end and heard > end:
+            restated: bool | None = False
+            if newest < end or heard <= end:
+                pass
+            elif not query.restated or place_in_line >= looked:
+                restated = None
+            else:
                 place = scope, group.since, group.until
                 if place not in before:
                     self._derive(query.environment, end)

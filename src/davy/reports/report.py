@@ -140,7 +140,8 @@ class Group(msgspec.Struct, frozen=True):
         until: see there.
         cell: the whole numbers that the figures are made of.
         provisional: events may still come that change the figures.
-        restated: the figures are others than those of what was received until the window was settled.
+        restated: the figures are others than those of what was received until the window was settled;
+            None where that was not looked at.
     """
 
     name: str
@@ -148,7 +149,7 @@ class Group(msgspec.Struct, frozen=True):
     until: int
     cell: Cell
     provisional: bool = False
-    restated: bool = False
+    restated: bool | None = False
 
     @property
     def figures(self) -> dict[str, Figure]:

@@ -94,8 +94,8 @@ class Follower:
         detail: dict[str, Any] = {"change": {"repo": self.name, "commit": merge.id}}
         detail |= {"kind": meant.kind} if meant.kind else {}
         detail |= {"service": meant.service} if meant.service else {}
-        if meant.reverts:
-            detail |= {"remediates": self._bringing(meant.reverts[0], merge), "reverts": list(meant.reverts)}
+        if mended := (*meant.mends, *meant.reverts):
+            detail |= {"remediates": self._bringing(mended[0], merge), "reverts": list(meant.reverts)}
         if first is not None:
             detail["committedAt"] = written(micros(first.authored_at))
         more: dict[str, Any] = {"branch": branch} if branch else {}

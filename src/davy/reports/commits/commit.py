@@ -42,9 +42,10 @@ class Commit(msgspec.Struct, frozen=True):
 
 
 class Meant(msgspec.Struct, frozen=True):
-    """What the messages of a change say of it: all that they revert, and its trailers."""
+    """What the messages of a change say of it: what they revert and what they mend, and its other trailers."""
 
     reverts: tuple[str, ...] = ()
+    mends: tuple[str, ...] = ()
     kind: str = ""
     service: str = ""
 
@@ -63,17 +64,18 @@ def meaning(commits: Sequence[Commit]) -> Meant:
     own = {commit.id for commit in commits}
     said: dict[str, str] = {}
     reverts: dict[str, None] = {}
+    mends: dict[str, None] = {}
     for commit in commits:
         reverts |= dict.fromkeys(_REVERTS.findall(commit.message))
         last = commit.message.strip().rpartition("\n\n")[2]
         for name, value in _TRAILER.findall(last):
             if name.lower() == "davy-remediates" and COMMIT.fullmatch(value):
-                reverts[value] = None
+                mends[value] = None
             elif value.isprintable():
                 said.setdefault(name.lower(), value)
     kind = said.get("davy-kind", "")
-    mended = tuple(each for each in reverts if each not in own)
-    return Meant(mended, kind if kind in KINDS else "", said.get("davy-service", ""))
+    reverted, mended = (tuple(each for each in named if each not in own) for named in (reverts, mends))
+    return Meant(reverted, mended, kind if kind in KINDS else "", said.get("davy-service", ""))
 
 
 def _when(lines: Sequence[bytes], name: bytes) -> float:

@@ -12,8 +12,8 @@ from davy.reports.commits.history import History
 class Lineage(msgspec.Struct, frozen=True):
     """What lies between two commits, all on the line of first parents and the oldest first.
 
-    `changes` come to users. `cancelled` would, but a revert among the changes takes them out again. Of a
-    rollout that goes back, `reverted` are taken from users. `left` are not in one that does not go back either.
+    `changes` come to users. `cancelled` would, but others among the changes revert or mend them. Of a rollout
+    that goes back, `reverted` are taken from users. `left` are not in one that does not go back either.
     """
 
     changes: tuple[str, ...] = ()
@@ -63,14 +63,21 @@ def side(history: History, merge: Commit) -> list[str]:
 
 
 def _cancelled(changes: Sequence[Sequence[Commit]]) -> set[str]:
-    """Find what is reverted among changes, the oldest first; what a reverted revert took out is in again."""
+    """Find what is reverted or mended among changes, the oldest first.
+
+    A revert that is reverted puts in again what it took out. What is mended does not come to users as it was:
+    it is the mending that does.
+    """
     bringer = {commit.id: change[0].id for change in changes for commit in change}
     out: dict[str, str] = {}
+    mended: set[str] = set()
     for change in changes:
-        for reverted in meaning(change).reverts:
+        meant = meaning(change)
+        mended |= {bringer[each] for each in meant.mends if each in bringer}
+        for reverted in meant.reverts:
             target = bringer.get(reverted)
             if target is None or target == change[0].id:
                 continue
             out = {gone: by for gone, by in out.items() if by != target}
             out[target] = change[0].id
-    return set(out)
+    return mended | set(out)
