@@ -166,7 +166,7 @@ def test_with_certificates_it_speaks_tls(tmp_path: Path) -> None:
         (["--hooks", "/nowhere"], "/nowhere cannot be read"),
         (
             ["--hooks", "hooks.yaml", "--admission"],
-            "say what to serve: --admission or --hooks FILE, one of them",
+            "say what to serve: --admission",
         ),
         (["--hooks", "hooks.yaml", "--listen", "8080"], "'8080' is not an address to listen at"),
         (["--hooks", "bad.yaml"], "error[bad-manifest]: bad.yaml:1:"),
