@@ -49,7 +49,7 @@ GUARDS = {
 
 
 _DAMAGE = (sqlite3.Error, ValueError, TypeError, AttributeError, LookupError, OverflowError)
-"""What comes of a file in which numbers are texts, columns have other names, or pages are not what they were."""
+"""What comes of a file in which numbers are texts, columns have other names, or pages are others."""
 
 
 class Unreadable(Exception):
