@@ -27,6 +27,7 @@ BENCHES = {
     "switch": "from the decision to switch sides until all users are on the other one",
     "traffic": "requests that fail while weights move, replicas come and go",
     "worlds": "simulated worlds: how many a second, and how many break an invariant",
+    "dora": "delivery metrics of a million and of ten million events, and of a stream as it comes",
     "org": "a hundred rollouts for six weeks of virtual time",
 }
 
