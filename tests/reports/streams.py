@@ -54,7 +54,7 @@ def _event(random: Random, name: str, kinds: list[str]) -> ChangeEvent:
         said["attempt"] = random.choice([1, 1, 1, 2, 3])
         said["target"] = random.choice(["", "eu", "us"])
     if type_ in ("created", "merged", "exposed", "promoted"):
-        said["remediates"] = random.choice([None] * 6 + CHANGES)
+        said["remediates"] = random.choice([*[None] * 6, *CHANGES])
     if type_ in ("exposed", "rolled_back"):
         said["weight"] = random.choice([None, None, 0, 1, 50_000, 333_333, 1_000_000])
     if type_ == "exposed":
