@@ -29,6 +29,7 @@ BENCHES = {
     "worlds": "simulated worlds: how many a second, and how many break an invariant",
     "ledger": "the ledger in SQLite: durable appends beside fsyncs of the disk, kills and faults",
     "ledger_postgres": "the ledger on PostgreSQL, beside SQLite: durable events a second",
+    "dora": "delivery metrics of a million and of ten million events, and of a stream as it comes",
     "org": "a hundred rollouts for six weeks of virtual time",
 }
 

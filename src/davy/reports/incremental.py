@@ -23,6 +23,8 @@ LONG = 14 * 24 * rules.HOUR
 """A rollout that is held responsible for longer than that is looked at for every incident of its service."""
 
 _NOTHING = Origin()
+_NO_ATTEMPTS: dict[AttemptKey, Attempt] = {}
+_NO_MARKS: dict[AttemptKey, int] = {}
 _BEFORE_ALL, _NEVER = -(2**62), 2**62
 
 
@@ -34,7 +36,7 @@ class Incremental:
     """
 
     def __init__(self, environment: str = "") -> None:
-        self._environment = environment
+        self._environment, self._strict = environment, environment != ""
         self._told: dict[str, dict[str, ChangeEvent | list[ChangeEvent]]] = {}
         self._stories: dict[Change, _Story] = {}
         self._services: dict[str, _Service] = {}
@@ -42,7 +44,7 @@ class Incremental:
         self._touched: set[Change] = set()
         self._changes: dict[int, tuple[int, int]] = {}
         """How many changes were first exposed on a day, and how many of them failed."""
-        self._newest: int | None = None
+        self._latest = _BEFORE_ALL
         self._late = False
         self.conflicts = self.skewed = 0
         self.events = 0
@@ -85,9 +87,9 @@ class Incremental:
         if self._late:
             versions = (event for by_id in self._told.values() for event in by_id.values())
             chosen = (rules.first(one)[0] if isinstance(one, list) else one for one in versions)
-            self._newest = max((rules.at_its_time(event).time for event in chosen), default=None)
+            self._latest = max(rules.at_its_time(event).time for event in chosen)
             self._late = False
-        return self._newest
+        return self._latest if self.events else None
 
     def refresh(self) -> None:
         """Reduce again what events touched, and what follows from it."""
@@ -177,15 +179,28 @@ class Incremental:
             story.enrolled = (day, failed)
 
     def _enter(self, event: ChangeEvent) -> None:
-        """Sort an event to what it is of."""
+        """Take an event of a new name. All events come through here: what is common is not asked twice."""
         self.events += 1
-        at = rules.at_its_time(event)
-        if at is not event:
+        if event.received is not None and event.time > event.received + rules.SKEW:
             self.skewed += 1
-            event = at
-        if self._newest is None or event.time > self._newest:
-            self._newest = event.time
-        self._sort(event)
+            event = rules.at_its_time(event)
+        if event.time > self._latest:
+            self._latest = event.time
+        if (
+            event.incident
+            or event.environment
+            or event.weight == 0
+            or event.audience != "users"
+            or self._strict
+        ):
+            self._sort(event)
+            return
+        change = (event.repo, event.commit)
+        story = self._stories.get(change)
+        if story is None:
+            story = self._stories[change] = _Story(change)
+        story.events.append(event)
+        self._touched.add(change)
 
     def _sort(self, event: ChangeEvent, *, out: bool = False) -> None:
         if not rules.counted(event, self._environment):
@@ -294,8 +309,8 @@ class _Story:
         self.change = change
         self.events: list[ChangeEvent] = []
         self.origin = _NOTHING
-        self.attempts: dict[AttemptKey, Attempt] = {}
-        self.marks: dict[AttemptKey, int] = {}
+        self.attempts: dict[AttemptKey, Attempt] = _NO_ATTEMPTS
+        self.marks: dict[AttemptKey, int] = _NO_MARKS
         self.enrolled: tuple[int, bool] | None = None
 
 
