@@ -41,9 +41,9 @@ def command(setting: Setting, form: "Form", url: str, once: bool, after: int | N
     """Send the ledger's entries on, each at least once and in their order, until Ctrl-C.
 
     otlp are logs of OpenTelemetry over HTTP, to URL or where OTEL_EXPORTER_OTLP_ENDPOINT says, with
-    OTEL_EXPORTER_OTLP_HEADERS. cloudevents and cdevents are posted to URL in batches, with DAVY_FORWARD_TOKEN as
-    a bearer token. datadog is Datadog's DORA API at DD_SITE with DD_API_KEY. How far it has come is kept in the
-    state directory.
+    OTEL_EXPORTER_OTLP_HEADERS. cloudevents and cdevents are posted to URL in batches, with DAVY_FORWARD_TOKEN
+    as a bearer token. datadog is Datadog's DORA API at DD_SITE with DD_API_KEY. How far it has come is kept in
+    the state directory.
     """
     from davy.adapters.forward import NotForwarded
     from davy.cli.reading import reading
