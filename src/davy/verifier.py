@@ -14,6 +14,7 @@ well, 7 when something was changed (and says what and where), 2 when there is no
 import argparse
 import json
 import os
+import re
 import sqlite3
 import sys
 from base64 import b64decode, b64encode
@@ -42,6 +43,32 @@ MOST = 10
 LOG, WITNESS = 1, 4
 """The algorithms of keys: Ed25519 over the text, and over a time and the text."""
 
+LONGEST, LONGEST_BUNDLE = 4 << 20, 256 * (2 + (1 << 16))
+"""Bytes of the longest checkpoint, proof or entry, and of the longest bundle of entries, that is read."""
+
+STEPS_BYTE, STEPS = 16, 20_000_000
+"""Steps of SQLite for each byte of a file, and beside that: a file whose pages go in circles has no end."""
+
+SHAPES = {
+    "table records": "978cfcf3a6cb5803",
+    "table ledger": "64078a48b7dce919",
+    "table by_subject": "2273d7692fb06d18",
+    "table nodes": "4fb10b27b195a9fb",
+    "table heads": "9683c416c972281e",
+    "trigger ledger_is_never_edited": "8eec4da2cd420b3f",
+    "trigger ledger_is_never_cut": "2472084fe5a5783c",
+    "trigger nodes_is_never_edited": "4c535709efcda71b",
+    "trigger nodes_is_never_cut": "ab21d31dff5db4f1",
+    "trigger heads_is_never_edited": "d35cf1df8d33a9b6",
+    "trigger heads_is_never_cut": "d71d3a2e953900f7",
+    "trigger by_subject_is_never_edited": "b05237f6769a3556",
+    "trigger by_subject_is_never_cut": "1906f804f7d74cfe",
+    "trigger ledger_only_grows": "ee29a1205864cc40",
+    "trigger nodes_only_grows": "fd50d246bf3b1a0a",
+    "trigger heads_only_grows": "8de7d03d20b1b4c8",
+}
+"""What a store is made of, by the first digits of the hash of how it is made: nothing else is read or run."""
+
 HEADER = b"c2sp.org/tlog-proof@v1"
 GUARDS = {
     f"{t}_{w}" for t in ("ledger", "nodes", "heads") for w in ("is_never_edited", "is_never_cut", "only_grows")
@@ -68,8 +95,8 @@ class Report:
     problems: list[str] = field(default_factory=list)
 
     def tell(self, problems: Iterable[str]) -> None:
-        """Add problems of one sort, the first ones word for word."""
-        found = list(problems)
+        """Add problems of one sort, the first ones word for word; what would move a cursor is shown as �."""
+        found = [_visible(problem) for problem in problems]
         self.problems += found[:MOST]
         self.problems += [f"… and {len(found) - MOST} more like that"] if len(found) > MOST else []
 
@@ -115,14 +142,18 @@ class _Store:
 
     def __init__(self, path: str, db: sqlite3.Connection, size: int | None = None) -> None:
         self._db = db
-        self._db.execute("BEGIN")
         if (layout := self.one("PRAGMA user_version")) != LAYOUT:
             raise Unreadable(f"{path} has the layout {layout}, and this verifier knows {LAYOUT}")
+        self._bytes = _confined(path, db)
+        self._db.execute("BEGIN")
         self.size: int = self._count() if size is None else size
 
     def _count(self) -> int:
         """Return the number of the last entry, unless it is made up and would keep us busy for ever."""
-        count, last = self.one("SELECT count(*) FROM ledger"), self.one("SELECT max(seq) FROM ledger") or 0
+        last = self.one("SELECT max(seq) FROM ledger") or 0
+        if last * len(EMPTY) <= self._bytes:  # the hashes of so many have room in the file
+            return int(last)
+        count = self.one("SELECT count(nullif(seq, 0)) FROM ledger")  # count(*) asks no progress handler
         return int(last if last - count < 1 << SPAN else count)
 
     def one(self, query: str, *values: object) -> Any:
@@ -194,8 +225,12 @@ class _Tiles:
 
     def __init__(self, path: str, size: int | None = None) -> None:
         self._root = Path(path)
-        self._checkpoint = (self._root / "checkpoint").read_bytes()
+        self._checkpoint = _content(self._root / "checkpoint")
         self.size = claimed(f"{path}/checkpoint", self._checkpoint).size if size is None else size
+        if size is None and self.size > 1 << SPAN:  # whoever made it up would keep us busy for ever
+            bundles = sum(1 for file in self._root.glob("tile/entries/**/*") if file.is_file())
+            if self.size > 256 * bundles:
+                raise ValueError(f"{self.size} entries are signed for, and there are {256 * bundles} at most")
 
     def rows(self, start: int, end: int) -> Iterator[Sequence[Any]]:
         for index in range(start // 256, -(-end // 256)):
@@ -218,7 +253,7 @@ class _Tiles:
         for file in sorted(file for file in self._root.glob("tile/**/*") if file.is_file()):
             level, index, width = _tile_of(file.relative_to(self._root).as_posix())
             have = min(256, (self.size >> 8 * max(level, 0)) - 256 * index)
-            data, latest = file.read_bytes(), self._tile(level, index)
+            data, latest = _content(file, LONGEST_BUNDLE), self._tile(level, index)
             length = len(_entries(data)) if level < 0 else len(data) / 32
             if width and (width > have or length != width or not latest.startswith(data)):
                 yield f"{file.relative_to(self._root)} does not belong to the log of {self.size} entries"
@@ -230,7 +265,49 @@ class _Tiles:
         """Read a tile, or of entries (level -1) a bundle, with all it can have; empty where it is missing."""
         width = min(256, (self.size >> 8 * max(level, 0)) - 256 * index)
         files = (self._root / tile_path(level, index, width), self._root / tile_path(level, index))
-        return next((file.read_bytes() for file in files if file.is_file()), b"")
+        return next((_content(file, LONGEST_BUNDLE) for file in files if file.is_file()), b"")
+
+
+def _content(path: Path, longest: int = LONGEST) -> bytes:
+    """Read a file, unless it is longer than any that there can be."""
+    with path.open("rb") as file:
+        found = file.read(longest + 1)
+    if len(found) > longest:
+        raise ValueError(f"{path} is longer than {longest} bytes")
+    return found
+
+
+def _confined(path: str, db: sqlite3.Connection) -> int:
+    """Keep a file that somebody made up from running anything of its own, and from keeping us busy for ever.
+
+    Views, virtual tables, generated columns and checks are programs. Pages that go in circles have no end.
+    Returns how many bytes there are.
+    """
+    bytes_ = sum(Path(file).stat().st_size for file in (path, f"{path}-wal") if Path(file).exists())
+    for setting in ("trusted_schema = OFF", "cell_size_check = ON", "query_only = ON", "mmap_size = 0"):
+        db.execute(f"PRAGMA {setting}")
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(max(bytes_, 1 << 20), 1 << 30))
+    left = (STEPS + STEPS_BYTE * bytes_) // 10_000
+
+    def step() -> bool:
+        nonlocal left
+        left -= 1
+        return left < 0
+
+    db.set_progress_handler(step, 10_000)
+    for kind, name, sql in db.execute("SELECT type, name, sql FROM sqlite_schema").fetchall():
+        if not (kind == "index" and sql is None) and SHAPES.get(f"{kind} {name}") != _shape(sql):
+            raise ValueError(f"the {kind} {name} in it is none that Davy makes")
+    return bytes_
+
+
+def _shape(sql: Any) -> str:
+    """Return by what to know how a table or a trigger was made: without comments and blanks."""
+    return sha256(re.sub(r"--[^\n]*|\s|\"", "", str(sql)).encode()).hexdigest()[:16]
+
+
+def _visible(text: str) -> str:
+    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def tile_path(level: int, index: int, width: int = 256) -> str:
@@ -291,7 +368,7 @@ def verify(
     """
     trusted = dict(map(_key, keys))
     try:
-        given = [(f"the checkpoint {file}", Path(file).read_bytes()) for file in (since, *checkpoints) if file]
+        given = [(f"the checkpoint {file}", _content(Path(file))) for file in (since, *checkpoints) if file]
         claims = [claimed(who, data) for who, data in given]
         with _opened(path) as source:
             if source is None:
@@ -307,9 +384,13 @@ def verify(
             skipped = claims[0].size >> SPAN if since and claims[0].size <= source.size else 0
             _verify_tree(source, claims, skipped, jobs, report)
     except (OSError, sqlite3.OperationalError) as error:
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
+            return Report(
+                path, "store", problems=["it is damaged: there is more in it than has room in its file"]
+            )
         raise Unreadable(f"{path} cannot be verified: {error}") from error
     except _DAMAGE as error:
-        return Report(path, "store", problems=[f"it is damaged: {error}"])
+        return Report(path, "store", problems=[_visible(f"it is damaged: {error}")])
     signed = "signed by a key that was given" if trusted else "whose signatures were not looked at"
     some = f"{len(claims)} checkpoint{'s' if claims[1:] else ''}"
     report.checked.append(f"held to {some}, {signed}" if claims else "held to no checkpoint")
@@ -438,6 +519,8 @@ def _leaves(rows: Iterable[Sequence[Any]], start: int, end: int, found: Chunk) -
     """Yield the hash of every entry, as it was entered; say where its bytes have another one now."""
     expected = start + 1
     for seq, body, leaf, kind, subject, uid in rows:
+        if seq < expected:
+            raise ValueError(f"entry {seq} comes after entry {expected - 1}: its pages go in circles")
         if seq > expected:
             found.problems.append(_missing(expected, seq - 1))
             yield from [EMPTY] * (seq - expected)
@@ -630,13 +713,13 @@ def _proven(path: str, trusted: dict[tuple[str, bytes], bytes], file: str) -> Re
         raise Unreadable(f"{path} proves nothing to somebody who has no key of the log")
     who = f"the checkpoint in {path}"
     try:
-        head, _, note = Path(path).read_bytes().partition(b"\n\n")
+        head, _, note = _content(Path(path)).partition(b"\n\n")
         _, *lines = head.decode().split("\n")
         inside = _unbase64(lines.pop(0)[6:]) if lines[0].startswith("extra ") else None
         index, *hashes = int(lines[0].removeprefix("index ")), *map(_unbase64, lines[1:])
         if lines[0] != f"index {index}" or {len(hash_) for hash_ in hashes} - {32}:
             _refuse(lines[0])
-        body = Path(file).read_bytes() if file else inside
+        body = _content(Path(file)) if file else inside
         claim = claimed(who, note)
     except (ValueError, IndexError, OSError) as error:
         raise Unreadable(f"{path} is no proof that can be read: {error}") from error
@@ -695,7 +778,7 @@ def main() -> int:
             given.path, keys=given.key, checkpoints=given.checkpoint, since=given.since, entry=given.entry
         )
     except Unreadable as error:
-        print(f"error[unreadable]: {error}", file=sys.stderr)  # noqa: T201
+        print(f"error[unreadable]: {_visible(str(error))}", file=sys.stderr)  # noqa: T201
         return 2
     print("\n".join(report.lines()))  # noqa: T201
     return 7 if report.problems else 0

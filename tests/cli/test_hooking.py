@@ -17,10 +17,11 @@ import pytest
 from tests.serve.hooking import SCHEMES, cases, signed
 
 from davy.adapters.certificate_files import BUNDLE, renew
+from davy.adapters.memory_store import MemoryStore
 from davy.adapters.sqlite import SqliteStore
-from davy.cli.hooking import http_of
+from davy.cli.hooking import hooks, http_of
 from davy.cli.setting import Setting
-from davy.errors import UsageError
+from davy.errors import NotPermitted, UsageError
 
 CANARY = "c4nary:of/every+hook"
 SPELLINGS = (CANARY, quote(CANARY, safe=""), b64encode(CANARY.encode()).decode(), CANARY[:11])
@@ -184,6 +185,25 @@ def test_what_makes_no_sense_is_told(tmp_path: Path, arguments: list[str], said:
     assert ran.returncode in (2, 3)
     assert said in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_a_file_of_sources_that_anybody_can_change_is_not_believed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    file = sources(home)
+    file.chmod(0o646)
+    with pytest.raises(NotPermitted, match="anybody on this machine can change it"):
+        hooks(Setting(home), file, MemoryStore(), lambda: 5.0)
+
+
+def test_plain_http_beyond_this_machine_is_warned_of(tmp_path: Path, capsys: Any) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    engine: Any = Engine(home)
+    for listen, warned in (("127.0.0.1:0", False), ("0.0.0.0:0", True)):
+        with http_of(engine, Setting(home), listen, None):
+            assert ("warning: this is plain HTTP beyond this machine" in capsys.readouterr().err) == warned
+    engine.store.close()
 
 
 class Engine:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.cli.conftest import Run, Waiting
 from davy.adapters.ledger_key import KEY, PUBLIC, ledger_key
 from davy.adapters.sqlite import SqliteStore
 from davy.adapters.witness_file import read_witnesses
+from davy.adapters.witness_git import file_name
 from davy.cli.lease import take
 from davy.cli.sealing import sealing
 from davy.control.checkpoints import BUCKET, latest
@@ -340,6 +342,38 @@ class TestWitnesses:
         other.close()
         fails(self.push(run, "--home", str(copy)), 7, "has seen other entries among the first 7")
         assert self.push(run).exit_code == 0
+
+    def test_history_that_is_written_anew_and_signed_with_the_stolen_key(
+        self, run: Run, store: SqliteStore, home: Path, tmp_path: Path, bare: Path
+    ) -> None:
+        """Everything on the machine fits together then; what was given away does not."""
+        assert self.push(run).exit_code == 0
+        store.close()
+        told = SqliteStore(home / "davy.db")
+        kept = told.bodies(0, 5)
+        told.close()
+        for file in home.glob("davy.db*"):
+            file.unlink()
+        forged = SqliteStore(home / "davy.db")
+        forged.append([*drafts(2), *drafts(1, first=70), *drafts(2, first=3)])
+        forged.append(drafts(3, first=80))
+        assert (forged.bodies(0, 2), forged.bodies(2, 3) == kept[2:3]) == (kept[:2], False)
+        forged.close()
+        public = (home / PUBLIC).read_text()
+        result = run("ledger", "export", str(tmp_path / "signed"))
+        assert (result.exit_code, (home / PUBLIC).read_text()) == (0, public), "the thief has signed it"
+        assert run("ledger", "verify").exit_code == 0, "alone it is sound"
+        fails(self.push(run), 7, "the witness ci has seen other entries among the first 5")
+        given = tmp_path / "given"
+        given.write_bytes(
+            subprocess.run(
+                ["git", "-C", str(bare), "show", f"davy-ledger:{file_name(public.partition('+')[0])}"],
+                capture_output=True,
+                check=True,
+            ).stdout
+        )
+        verified = run("ledger", "verify", "--checkpoint", str(given))
+        assert (verified.exit_code, "history was changed between entry" in verified.stdout) == (7, True)
 
     def test_one_that_cannot_be_reached_keeps_no_other_from_it(
         self, run: Run, bare: Path, tmp_path: Path

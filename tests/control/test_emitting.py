@@ -7,7 +7,7 @@ from tests.control.conftest import Lab
 
 from davy.control import requests, views
 from davy.control.emitting import MOST, BadEmission
-from davy.errors import NotPermitted
+from davy.errors import NotPermitted, UsageError
 
 
 def merged(**more: Any) -> dict[str, Any]:
@@ -53,6 +53,16 @@ def test_one_bad_event_keeps_all_of_them_from_being_told(lab: Lab) -> None:
     with pytest.raises(BadEmission, match="at most 1000"):
         told(lab, *[merged()] * (MOST + 1))
     assert lab.store.head() == before
+
+
+@pytest.mark.parametrize("source", ["davy", "davy/hooks/acme"])
+def test_a_person_who_speaks_as_the_engine(lab: Lab, source: str) -> None:
+    """The name of an event of the engine's could be taken before the engine uses it."""
+    with pytest.raises(BadEmission, match="is what Davy says itself"):
+        told(lab, merged(source=source, id="17/promoted/default/pay#2.1", time="2026-03-02T09:30:00Z"))
+    finding = requests.Finding(1.0, "change_merged", "Change r@c", {}, "", source, "git:1")
+    with pytest.raises(UsageError, match="is not found in a repository"):
+        lab.ask(requests.Found((finding,)))
 
 
 def test_an_engine_without_a_log_takes_none(lab: Lab) -> None:

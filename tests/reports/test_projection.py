@@ -237,6 +237,17 @@ def test_a_drill_is_over_after_a_day_and_hides_only_whom_it_is_for(ledger: Ledge
     assert ledger.told() == [("exposed", "2", 1), ("exposed", "3", 1), ("exposed", "3", 1)]
 
 
+def test_an_event_from_outside_that_speaks_as_the_engine_takes_the_name_of_none_of_its_events(
+    ledger: Ledger,
+) -> None:
+    ledger.update("1.1", ONE, "change_exposed", "change_promoted")
+    [*_, own] = ledger.events()
+    forged = {"change": {"repo": REPO, "commit": TWO}, "service": "shop", "source": own.source, "id": own.id}
+    ledger("change_promoted", "Change", received=1.0, **forged)
+    names = [(event.source, event.id) for event in ledger.events()]
+    assert len(names) == len(set(names))
+
+
 def test_a_repository_has_its_last_name_and_a_service_the_one_that_it_had_then(ledger: Ledger) -> None:
     merged = {"change": {"repo": "git@github.com:old/shop.git", "commit": ONE}, "source": "github.com/old/shop"}
     ledger("change_merged", "Change", id="git:1", **merged)

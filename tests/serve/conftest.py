@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.serve.hooking import SHARED
 
 from davy.control import requests, views
 from davy.testing.scripted import Scripted
@@ -25,3 +26,9 @@ def home() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="davy-"))
     yield directory
     shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared() -> Iterator[None]:
+    yield
+    SHARED.stop()

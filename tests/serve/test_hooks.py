@@ -3,7 +3,7 @@
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -14,7 +14,6 @@ from tests.serve.hooking import (
     NOW,
     SCHEMES,
     SECRET,
-    SHARED,
     SIGNING,
     Case,
     Headers,
@@ -385,12 +384,6 @@ def test_whatever_a_known_sender_sends_is_answered_without_a_fault(body: bytes, 
         )
         assert status in (200, 400, 403)
         assert server.reported == []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _shared() -> Iterator[None]:
-    yield
-    SHARED.stop()
 
 
 def test_the_example_of_githubs_documentation_is_right() -> None:

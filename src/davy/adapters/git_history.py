@@ -95,7 +95,16 @@ class GitHistory:
         Raises:
             Undecided: it cannot be reached.
         """
-        ran = self._git.run("fetch", "--quiet", "--no-tags", "--no-auto-gc", "origin", timeout_s=FETCH_S)
+        ran = self._git.run(
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-auto-gc",
+            "--no-recurse-submodules",
+            "--upload-pack=git-upload-pack",
+            "origin",
+            timeout_s=FETCH_S,
+        )
         self._cut = None
         if ran.returncode:
             lines = ran.stderr.decode("utf-8", "replace").strip().splitlines() or ["it does not say why"]

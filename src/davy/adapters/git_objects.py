@@ -11,6 +11,9 @@ from pathlib import Path
 from davy.errors import Undecided, UsageError
 
 TIMEOUT_S = 60.0
+_NO_PROGRAMS = tuple(word for name in ("ext", "fd") for word in ("-c", f"protocol.{name}.allow=never"))
+"""A repository's own configuration may allow addresses that are commands; this counts more than it."""
+
 _FILE_MODES = ("100644", "100755")
 
 
@@ -102,6 +105,7 @@ class Git:
             "core.fsmonitor=false",
             "-c",
             "core.hooksPath=/dev/null",
+            *_NO_PROGRAMS,
             "--no-replace-objects",
             "--literal-pathspecs",
             *arguments,

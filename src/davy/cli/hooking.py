@@ -1,6 +1,8 @@
 """Webhooks put together: the file of sources, the secrets of the state directory, a log, a server."""
 
+import ipaddress
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -21,7 +23,7 @@ from davy.control.hooks.desk import Desk
 from davy.control.hooks.sources_file import read_sources
 from davy.control.requests import List
 from davy.control.views import RolloutList, RolloutView
-from davy.errors import UsageError
+from davy.errors import NotPermitted, UsageError
 from davy.ledger.log import Log
 from davy.serve.delivery import DeliveryMetrics
 from davy.serve.hooks_app import Hooks
@@ -30,6 +32,11 @@ from davy.serve.server import Server
 
 if TYPE_CHECKING:
     from davy.cli.stores import AnyStore
+
+_EXPOSED = (
+    "warning: this is plain HTTP beyond this machine: whoever reaches it reads the metrics, and whoever is"
+    " between reads the secrets that are carried. Put it behind what speaks TLS, or listen at 127.0.0.1"
+)
 
 TICK_S = 1.0
 """Real seconds between two looks at the certificate and at whether the server still answers."""
@@ -49,6 +56,11 @@ def hooks(setting: Setting, file: Path, log: Log, clock: Callable[[], float]) ->
         DavyError: it cannot be read, or the secret of a source cannot.
     """
     try:
+        if file.stat().st_mode & stat.S_IWOTH:
+            raise NotPermitted(
+                f"{file} says who may tell what, and anybody on this machine can change it",
+                hint=f"chmod o-w {file}",
+            )
         text = file.read_bytes()
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
@@ -79,6 +91,8 @@ def serve_hooks(setting: Setting, file: Path, store: str, at: tuple[str, int], c
         served = Http([hooks(setting, file, kept, setting.wall), delivery(kept, setting.wall, tuple)])
         with signals() as asked_to_stop, Server(served, context, *at) as server:
             talk(f"davy {__version__} takes in events  pid {os.getpid()}")
+            if tls is None and not is_loopback(at[0]):
+                talk(_EXPOSED)
             talk(f"  at      {'https' if tls else 'http'}://{at[0]}:{server.port}/hooks/SCHEME")
             talk(f"  record  {store or setting.home}")
             while not asked_to_stop.wait(TICK_S):
@@ -99,6 +113,8 @@ def http_of(running: Running, setting: Setting, listen: str, file: Path | None) 
     host, port = address(listen)
     groups: list[Group] = [] if file is None else [hooks(setting, file, running.store, running.engine.now)]
     groups.append(delivery(running.store, running.engine.now, lambda: _rollouts(running.engine)))
+    if not is_loopback(host):
+        talk(_EXPOSED)
     with Server(Http(groups), None, host, port) as server:
         talk(f"  http      http://{host}:{server.port}" + ("" if file is None else "/hooks/SCHEME"))
         yield
@@ -136,6 +152,14 @@ def address(listen: str) -> tuple[str, int]:
     if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
         raise UsageError(f"{listen!r} is not an address to listen at", hint="0.0.0.0:8443")
     return host, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def report(number: str, trace: str) -> None:

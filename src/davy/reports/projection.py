@@ -377,7 +377,7 @@ class Projection:
         exposed, ended = type_ == "exposed", type_ in ("rolled_back", "aborted_unexposed")
         audience = found.audience if exposed else "users"
         return ChangeEvent(
-            entry.source or ENGINE,
+            f"{ENGINE}/told" if entry.source == ENGINE else entry.source or ENGINE,
             (entry.id or str(seq)) + part,
             type_,
             entry.at,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from davy.control.following.follower import TOLD
+from davy.control.hooks.cloudevents import is_ours
 from davy.control.hooks.speaking import is_safe
 from davy.control.requests import Finding
 from davy.errors import UsageError
@@ -29,7 +30,7 @@ def drafts_of(findings: tuple[Finding, ...], *, authenticated: str, now: float) 
     if len(findings) > AT_ONCE:
         raise UsageError(f"these are {len(findings)} findings, and at most {AT_ONCE} are told at once")
     for each in findings:
-        if each.kind not in TOLD or not each.id.startswith("git:") or not each.source:
+        if each.kind not in TOLD or not each.id.startswith("git:") or not each.source or is_ours(each.source):
             raise UsageError(f"{each.kind} {each.id!r} is not found in a repository")
     drafts = tuple(
         Draft(

@@ -75,6 +75,8 @@ def of_event(event: Mapping[str, Any], source: Source | None = None) -> tuple[tu
     if str(event.get("type", "")).startswith(cdevents.PREFIX):
         translated, note = cdevents.translate(event, exposes=source is not None and source.deployment_exposes)
         return tuple(draft for each in translated for draft in of_event(each, source)[0]), note
+    if is_ours(event.get("source")):
+        raise BadEvent(f"$.source: {event['source']} is what Davy says itself, and nobody else")
     plain = {name: event[name] for name in _READ if name in event}
     found = cloudevents.decode(msgspec.json.encode(plain))
     kind = KINDS[plain["type"]]
@@ -86,6 +88,14 @@ def of_event(event: Mapping[str, Any], source: Source | None = None) -> tuple[tu
     else:
         subject = f"Change {found.repo}@{found.commit}"
     return (Draft(found.time / 1e6, kind, subject, detail, found.source, "", found.source, found.id),), ""
+
+
+def is_ours(source: object) -> bool:
+    """Say whether a source is the one of what an engine writes down itself, or a desk of it.
+
+    Names are unique within a source: who spoke as ours could take the name of what an engine will say.
+    """
+    return source == "davy" or (isinstance(source, str) and source.startswith("davy/hooks/"))
 
 
 def _events(delivery: Delivery) -> Iterator[Mapping[str, Any]]:
