@@ -46,7 +46,7 @@ def command(setting: Setting, form: str, count: int, follow: bool) -> None:
                     yield after, body
 
         if not follow:
-            if not _show(fresh(), form):
+            if not _show(fresh(), form) and count:
                 talk("there are no entries")
             return
         with leaving("the ledger goes on"):
