@@ -49,6 +49,7 @@ SAID: list[tuple[str, dict[str, Any], str]] = [
         {"window": "2026-10-05", "figures": {"cfr_seed": [1, 2]}},
         "final figures of the week of 2026-10-05 changed: cfr_seed",
     ),
+    ("person_forgotten", {"person": "person:7f3a"}, "person:7f3a is nobody's pseudonym any more"),
 ]
 ELSEWHERE: list[tuple[str, dict[str, Any], str]] = [
     ("change_exposed", {**CHANGE, "service": "shop", "weight": 5}, "reaches 5 % of the users of shop"),
