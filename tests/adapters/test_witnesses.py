@@ -240,7 +240,7 @@ def test_a_file_that_is_no_list_of_witnesses_is_refused(spoilt: str, tmp_path: P
 
 
 def test_a_name_that_cannot_be_one_is_refused_before_it_is_written(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be kept"):
+    with pytest.raises(UsageError, match="no witness can have"):
         write_witnesses(tmp_path, {"A/b": GitWitness("x")})
     assert not (tmp_path / FILE).exists()
 

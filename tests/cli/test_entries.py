@@ -46,16 +46,35 @@ SAID: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "metrics_restated",
-        {"window": "2026-W40", "figures": {"cfr_seed": [1, 2]}},
-        "final figures of 2026-W40 changed: cfr_seed",
+        {"window": "2026-10-05", "figures": {"cfr_seed": [1, 2]}},
+        "final figures of the week of 2026-10-05 changed: cfr_seed",
     ),
     ("person_forgotten", {"person": "person:7f3a"}, "person:7f3a is nobody's pseudonym any more"),
+]
+ELSEWHERE: list[tuple[str, dict[str, Any], str]] = [
+    ("change_exposed", {**CHANGE, "service": "shop", "weight": 5}, "reaches 5 % of the users of shop"),
+    ("change_exposed", {**CHANGE, "service": "shop"}, "reaches some of the users of shop"),
+    ("change_promoted", {**CHANGE, "service": "shop"}, "reaches all users of shop"),
+    ("change_rolled_back", {**CHANGE, "service": "shop", "cause": "5xx"}, "is taken back from shop: 5xx"),
+    ("change_aborted_unexposed", {**CHANGE, "service": "shop"}, "ends before a user of shop met it"),
 ]
 
 
 @pytest.mark.parametrize(("kind", "detail", "told"), SAID)
 def test_every_kind_from_outside_has_a_sentence(kind: str, detail: dict[str, Any], told: str) -> None:
     assert sentence(kind, detail) == told
+
+
+@pytest.mark.parametrize(("kind", "detail", "told"), ELSEWHERE)
+def test_what_another_engine_did_is_told_of_the_change_and_not_of_a_revision(
+    kind: str, detail: dict[str, Any], told: str
+) -> None:
+    assert sentence(kind, detail) == f"1234567890ab of github.com/acme/shop {told}"
+
+
+def test_of_many_figures_that_changed_some_are_named() -> None:
+    detail = {"window": "2026-10-05", "figures": {name: [1, 2] for name in "abcdef"}}
+    assert sentence("metrics_restated", detail).endswith("changed: a, b, c, d and 2 more")
 
 
 def test_no_kind_is_left_out() -> None:

@@ -48,7 +48,7 @@ def test_a_name_that_is_taken_by_something_else_is_a_conflict(run: Any, home: Pa
     ran = run(*first, "--cause", "another", "-o", "json")
     assert ran.exit_code == 6
     assert json.loads(ran.stdout)["events"][0]["outcome"] == "refused"
-    assert "error[conflict]: 1 of 1 events say something else" in ran.stderr
+    assert "error[conflict]: 1 of 1 refused: source and id stand for something else" in ran.stderr
     assert [entry.kind for entry in entries(home)] == ["incident_opened", "event_refused", "event_refused"]
 
 
@@ -123,5 +123,5 @@ def test_what_makes_no_sense_is_told_and_nothing_is_written(
 def test_a_directory_that_is_not_there_has_no_record(run: Any, home: Path) -> None:
     ran = run("--home", str(home / "none"), "event", "emit", "change.merged", "--change", CHANGE)
     assert ran.exit_code == 2
-    assert "there is no record in" in ran.stderr
+    assert "there is no ledger in" in ran.stderr
     assert not (home / "none").exists()

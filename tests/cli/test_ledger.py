@@ -395,7 +395,7 @@ class TestWitnesses:
     @pytest.mark.parametrize(
         ("words", "told"),
         [
-            (["A", "x"], "cannot be kept"),
+            (["A", "x"], "no witness can have"),
             (["a", "x", "--every", "5"], "missing unit"),
             (["a", "x", "--every", "1ms"], ">= 1"),
             (["a", "ext::sh -c id"], "is no place of a witness"),
@@ -433,3 +433,32 @@ class TestWitnesses:
 def test_hashes_shown_are_those_of_other_programs(run: Run, store: SqliteStore) -> None:
     line = json.loads(run("ledger", "tail", "-n", "1", "-o", "json").stdout)
     assert line["leaf"] == sha256(b"\0" + store.bodies(4, 5)[0]).hexdigest()
+
+
+def test_the_state_directory_is_handed_out_to_nobody(run: Run, store: SqliteStore, home: Path) -> None:
+    fails(run("ledger", "export", str(home / "x" / "..")), 2, "hands out its keys")
+    assert not (home / "tile").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (("show", "1"), "LedgerEntryView"),
+        (("verify",), "LedgerVerificationView"),
+        (("witness", "list"), "WitnessListView"),
+    ],
+)
+def test_every_document_says_what_it_is(
+    run: Run, store: SqliteStore, words: tuple[str, ...], kind: str
+) -> None:
+    found = json.loads(run("ledger", *words, "-o", "json").stdout)
+    assert list(found)[:2] == ["apiVersion", "kind"]
+    assert (found["apiVersion"], found["kind"]) == ("davy.dev/v1alpha1", kind)
+
+
+def test_witnesses_are_listed_in_columns(run: Run, store: SqliteStore, tmp_path: Path) -> None:
+    for name in ("a", "audit"):
+        run("ledger", "witness", "add", name, str(tmp_path / name))
+    first, second = run("ledger", "witness", "list").stdout.splitlines()
+    assert first.index("git") == second.index("git")
+    assert first.endswith("nothing yet")

@@ -3,13 +3,18 @@
 from typing import Any
 
 import msgspec
+import pytest
 
 from davy.control import requests
 from davy.control.runs import RunRecord
+from davy.ledger.log import LedgerDamaged
 from davy.ledger.store import StoreUnavailable
 from davy.rollout.state import RolloutState
 
 FULL = StoreUnavailable("the disk is full")
+
+
+DAMAGED = LedgerDamaged("the ledger is not what it was when it was last written")
 
 
 class Died(BaseException):
@@ -51,6 +56,17 @@ def test_an_answer_that_comes_late_is_not_written_before_the_abort_that_ended_it
     lab.engine.turn()
     kinds = lab.kinds()
     assert kinds.index("ledger_gap") < kinds.index("analysis_finished")
+
+
+@pytest.mark.parametrize("trouble", [FULL, DAMAGED], ids=["full", "damaged"])
+def test_an_abort_waits_for_no_ledger_be_it_full_or_damaged(lab: Any, trouble: Exception) -> None:
+    analysing(lab)
+    lab.store.full = trouble
+    lab.turns(2, seconds=40)
+    lab.ask(requests.Abort("default", "payments", "now"))
+    assert lab.get().actual_weight == 0
+    noted = [draft.kind for _, drafts in lab.spool.take() for draft in drafts]
+    assert {"change_rolled_back", "change_aborted_unexposed"} & set(noted)
 
 
 def test_what_only_scaled_down_is_written_once_there_is_room(lab: Any) -> None:

@@ -7,7 +7,7 @@ wrote into a message, a name or a branch is ever taken for an option or a format
 from collections.abc import Sequence
 from pathlib import Path
 
-from davy.adapters.git_objects import Git
+from davy.adapters.git_objects import Git, complaint
 from davy.errors import Undecided, UsageError
 from davy.model.origin import COMMIT, repository_name
 from davy.reports.commits.commit import Commit, parse
@@ -107,8 +107,7 @@ class GitHistory:
         )
         self._cut = None
         if ran.returncode:
-            lines = ran.stderr.decode("utf-8", "replace").strip().splitlines() or ["it does not say why"]
-            raise Undecided(f"git fetch failed: {lines[-1]}")
+            raise Undecided(f"git fetch failed: {complaint(ran.stderr)}")
 
     def _commit(self, name: str) -> str:
         """Return the commit of a name, nothing where it is none."""

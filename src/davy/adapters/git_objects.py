@@ -127,8 +127,7 @@ class Git:
         """Run Git, and return what it says."""
         ran = self.run(*arguments, asked=asked)
         if ran.returncode:
-            lines = ran.stderr.decode("utf-8", "replace").strip().splitlines() or ["it does not say why"]
-            raise UsageError(f"git {arguments[0]} failed: {lines[-1]}")
+            raise UsageError(f"git {arguments[0]} failed: {complaint(ran.stderr)}")
         return ran.stdout
 
 
@@ -143,3 +142,9 @@ def _wanted(name: str, path: str, suffixes: tuple[str, ...]) -> bool:
     below = name.removeprefix(base)
     hidden = any(part.startswith(".") and part != ".." for part in below.split("/"))
     return name.endswith(suffixes) and not hidden
+
+
+def complaint(stderr: bytes) -> str:
+    """Return what Git complains of: its first line that says what is wrong, since advice may follow."""
+    lines = stderr.decode("utf-8", "replace").strip().splitlines() or ["it does not say why"]
+    return next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[-1])

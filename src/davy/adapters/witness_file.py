@@ -98,7 +98,7 @@ def write_witnesses(home: Path, witnesses: Mapping[str, AnyWitness]) -> None:
         msgspec.json.decode(body, type=_File)
     except msgspec.ValidationError as error:
         hint = "a name is of small letters, digits and -, at most 63 of them"
-        raise UsageError(f"this cannot be kept: {error}", hint=hint) from error
+        raise UsageError("there is a name that no witness can have", hint=hint) from error
     try:
         replace(home / FILE, body + b"\n")
     except OSError as error:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from davy.adapters.git_objects import complaint
 from davy.adapters.witness_file import GitWitness
 from davy.errors import IntegrityError, Undecided, UsageError
 from davy.ledger import note as notes
@@ -220,6 +221,5 @@ class _Git:
         return subprocess.CompletedProcess(command, running.returncode, out, err)
 
     def _failure(self, doing: str, ran: subprocess.CompletedProcess[bytes]) -> Undecided:
-        lines = ran.stderr.decode("utf-8", "replace").strip().splitlines() or ["it does not say why"]
-        said = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1])
+        said = complaint(ran.stderr)
         return Undecided(f"{self._name} cannot be reached: git {doing}: {_CREDENTIALS.sub('//', said)[:300]}")

@@ -95,7 +95,7 @@ def command(
     prefix = None
     if path is None:
         prefix, events = _ledger(setting, size)
-        source = f"the ledger's first {prefix['size']} entries, root {prefix['root']}"
+        source = f"the ledger's first {prefix['size']} entries"
     elif size is not None:
         raise UsageError("--size is of the ledger, and --events reads a file", hint="leave one of them out")
     else:
@@ -124,7 +124,7 @@ def _show(
     else:
         from davy.cli.dora_table import lines
 
-        show_lines(lines(report, source))
+        show_lines(lines(report, source, str(prefix["root"]) if prefix else ""))
 
 
 def _explain(computation: "Recomputation", query: "Query", figure: str, form: str) -> None:

@@ -49,10 +49,10 @@ _IN_GROUPS = (
 )
 
 
-def lines(report: Report, source: str) -> list[Line]:
-    """Lay out a report."""
+def lines(report: Report, source: str, root: str = "") -> list[Line]:
+    """Lay out a report of the events of a source, of a ledger with its root."""
     total, figures = report.total, report.total.figures
-    found = _head(report, source)
+    found = _head(report, source, root)
     for title, names in _SECTIONS.items():
         table = columns([_row(name, figures[name]) for name in names])
         found += [(), cell(title, "strong")]
@@ -98,17 +98,19 @@ def span_of(micros: int) -> str:
     return ("-" if micros < 0 else "") + (" ".join(told[:2]) or "0 s")
 
 
-def _head(report: Report, source: str) -> list[Line]:
+def _head(report: Report, source: str, root: str) -> list[Line]:
     total = report.total
     days = (total.until - total.since) / DAY
     state = "provisional" if total.provisional else "restated" if total.restated else "final"
     where = report.query.environment or "production"
-    newest = "there is none" if report.newest is None else f"the newest of {written(report.newest)}"
-    window = f"{_short(total.since)} to {_short(total.until)} ({days:,.4g} days, {state})"
+    newest = "" if report.newest is None else f", the newest of {written(report.newest)}"
+    lasts = "1 day" if days == 1 else f"{days:,.4g} days"
+    window = f"{_short(total.since)} to {_short(total.until)} ({lasts}, {state})"
     services = f", {', '.join(report.query.services)}" if report.query.services else ""
     return [
         cell(f"Delivery metrics of {where}{services}: {window}", "strong"),
-        cell(f"from {report.events:,} events of {source}, {newest}"),
+        cell(f"from {report.events:,} event{'' if report.events == 1 else 's'} of {source}{newest}"),
+        *([cell(f"root {root}", "faint")] if root else []),
         cell(f"digest sha256:{report.digest}", "faint"),
     ]
 

@@ -10,6 +10,9 @@ from davy.cli.paint import Line, span
 from davy.errors import IntegrityError
 from davy.ledger.entry import Entry, decode
 
+NAMED = 4
+"""How many of the figures that changed a line names."""
+
 _SENTENCES: dict[str, str] = {
     "update_started": "revision {revision} ({images}) begins{again}{quick}",
     "change_exposed": "a user met revision {revision} for the first time, at weight {weight}",
@@ -46,11 +49,19 @@ _SENTENCES: dict[str, str] = {
     "drill_finished": "drill {drill} is over: {outcome}",
     "service_renamed": "{what} {from} is {to} from now on",
     "event_refused": "{kind} {id} of {source} is refused: {why}",
-    "metrics_restated": "final figures of {window} changed: {figures}",
+    "metrics_restated": "final figures of the week of {window} changed: {figures}",
     "person_forgotten": "{person} is nobody's pseudonym any more",
     "engine_started": "davy {version} is up with {rollouts} rollouts",
     "ledger_gap": "{entries} entries that could not be written when they happened follow",
 }
+
+_OF_OTHERS: dict[str, str] = {
+    "change_exposed": "{commit} of {repo} reaches {share} of the users of {service}",
+    "change_promoted": "{commit} of {repo} reaches all users of {service}",
+    "change_rolled_back": "{commit} of {repo} is taken back from {service}{because}",
+    "change_aborted_unexposed": "{commit} of {repo} ends before a user of {service} met it{because}",
+}
+"""Kinds that an engine writes of its revisions, as they are told by others, who have none."""
 
 _LOOKS = {
     "change_promoted": "good",
@@ -84,6 +95,11 @@ def entry_line(entry: Entry) -> Line:
     )
 
 
+def entries(count: int) -> str:
+    """Say how many entries there are."""
+    return "1 entry" if count == 1 else f"{count} entries"
+
+
 def instant(at: float) -> str:
     """Write seconds since the epoch as an instant of RFC 3339, in UTC."""
     try:
@@ -108,8 +124,10 @@ def sentence(kind: str, detail: Mapping[str, object]) -> str:
     words["again"] = f", attempt {detail['attempt']}" if detail.get("attempt", 1) != 1 else ""
     words["quick"] = f", without steps: {detail['quick']}" if "quick" in detail else ""
     words["names"] = _names(detail.get("metrics"))
+    of_others = "revision" not in detail and "change" in detail
     try:
-        return _SENTENCES[kind].format_map(words)
+        told = _OF_OTHERS.get(kind, "") if of_others else ""
+        return (told or _SENTENCES[kind]).format_map(words)
     except KeyError:
         return _pairs(detail)
 
@@ -127,6 +145,7 @@ def _changes(detail: Mapping[str, object]) -> dict[str, str]:
         f" and takes back {', '.join(map(_short, gone))}" if isinstance(gone, list) and gone else ""
     )
     found["because"] = f": {detail['cause']}" if detail.get("cause") else ""
+    found["share"] = f"{detail['weight']} %" if "weight" in detail else "some"
     found["reaches"] = "is taken back" if detail.get("undone") else f"reaches {detail.get('weight', 100)} %"
     return found
 
@@ -144,6 +163,9 @@ def _words(name: str, value: object) -> str:
             return str(value + 1)
         case "cause", "":
             return "a person asked for it"
+        case "figures", dict():
+            first, more = list(value)[:NAMED], len(value) - NAMED
+            return ", ".join(first) + (f" and {more} more" if more > 0 else "")
         case _, list() | tuple() | dict():
             return ", ".join(str(item) for item in value)
         case _:

@@ -87,7 +87,7 @@ def command(
         show_view(view, form)
     if refused := [each for each in view.events if each.outcome == "refused"]:
         raise Conflict(
-            f"{len(refused)} of {len(view.events)} events say something else than what has their name",
+            f"{len(refused)} of {len(view.events)} refused: source and id stand for something else already",
             hint=f"davy record --after {refused[0].seq - 1} shows why",
         )
 
@@ -100,7 +100,9 @@ def _event(what: str, change: str, at: str, name: str, source: str, data: dict[s
     """
     kind = TYPES.get(what.removeprefix(PREFIX).replace("change_", "change.").replace("incident_", "incident."))
     if kind is None:
-        raise NotFound(f"there is no event {what!r}" if what else "TYPE is missing", hint=", ".join(TYPES))
+        if not what:
+            raise UsageError("TYPE is missing", hint=", ".join(TYPES))
+        raise NotFound(f"there is no event {what!r}", hint=", ".join(TYPES))
     if name and not at:
         raise UsageError(
             "--id needs --at: told again later it would say another time, and contradict itself",
@@ -176,10 +178,10 @@ def _told(setting: Setting, url: str, events: list[dict[str, Any]], name: str, f
             return setting.ask(Emit(tuple(events)), EmitView)
         except NotRunning:
             pass
-    from davy.cli.stores import open_store
+    from davy.cli.stores import no_ledger, open_store
 
     if not (url or setting.home.is_dir()):
-        raise NotFound(f"there is no record in {setting.home}", hint="davy up makes one, --home names another")
+        raise no_ledger(setting.home)
     kept = open_store(setting.home, url)
     try:
         return tell(kept, drafts)

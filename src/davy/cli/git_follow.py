@@ -18,7 +18,7 @@ from davy.control.following.follower import Follower
 from davy.control.following.found import AT_ONCE, drafts_of, findings_of
 from davy.control.requests import Found, Record
 from davy.control.views import EmitView, EventView, RecordView, View
-from davy.errors import DavyError, NotFound, Undecided, UsageError
+from davy.errors import DavyError, Undecided, UsageError
 from davy.ledger.entry import Draft, Entry
 from davy.model.duration import BadDuration, parse_duration
 from davy.model.origin import repository_name
@@ -125,11 +125,11 @@ class Ledger:
 
     @contextmanager
     def _opened(self) -> Iterator["AnyStore"]:
-        from davy.cli.stores import open_store
+        from davy.cli.stores import no_ledger, open_store
 
         home = self._setting.home
         if not (self._url or home.is_dir()):
-            raise NotFound(f"there is no record in {home}", hint="davy up makes one, --home names another")
+            raise no_ledger(home)
         kept = open_store(home, self._url)
         try:
             yield kept

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
+from davy.cli.entries import entries
 from davy.cli.options import at_home
 from davy.cli.setting import Setting, talk
+from davy.errors import UsageError
 
 
 @click.command("export")
@@ -31,9 +33,14 @@ def command(setting: Setting, directory: Path, origin: str) -> None:
     from davy.control.checkpoints import BUCKET
     from davy.control.witnessing import cosigned
 
+    if directory.resolve() == setting.home.resolve():
+        raise UsageError(
+            "whoever hands out the state directory hands out its keys",
+            hint=f"davy ledger export {directory / 'public'}",
+        )
     with signed(setting, origin) as ledger:
         note = cosigned(ledger.note, ledger.store.load(BUCKET))
         target = TileDirectory(directory.absolute(), ledger.key)
         before, now = target.export(note, ledger.store.hashes, ledger.store.bodies)
-    talk(f"{directory} has {now} entries" + (f", {now - before} of them new" if before else ""))
+    talk(f"{directory} has {entries(now)}" + (f", {now - before} of them new" if before else ""))
     talk(f"  verify with {ledger.key}")

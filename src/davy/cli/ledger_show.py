@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from davy.cli.entries import entry_line, entry_of, instant
+from davy.cli.entries import entries, entry_line, entry_of, instant
 from davy.cli.options import at_home, output
 from davy.cli.output import show_data, show_lines
 from davy.cli.paint import Line, span
 from davy.cli.setting import Setting
+from davy.control.views import API_VERSION
 from davy.errors import IntegrityError, NotFound
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def _told(reader: "Reader", seq: int, body: bytes) -> dict[str, Any]:
         )
     entry_of(body, seq)
     told: dict[str, Any] = {
+        "apiVersion": API_VERSION,
+        "kind": "LedgerEntryView",
         "seq": seq,
         "leaf": leaf.hex(),
         "bytes": len(body),
@@ -125,7 +128,7 @@ def _lines(entry: "Entry", told: dict[str, Any]) -> Iterator[Line]:
     """Write an entry for people."""
     yield entry_line(entry)
     for label, text in _facts(entry, told):
-        yield (span(f"  {label:<11}", "faint"), span(text))
+        yield (span(f"  {label:<12}", "faint"), span(text))
     for label, value in (("detail", told["entry"]["detail"]), ("payload", told.get("payload"))):
         if value:
             yield (span(f"  {label}", "faint"),)
@@ -149,8 +152,9 @@ def _facts(entry: "Entry", told: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "checkpoint", "none covers it yet"
     else:
         hashes = len(covered["proof"])
+        proven = "1 hash proves" if hashes == 1 else f"{hashes} hashes prove"
         yield (
             "checkpoint",
-            f"{covered['origin']}  {covered['size']} entries; {hashes} hashes prove that it is one",
+            f"{covered['origin']}  {entries(covered['size'])}; {proven} that it is one of them",
         )
         yield "root", covered["root"]

@@ -49,7 +49,7 @@ def command(setting: Setting, form: str, count: int, follow: bool) -> None:
                     yield after, body
 
         if not follow:
-            if not _show(fresh(), form, names):
+            if not _show(fresh(), form, names) and count:
                 talk("there are no entries")
             return
         with leaving("the ledger goes on"):

@@ -11,9 +11,10 @@ import click
 from davy.cli.options import at_home, output, store
 from davy.cli.output import show_data
 from davy.cli.setting import Setting
-from davy.cli.stores import FILE, checked
+from davy.cli.stores import FILE, checked, no_ledger
 from davy.cli.stores import named as kept_at
-from davy.errors import IntegrityError, NotFound, UsageError
+from davy.control.views import API_VERSION
+from davy.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
     from davy.verifier import Report
@@ -85,6 +86,8 @@ def command(
 
 def _data(report: "Report") -> dict[str, object]:
     return {
+        "apiVersion": API_VERSION,
+        "kind": "LedgerVerificationView",
         "path": report.path,
         "of": report.kind,
         "size": report.size,
@@ -111,7 +114,7 @@ def _store(setting: Setting, url: str) -> Iterator[Path]:
             yield Path(directory) / FILE
         return
     if not (setting.home / FILE).is_file():
-        raise NotFound(f"there is no ledger in {setting.home}", hint="davy up begins one; --home names another")
+        raise no_ledger(setting.home)
     yield setting.home / FILE
 
 

@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from davy.cli.entries import instant
+from davy.cli.entries import entries, instant
 from davy.cli.options import at_home, output
-from davy.cli.output import show_data
+from davy.cli.output import show_data, show_lines
+from davy.cli.paint import cell, columns
 from davy.cli.setting import Setting, talk
+from davy.control.views import API_VERSION
 
 if TYPE_CHECKING:
     from davy.adapters.witness_file import AnyWitness
@@ -35,15 +37,18 @@ def command(setting: Setting, form: str) -> None:
         kept = {}
     told = [_told(name, witness, kept) for name, witness in sorted(witnesses.items())]
     if form != "text":
-        show_data({"witnesses": told}, form)
+        show_data({"apiVersion": API_VERSION, "kind": "WitnessListView", "witnesses": told}, form)
     elif not told:
         talk("the ledger has no witnesses: davy ledger witness add")
     else:
-        for each in told:
-            has = "nothing yet" if each["size"] is None else f"{each['size']} entries"
-            seen = f", cosigned {instant(each['cosignedAt'])}" if each["cosignedAt"] else ""
-            where = f"{each['kind']}  {each['place']}  every {each['everySeconds']:g} s"
-            click.echo(f"{each['name']}  {where}  {has}{seen}")
+        show_lines(columns([[cell(text) for text in _row(each)] for each in told]))
+
+
+def _row(told: dict[str, Any]) -> tuple[str, ...]:
+    """Write a witness for people."""
+    has = "nothing yet" if told["size"] is None else entries(told["size"])
+    seen = f", cosigned {instant(told['cosignedAt'])}" if told["cosignedAt"] else ""
+    return told["name"], told["kind"], told["place"], f"every {told['everySeconds']:g} s", has + seen
 
 
 def _told(name: str, witness: "AnyWitness", kept: dict[str, bytes]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from davy.cli.entries import entries
 from davy.cli.options import at_home
 from davy.cli.setting import Setting, talk
 from davy.errors import DavyError, IntegrityError, NotFound
@@ -64,7 +65,7 @@ def _pushed(setting: Setting, ledger: "Signed", chosen: "dict[str, AnyWitness]")
         else:
             others = [each.name for each in signed.signatures if each.name != ledger.key.name]
             click.echo(
-                f"{name} has seen {size} entries" + (f", and signed as {', '.join(others)}" if others else "")
+                f"{name} has seen {entries(size)}" + (f", and signed as {', '.join(others)}" if others else "")
             )
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from davy.adapters.ledger_key import ledger_key, public_key
 from davy.cli.lease import take
 from davy.cli.setting import Setting, talk
-from davy.cli.stores import FILE, named, open_store
+from davy.cli.stores import FILE, named, no_ledger, open_store
 from davy.control.checkpoints import Signing, latest
-from davy.errors import NotFound, Undecided
+from davy.errors import Undecided
 from davy.ledger.lease import Held
 from davy.ledger.note import Note, PublicKey
 from davy.ledger.store import Store
@@ -50,7 +50,7 @@ def signed(setting: Setting, origin: str = "") -> Iterator[Signed]:
     """
     home = setting.home
     if not (named(home) or (home / FILE).is_file()):
-        raise NotFound(f"there is no ledger in {home}", hint="davy up begins one; --home names another")
+        raise no_ledger(home)
     store = open_store(home)
     try:
         with _office(store) as ours:

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeAlias
 
 from davy.adapters.sqlite import SqliteStore
-from davy.errors import UsageError
+from davy.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from davy.adapters.postgres import PostgresStore
@@ -45,6 +45,11 @@ def open_store(home: Path, url: str = "", *, keep: bool = False) -> "AnyStore":
     if keep and url:
         (home / NAMED).write_text(f"{url}\n", encoding="utf-8")
     return store
+
+
+def no_ledger(home: Path) -> NotFound:
+    """Return what is raised where a state directory has no ledger and none may be begun."""
+    return NotFound(f"there is no ledger in {home}", hint="davy up begins one; --home names another")
 
 
 def named(home: Path) -> str:

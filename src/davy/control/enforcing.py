@@ -19,7 +19,8 @@ from davy.control.rulebook import Rulebook, name_of
 from davy.control.waiving import Change, Waiving
 from davy.errors import Refused
 from davy.ledger.entry import Draft
-from davy.ledger.store import Store, StoreUnavailable
+from davy.ledger.log import UNWRITABLE
+from davy.ledger.store import Store
 from davy.model.loader import load_all
 from davy.policy import ruleset, waiver_file
 from davy.policy.decision import Decision
@@ -151,7 +152,7 @@ class Enforcing:
             "sentences": [each.sentence for each in denying],
             "generation": self._waiving.generation,
         }
-        with suppress(StoreUnavailable):
+        with suppress(*UNWRITABLE):
             self._store.commit({}, [Draft(now, "policy_denied", subject, detail, actor)])
 
     def _named(self, id_: str) -> tuple[Waiver, ...]:

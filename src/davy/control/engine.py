@@ -28,8 +28,7 @@ from davy.control.waiving import Waiving
 from davy.errors import NotPermitted
 from davy.ledger.entry import Draft
 from davy.ledger.lease import Fenced
-from davy.ledger.log import Log
-from davy.ledger.store import StoreUnavailable
+from davy.ledger.log import UNWRITABLE, Log
 from davy.model.images import ImageMap
 from davy.model.key import Key
 
@@ -234,7 +233,7 @@ class Engine:
         with self._holdings.gate:
             try:
                 return self._waiving.sweep()
-            except StoreUnavailable:  # it has run out all the same, and is noted when there is a store again
+            except UNWRITABLE:  # it has run out all the same, and is noted when there is a store again
                 return self._clock.now() + LOOK_S
 
     def _keep_lease(self) -> None:

@@ -19,7 +19,7 @@ from davy.control.turn import World, owed, paid, take_turn
 from davy.errors import DavyError
 from davy.ledger.entry import Draft
 from davy.ledger.lease import Fenced
-from davy.ledger.store import StoreUnavailable
+from davy.ledger.log import UNWRITABLE
 from davy.model.key import Key
 
 RETRY_S = 0.25
@@ -123,7 +123,7 @@ class Loop:
         late = [held for held in concerned if held.is_late]
         try:
             self._answers.write_down(after=[owed(held) for held in late])
-        except StoreUnavailable as error:
+        except UNWRITABLE as error:
             for held in concerned:
                 held.trouble = error.message
             return

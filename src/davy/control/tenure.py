@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from davy.ledger.lease import Lease, Leases
-from davy.ledger.store import StoreUnavailable
+from davy.ledger.log import UNWRITABLE
 
 RENEWALS = 4
 """How often a lease is renewed in the time that it lasts."""
@@ -44,12 +44,12 @@ class Tenure:
         try:
             self.lease = self._leases.renew(self.lease, now, self._seconds)
             self.trouble = ""
-        except StoreUnavailable as error:
+        except UNWRITABLE as error:
             self.trouble = f"the lease cannot be renewed: {error.message}"
 
     def end(self) -> None:
         """Let others have it at once."""
         try:
             self._leases.release(self.lease)
-        except StoreUnavailable as error:
+        except UNWRITABLE as error:
             self.trouble = f"the lease cannot be let go of, and runs out: {error.message}"

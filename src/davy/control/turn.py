@@ -20,7 +20,8 @@ from davy.control.runs import Runs, ended_entry, started_entry
 from davy.control.stories import story
 from davy.errors import DavyError
 from davy.ledger.entry import Draft
-from davy.ledger.store import Record, Store, StoreUnavailable
+from davy.ledger.log import UNWRITABLE
+from davy.ledger.store import Record, Store
 from davy.rollout.decide import decide
 from davy.rollout.decision import Decision, Look
 from davy.rollout.names import fingerprint
@@ -153,7 +154,7 @@ def commit(
     earlier, late = owed(held)
     try:
         world.store.commit(earlier | changes, [*late, *drafts])
-    except StoreUnavailable:
+    except UNWRITABLE:
         if not patient:
             raise
         if changes or drafts:

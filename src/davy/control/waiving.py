@@ -12,7 +12,8 @@ import msgspec
 from davy.control.ports import Clock
 from davy.errors import Conflict, DavyError, NotFound, NotPermitted, Refused
 from davy.ledger.entry import Draft
-from davy.ledger.store import Record, Store, StoreUnavailable
+from davy.ledger.log import UNWRITABLE
+from davy.ledger.store import Record, Store
 from davy.model.instant import written
 from davy.policy import granting
 from davy.policy.granting import Refusal, Wish
@@ -206,7 +207,7 @@ class Waiving:
                 "sentences": [_nameless(answer.sentence, before)],
                 "generation": self.generation,
             }
-            with suppress(StoreUnavailable):
+            with suppress(*UNWRITABLE):
                 draft = Draft(self._clock.now(), "policy_denied", before.whom, detail, actor, reason)
                 self._store.commit({}, [draft])
         return _agreed(answer)

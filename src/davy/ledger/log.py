@@ -11,6 +11,7 @@ import msgspec
 
 from davy.errors import IntegrityError
 from davy.ledger.entry import Draft
+from davy.ledger.store import StoreUnavailable
 
 LARGEST_ENTRY = 60 * 1024
 """Bytes of an entry: a bundle of tlog-tiles has 16 bits for its length. Larger details are kept apart."""
@@ -20,6 +21,10 @@ class LedgerDamaged(IntegrityError):
     """The entries, hashes and roots of a store do not agree; nothing is written to it any more."""
 
     code = "ledger-damaged"
+
+
+UNWRITABLE = (StoreUnavailable, LedgerDamaged)
+"""What a commit raises when nothing was written: what has to go on without (an abort, say) catches these."""
 
 
 class Head(msgspec.Struct, frozen=True):
