@@ -123,7 +123,10 @@ class SqliteStore:
             else:
                 query = "SELECT body, seq FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
                 rows = self._reader.execute(query, (after, limit)).fetchall()
-        return tuple(decode(body, seq) for body, seq in rows)
+            try:
+                return tuple([decode(body, seq) for body, seq in rows])
+            except (msgspec.MsgspecError, TypeError) as error:
+                raise sqlite_tree.damaged(self._reader, f"one of its entries is none: {error}") from error
 
     def head(self) -> Head:
         """Return the tree as it is now."""
@@ -132,9 +135,14 @@ class SqliteStore:
 
     def bodies(self, start: int, end: int) -> list[bytes]:
         """Return the bytes of entries."""
-        query = "SELECT body FROM ledger WHERE seq > ? AND seq <= ? ORDER BY seq"
+        body = sqlite_tree.blob("body")
+        query = f"SELECT {body} FROM ledger WHERE seq > ? AND seq <= ? ORDER BY seq"  # noqa: S608
         with self._reading, self._translated():
-            return [body for (body,) in self._reader.execute(query, (start, end))]
+            found: list[bytes] = [body for (body,) in self._reader.execute(query, (start, end))]
+            if None in found:
+                number = start + found.index(None) + 1  # type: ignore[arg-type]
+                raise sqlite_tree.damaged(self._reader, f"entry {number} is none")
+        return found
 
     def hashes(self, level: int, start: int, end: int) -> list[bytes]:
         """Return the hashes of complete subtrees."""
@@ -315,7 +323,7 @@ class SqliteStore:
         try:
             yield
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise Busy(
                     f"another process is writing to the store {self.path} and does not come to an end",
                     hint="is an engine on this state directory stopped or stuck? davy doctor, ps",
