@@ -156,6 +156,13 @@ def test_what_is_no_entry_is_said_to_be_damage(path: Path, body: str) -> None:
                 store.bodies(10, 20)
 
 
+def test_no_proof_is_made_of_a_ledger_with_a_gap(path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        change(path, "DELETE FROM ledger WHERE seq = 17")
+        with pytest.raises(LedgerDamaged, match="hashes of level 0 are missing"):
+            tree.inclusion(3, 300, store.hashes)
+
+
 def test_an_older_copy_is_not_gone_on_with(path: Path, tmp_path: Path) -> None:
     shutil.copy(path, tmp_path / "copy.db")
     with closing(SqliteStore(path)) as store:

@@ -95,6 +95,7 @@ class SqliteStore:
         self._group = GroupCommit(self._write)
         self._max_pages, self._closed = 0, False
         self._tree, self._head = Frontier(), Head(0, EMPTY)
+        self._blocks: sqlite_tree.Blocks = {}
         with self._translated():
             self._open()
             self._reader = self._connect()
@@ -147,6 +148,8 @@ class SqliteStore:
     def hashes(self, level: int, start: int, end: int) -> list[bytes]:
         """Return the hashes of complete subtrees."""
         with self._reading, self._translated():
+            if end - start == 1:
+                return sqlite_tree.subtree(self._reader, self._blocks, level, start)
             return sqlite_tree.hashes(self._reader, level, start, end)
 
     def lease(self) -> Lease | None:

@@ -30,6 +30,13 @@ INDEXED = 1024
 """Entries that go into the index by subject at once: one by one, each would rewrite a page of its own."""
 
 
+Blocks = dict[tuple[int, int], list[list[bytes]]]
+"""By (level, number): 256 hashes of a level that is kept, and of the levels above; none ever changes."""
+
+BLOCKS = 64
+"""So many of these are remembered; each has 511 hashes."""
+
+
 class Piece(msgspec.Struct, frozen=True):
     """A draft as it goes into the tree, and what is written with it."""
 
@@ -151,6 +158,29 @@ def hashes(db: sqlite3.Connection, level: int, start: int, end: int) -> list[byt
     for _ in range(above):
         found = [node_hash(*pair) for pair in zip(found[::2], found[1::2], strict=False)]
     return found
+
+
+def subtree(db: sqlite3.Connection, blocks: Blocks, level: int, index: int) -> list[bytes]:
+    """Return the hash of one complete subtree, if there is one; what else its block has is kept in `blocks`.
+
+    A proof asks for one after the other of the same 256 entries, and of the same 256 hashes of a level above.
+    """
+    kept = min(level - level % KEPT, TOP)
+    above = level - kept
+    block = index << above >> KEPT
+    start, end = block << KEPT, block + 1 << KEPT
+    if (kept, block) not in blocks:
+        if above >= KEPT or not hashes(db, kept, end - 1, end):
+            return hashes(db, level, index, index + 1)
+        levels = [hashes(db, kept, start, end)]
+        if len(levels[0]) != end - start:
+            raise damaged(db, f"hashes of level {kept} are missing from {start} to {end}")
+        while len(levels[-1]) > 1:
+            levels.append([node_hash(*pair) for pair in zip(levels[-1][::2], levels[-1][1::2], strict=False)])
+        if len(blocks) >= BLOCKS:
+            blocks.clear()
+        blocks[kept, block] = levels
+    return [blocks[kept, block][above][index - (start >> above)]]
 
 
 def indexed(size: int) -> int:
