@@ -21,8 +21,8 @@ from davy.verifier import verify
 
 SYNCS, SINGLES = 1000, 2000
 PRODUCERS, SECONDS = 64, 4.0
-LARGE, AT_ONCE = 200_000, 1000
-KILLS = 5
+LARGE, AT_ONCE = 1_000_000, 1000
+KILLS = 1000
 
 SINGLE_SYNCS = 2.0
 """What a single durable append may take, in times that the disk takes for one fsync."""
@@ -162,7 +162,7 @@ def crashes(directory: Path) -> list[Figure]:
     """Kill a thousand writers, and let each call to the disk fail in each way."""
     need_strace()
     figures: list[Figure] = []
-    every = {"kills": (f"{KILLS} kill -9", KILLS)}
+    every = {"kills": (f"{KILLS} kill -9", KILLS), "faults": ("each call to the disk failing", 1)}
     for what, (said, number) in every.items():
         place = directory / what
         place.mkdir()

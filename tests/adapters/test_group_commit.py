@@ -115,3 +115,38 @@ def test_who_is_interrupted_while_it_waits_is_not_waited_for() -> None:
         disk.gate.set()
         assert (first.result(), last.result()) == (2, 6)
     assert disk.batches == [[1], [3]]
+
+
+def test_who_was_interrupted_keeps_nobody_asleep_whom_it_was_to_wake() -> None:
+    gates = [threading.Event(), threading.Event()]
+    begun = [threading.Event(), threading.Event()]
+    numbers = iter(range(2))
+
+    def write(jobs: Sequence[int]) -> list[int | Exception]:
+        number = next(numbers)
+        begun[number].set()
+        gates[number].wait()
+        return list(jobs)
+
+    group = GroupCommit(write)
+    main = threading.get_ident()
+
+    def interrupt() -> None:
+        until(lambda: len(group._queue) == 7)
+        for number in range(8, 16):
+            others.append(pool.submit(group.do, number))
+        until(lambda: len(group._queue) == 15)
+        gates[0].set()
+        begun[1].wait()
+        signal.pthread_kill(main, signal.SIGINT)
+
+    with ThreadPoolExecutor(20) as pool:
+        others = [pool.submit(group.do, 0)]
+        begun[0].wait()
+        others += [pool.submit(group.do, number) for number in range(1, 7)]
+        until(lambda: len(group._queue) == 6)
+        pool.submit(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            group.do(7)
+        gates[1].set()
+        assert [each.result() for each in others] == [number for number in range(16) if number != 7]

@@ -95,6 +95,9 @@ DAMAGE = {
     "another hash of a subtree": ["UPDATE nodes SET hash = zeroblob(32)"],
     "a hash of a subtree is gone": ["DELETE FROM nodes"],
     "another leaf": ["UPDATE ledger SET leaf = zeroblob(32) WHERE seq = 290"],
+    "a text for a leaf": ["UPDATE ledger SET leaf = 'x' WHERE seq = 300"],
+    "what is no text for a hash": ["UPDATE nodes SET hash = CAST(x'ff' AS TEXT)"],
+    "a number for a root": ["UPDATE heads SET root = 7 WHERE size = 300"],
     "a gap at the end": ["DELETE FROM ledger WHERE seq = 299"],
 }
 
@@ -140,6 +143,24 @@ def change(path: Path, *statements: str) -> None:
                 db.execute(f"DROP TRIGGER {table}_{trigger}")
         for statement in statements:
             db.execute(statement)
+
+
+@pytest.mark.parametrize("body", ["5", "'text'", "CAST(x'ff' AS TEXT)", "x'7b'"])
+def test_what_is_no_entry_is_said_to_be_damage(path: Path, body: str) -> None:
+    change(path, f"UPDATE ledger SET body = {body} WHERE seq = 17")
+    with closing(SqliteStore(path)) as store:
+        with pytest.raises((LedgerDamaged, StoreUnavailable)):
+            store.entries()
+        if body != "x'7b'":
+            with pytest.raises(LedgerDamaged, match="entry 17 is none"):
+                store.bodies(10, 20)
+
+
+def test_no_proof_is_made_of_a_ledger_with_a_gap(path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        change(path, "DELETE FROM ledger WHERE seq = 17")
+        with pytest.raises(LedgerDamaged, match="hashes of level 0 are missing"):
+            tree.inclusion(3, 300, store.hashes)
 
 
 def test_an_older_copy_is_not_gone_on_with(path: Path, tmp_path: Path) -> None:

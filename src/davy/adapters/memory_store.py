@@ -74,6 +74,7 @@ class MemoryStore:
     def head(self) -> Head:
         """Return the tree as it is now."""
         with self._guard:
+            self._take_up()
             return Head(self._tree.size, self._tree.root)
 
     def bodies(self, start: int, end: int) -> list[bytes]:
@@ -82,7 +83,9 @@ class MemoryStore:
 
     def hashes(self, level: int, start: int, end: int) -> list[bytes]:
         """Return the hashes of complete subtrees."""
-        return self._subtrees.get(level, [])[start:end]
+        with self._guard:
+            self._take_up()
+            return self._subtrees.get(level, [])[start:end]
 
     def purge(self) -> None:
         """Nothing is left of what was deleted."""
@@ -111,13 +114,17 @@ class MemoryStore:
     def _grow(self, draft: Draft, spelt: bytes) -> int:
         """Add an entry and return its place."""
         self.ledger.append(spelt)
-        leaf = leaf_hash(spelt)
-        self._subtrees[0].append(leaf)
-        for level, _, hash_ in self._tree.append(leaf):
-            self._subtrees.setdefault(level, []).append(hash_)
         if draft.uid is not None:
             self._known.setdefault(draft.uid, len(self.ledger))
         return len(self.ledger)
+
+    def _take_up(self) -> None:
+        """Grow the tree by what was written since somebody last asked for it: hardly any simulation does."""
+        for spelt in self.ledger[self._tree.size :]:
+            leaf = leaf_hash(spelt)
+            self._subtrees[0].append(leaf)
+            for level, _, hash_ in self._tree.append(leaf):
+                self._subtrees.setdefault(level, []).append(hash_)
 
     def lease(self) -> Lease | None:
         """Return the lease that was given last."""

@@ -96,6 +96,7 @@ class SqliteStore:
         self._group = GroupCommit(self._write)
         self._max_pages, self._closed = 0, False
         self._tree, self._head = Frontier(), Head(0, EMPTY)
+        self._blocks: sqlite_tree.Blocks = {}
         with self._translated():
             self._open()
             self._reader = self._connect()
@@ -133,13 +134,20 @@ class SqliteStore:
 
     def bodies(self, start: int, end: int) -> list[bytes]:
         """Return the bytes of entries."""
-        query = "SELECT body FROM ledger WHERE seq > ? AND seq <= ? ORDER BY seq"
+        body = sqlite_tree.blob("body")
+        query = f"SELECT {body} FROM ledger WHERE seq > ? AND seq <= ? ORDER BY seq"  # noqa: S608
         with self._reading, self._translated():
-            return [body for (body,) in self._reader.execute(query, (start, end))]
+            found: list[bytes] = [body for (body,) in self._reader.execute(query, (start, end))]
+            if None in found:
+                number = start + found.index(None) + 1  # type: ignore[arg-type]
+                raise sqlite_tree.damaged(self._reader, f"entry {number} is none")
+        return found
 
     def hashes(self, level: int, start: int, end: int) -> list[bytes]:
         """Return the hashes of complete subtrees."""
         with self._reading, self._translated():
+            if end - start == 1:
+                return sqlite_tree.subtree(self._reader, self._blocks, level, start)
             return sqlite_tree.hashes(self._reader, level, start, end)
 
     def lease(self) -> Lease | None:
@@ -334,7 +342,7 @@ class SqliteStore:
         try:
             yield
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise Busy(
                     f"another process is writing to the store {self.path} and does not come to an end",
                     hint="is an engine on this state directory stopped or stuck? davy doctor, ps",

@@ -32,6 +32,13 @@ INDEXED = 1024
 """Entries that go into the index by subject at once: one by one, each would rewrite a page of its own."""
 
 
+Blocks = dict[tuple[int, int], list[list[bytes]]]
+"""By (level, number): 256 hashes of a level that is kept, and of the levels above; none ever changes."""
+
+BLOCKS = 64
+"""So many of these are remembered; each has 511 hashes."""
+
+
 class Piece(msgspec.Struct, frozen=True):
     """A draft as it goes into the tree, and what is written with it."""
 
@@ -66,7 +73,10 @@ _PERSON = "SELECT body FROM records WHERE bucket = ? AND key = ?"
 
 def entries(db: sqlite3.Connection, rows: Sequence[tuple[bytes, int]]) -> tuple[Entry, ...]:
     """Read entries, with the names of those people that are still known."""
-    found = [decode(body, seq) for body, seq in rows]
+    try:
+        found = [decode(body, seq) for body, seq in rows]
+    except (msgspec.MsgspecError, TypeError) as error:
+        raise damaged(db, f"one of its entries is none: {error}") from error
     if not any(entry.actor.startswith(PREFIX) for entry in found):
         return tuple(found)
     names = by_pseudonym(dict(db.execute("SELECT key, body FROM records WHERE bucket = ?", (PERSON,))))
@@ -117,8 +127,16 @@ def _insertion(table: str, columns: int, rows: int) -> str:
 
 def last_head(db: sqlite3.Connection) -> Head:
     """Read what the tree was after the last commit."""
-    row = db.execute("SELECT size, root FROM heads ORDER BY size DESC LIMIT 1").fetchone()
+    query = f"SELECT size, {blob('root')} FROM heads ORDER BY size DESC LIMIT 1"  # noqa: S608
+    row = db.execute(query).fetchone()
+    if row is not None and row[1] is None:
+        raise damaged(db, f"the root of its {row[0]} entries is none")
     return Head(0, EMPTY) if row is None else Head(*row)
+
+
+def blob(column: str) -> str:
+    """Select bytes: NULL where somebody put something else, which SQLite lets them."""
+    return f"CASE typeof({column}) WHEN 'blob' THEN {column} END"
 
 
 def take_up(db: sqlite3.Connection, before: Frontier) -> Frontier:
@@ -134,22 +152,21 @@ def take_up(db: sqlite3.Connection, before: Frontier) -> Frontier:
     head = last_head(db)
     found = db.execute("SELECT coalesce(max(seq), 0) FROM ledger").fetchone()[0]
     if found != head.size:
-        raise _damaged(db, f"it was {head.size} entries long when it was last written, and is {found}")
+        raise damaged(db, f"it was {head.size} entries long when it was last written, and is {found}")
     try:
         tree = frontier(head.size, lambda level, start, end: hashes(db, level, start, end))
     except AssertionError as error:
-        raise _damaged(db, f"hashes of its {head.size} entries are missing") from error
+        raise damaged(db, f"hashes of its {head.size} entries are missing") from error
     if tree.root != head.root:
-        raise _damaged(
-            db, f"its {head.size} entries have the root {tree.root.hex()}, and had {head.root.hex()}"
-        )
+        raise damaged(db, f"its {head.size} entries have the root {tree.root.hex()}, and had {head.root.hex()}")
     row = db.execute("SELECT root FROM heads WHERE size = ?", (before.size,)).fetchone()
     if before.size and (row is None or row[0] != before.root):
-        raise _damaged(db, f"it had {before.size} entries with the root {before.root.hex()}, and has others")
+        raise damaged(db, f"it had {before.size} entries with the root {before.root.hex()}, and has others")
     return tree
 
 
-def _damaged(db: sqlite3.Connection, what: str) -> LedgerDamaged:
+def damaged(db: sqlite3.Connection, what: str) -> LedgerDamaged:
+    """Make the error that says what is wrong with a ledger."""
     path = db.execute("PRAGMA database_list").fetchone()[2]
     hint = "davy ledger verify says where; go on with a copy that verifies, and keep this one to look into"
     return LedgerDamaged(f"the ledger in {path} is damaged: {what}", hint=hint)
@@ -160,15 +177,40 @@ def hashes(db: sqlite3.Connection, level: int, start: int, end: int) -> list[byt
     kept = min(level - level % KEPT, TOP)
     above = level - kept
     if kept:
-        query = "SELECT hash FROM nodes WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx"
+        query = f"SELECT {blob('hash')} FROM nodes WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx"  # noqa: S608
         rows = db.execute(query, (kept, start << above, end << above))
     else:
-        query = "SELECT leaf FROM ledger WHERE seq > ? AND seq <= ? ORDER BY seq"
+        query = f"SELECT {blob('leaf')} FROM ledger WHERE seq > ? AND seq <= ? ORDER BY seq"  # noqa: S608
         rows = db.execute(query, (start << above, end << above))
-    found = [hash_ for (hash_,) in rows]
+    found: list[bytes] = [hash_ for (hash_,) in rows]
+    if None in found:
+        raise damaged(db, f"there is something else instead of hashes of level {kept}")
     for _ in range(above):
         found = [node_hash(*pair) for pair in zip(found[::2], found[1::2], strict=False)]
     return found
+
+
+def subtree(db: sqlite3.Connection, blocks: Blocks, level: int, index: int) -> list[bytes]:
+    """Return the hash of one complete subtree, if there is one; what else its block has is kept in `blocks`.
+
+    A proof asks for one after the other of the same 256 entries, and of the same 256 hashes of a level above.
+    """
+    kept = min(level - level % KEPT, TOP)
+    above = level - kept
+    block = index << above >> KEPT
+    start, end = block << KEPT, block + 1 << KEPT
+    if (kept, block) not in blocks:
+        if above >= KEPT or not hashes(db, kept, end - 1, end):
+            return hashes(db, level, index, index + 1)
+        levels = [hashes(db, kept, start, end)]
+        if len(levels[0]) != end - start:
+            raise damaged(db, f"hashes of level {kept} are missing from {start} to {end}")
+        while len(levels[-1]) > 1:
+            levels.append([node_hash(*pair) for pair in zip(levels[-1][::2], levels[-1][1::2], strict=False)])
+        if len(blocks) >= BLOCKS:
+            blocks.clear()
+        blocks[kept, block] = levels
+    return [blocks[kept, block][above][index - (start >> above)]]
 
 
 def indexed(size: int) -> int:

@@ -16,7 +16,8 @@ LARGEST = 2**53 - 1
 SMALL, LARGE = 1e-3, 1e15
 """Between these a number with a fraction is spelt alike by msgspec and by the RFC."""
 
-_ENCODER = msgspec.json.Encoder(order="sorted")
+spell_plain = msgspec.json.Encoder(order="sorted").encode
+"""Spell what is plain; a struct counts as plain where its fields are."""
 
 
 def canonical(value: object) -> bytes:
@@ -30,26 +31,20 @@ def canonical(value: object) -> bytes:
         UnicodeEncodeError: half of a surrogate pair in a text.
     """
     if is_plain(value):
-        return _ENCODER.encode(value)
+        return spell_plain(value)
     spelt = _spellable(msgspec.to_builtins(value, str_keys=True))
     if is_plain(spelt):
-        return _ENCODER.encode(spelt)
+        return spell_plain(spelt)
     try:
         return rfc8785.dumps(spelt)  # type: ignore[arg-type]
     except rfc8785.CanonicalizationError:
-        return _ENCODER.encode(spelt)  # raises what it raises for half of a surrogate pair
+        return spell_plain(spelt)  # raises what it raises for half of a surrogate pair
 
 
 def is_plain(value: object) -> bool:
     """Say whether msgspec spells a value as the RFC does."""
     kind = type(value)
-    if kind is str or value is None or kind is bool:
-        return True
-    if kind is float:  # both write the fewest digits; they differ where there is an exponent or no fraction
-        return SMALL <= abs(value) < LARGE and not value.is_integer()  # type: ignore[arg-type, attr-defined]
-    if kind is int:
-        return -LARGEST <= value <= LARGEST  # type: ignore[operator]
-    if kind is dict:  # a third of an entry's way to the disk is spent here
+    if kind is dict:  # first, since a sixth of an entry's way to the disk is spent here
         try:
             if not "".join(value).isascii():  # type: ignore[arg-type]
                 return False
@@ -59,6 +54,12 @@ def is_plain(value: object) -> bool:
             if type(each) is not str and not is_plain(each):
                 return False
         return True
+    if kind is str or value is None or kind is bool:
+        return True
+    if kind is float:  # both write the fewest digits; they differ where there is an exponent or no fraction
+        return SMALL <= abs(value) < LARGE and not value.is_integer()  # type: ignore[arg-type, attr-defined]
+    if kind is int:
+        return -LARGEST <= value <= LARGEST  # type: ignore[operator]
     if kind is list or kind is tuple:
         return all(map(is_plain, value))  # type: ignore[call-overload]
     return False

@@ -4,8 +4,9 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from davy.ledger.canonical import canonical
+from davy.ledger.canonical import LARGEST, canonical, is_plain, spell_plain
 
 OF_THE_ENGINE: dict[str, str] = {
     "object_applied": "a manifest was accepted, by whom, and what it is from now on",
@@ -129,6 +130,21 @@ class _Body(msgspec.Struct, frozen=True):
     received: int | None = None
 
 
+class _Spelling(msgspec.Struct, frozen=True, gc=False):
+    """What is spelt of a draft: what is not told of it is left out."""
+
+    at: int
+    kind: str
+    subject: str
+    actor: str
+    reason: str
+    detail: dict[str, Any]
+    source: str | UnsetType
+    id: str | UnsetType
+    authenticated: str | UnsetType
+    received: int | UnsetType
+
+
 _DECODER = msgspec.json.Decoder(_Body)
 
 
@@ -137,20 +153,25 @@ def encode(draft: Draft) -> bytes:
 
     The place is not among them: it is where the bytes are in the tree.
     """
-    body: dict[str, object] = {
-        "actor": draft.actor,
-        "at": micros(draft.at),
-        "detail": draft.detail,
-        "kind": draft.kind,
-        "reason": draft.reason,
-        "subject": draft.subject,
-    }
-    if draft.id or draft.source:
-        body |= {"source": draft.source, "id": draft.id}
-    if draft.authenticated:
-        body["authenticated"] = draft.authenticated
-    if draft.received is not None:
-        body["received"] = micros(draft.received)
+    told = bool(draft.id or draft.source)
+    body = _Spelling(
+        micros(draft.at),
+        draft.kind,
+        draft.subject,
+        draft.actor,
+        draft.reason,
+        draft.detail,
+        draft.source if told else UNSET,
+        draft.id if told else UNSET,
+        draft.authenticated or UNSET,
+        UNSET if draft.received is None else micros(draft.received),
+    )
+    if (
+        is_plain(draft.detail)
+        and -LARGEST <= body.at <= LARGEST
+        and -LARGEST <= (body.received or 0) <= LARGEST
+    ):
+        return spell_plain(body)
     return canonical(body)
 
 
