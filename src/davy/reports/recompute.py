@@ -52,7 +52,7 @@ class Recomputation:
         memory_mb: how much memory DuckDB may take; what does not fit goes to a directory for a while.
     """
 
-    def __init__(self, source: Iterable[ChangeEvent] | Path, *, memory_mb: int = 900) -> None:
+    def __init__(self, source: Iterable[ChangeEvent] | Path, *, memory_mb: int = 750) -> None:
         self.connection = columns.connect(memory_mb)
         self._conflicts = 0
         self._derived: tuple[str, int] | None = None
