@@ -5,7 +5,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from time import perf_counter, process_time
@@ -59,20 +58,31 @@ def _recomputed(directory: Path, size: int) -> list[Figure]:
 
 
 def _write(directory: Path, size: int) -> None:
+    """Write columns of so many events: a million, and others of the same services like them."""
     connection = columns.connect()
-    columns.load(connection, _streams(size))
+    columns.load(connection, distinct(stream(MILLION))[0])
+    if size > MILLION:
+        for statement in _MORE.format(times=size // MILLION).split(";"):
+            connection.execute(statement)
     columns.save(connection, directory)
     connection.close()
 
 
-def _streams(size: int) -> Iterator[ChangeEvent]:
-    """Yield events a million at a time, each million those of other changes."""
-    for seed in range(size // MILLION):
-        for event in distinct(stream(MILLION, 42 + seed))[0]:
-            if seed:
-                commit, rollout = f"{event.commit}{seed}", f"{event.rollout}-{seed}" if event.rollout else ""
-                event = msgspec.structs.replace(event, commit=commit, rollout=rollout)
-            yield event
+_MORE = """
+CREATE TEMP TABLE copies AS SELECT range AS copy FROM range({times});
+CREATE OR REPLACE TEMP TABLE changes AS
+    SELECT id * {times} + copy AS id, repo, commit || copy AS commit FROM changes, copies;
+CREATE OR REPLACE TEMP TABLE rollouts AS
+    SELECT id * {times} + copy AS id, name || '-' || copy AS name FROM rollouts, copies;
+CREATE OR REPLACE TEMP TABLE coded AS
+    SELECT coded.* REPLACE (
+        change * {times} + copy AS change, rollout * {times} + copy AS rollout,
+        remediates * {times} + copy AS remediates, incident || '-' || copy AS incident,
+        time + copy * 2500000000 AS time, received + copy * 2500000000 AS received,
+        committed + copy * 2500000000 AS committed)
+    FROM coded, copies
+"""
+"""Every event again, some forty minutes later each time, as one of another change and rollout, or incident."""
 
 
 def _child(directory: Path) -> str:

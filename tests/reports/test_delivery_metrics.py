@@ -55,6 +55,11 @@ def histories(draw: st.DrawFn) -> list[ChangeEvent]:
     return found
 
 
+def test_nothing_that_takes_long_shows_its_progress_among_the_figures() -> None:
+    shown = "SELECT current_setting('enable_progress_bar')"
+    assert Recomputation([]).connection.execute(shown).fetchall() == [(False,)]
+
+
 def spelt(events: list[ChangeEvent], by: str = "") -> bytes:
     """Return what `-o json` prints, without what counts events rather than facts."""
     report = compute(events, Query(by=by))  # type: ignore[arg-type]

@@ -79,7 +79,7 @@ KINDS = ("code", "config", "flag", "infra", "migration", "rollback")
 """The kinds of changes by number; `code`, which any other takes the place of, is absent in `coded`."""
 
 
-def connect(memory_mb: int = 900, threads: int = 0) -> duckdb.DuckDBPyConnection:
+def connect(memory_mb: int = 750, threads: int = 0) -> duckdb.DuckDBPyConnection:
     """Open a database in memory that reads no extensions; what does not fit goes to a directory for a while."""
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{memory_mb}MB",
@@ -88,7 +88,9 @@ def connect(memory_mb: int = 900, threads: int = 0) -> duckdb.DuckDBPyConnection
     }
     if threads:
         settings["threads"] = threads
-    return duckdb.connect(":memory:", config=settings)
+    connection = duckdb.connect(":memory:", config=settings)
+    connection.execute("SET enable_progress_bar = false")  # it would go among the figures
+    return connection
 
 
 def load(connection: duckdb.DuckDBPyConnection, events: Iterable[ChangeEvent]) -> None:

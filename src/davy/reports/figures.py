@@ -1,8 +1,9 @@
 """From facts to cells, in SQL: whole numbers per group and week, as delivery-metrics.md defines them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import duckdb
+import msgspec
 
 from davy.reports.cells import Cell, Spread
 
@@ -21,9 +22,9 @@ CREATE OR REPLACE TEMP MACRO within(instant) AS
 CREATE OR REPLACE TEMP MACRO lead_of(ending, beginning) AS
     CASE WHEN ending - beginning >= -5000000 THEN greatest(ending - beginning, 0) END;
 CREATE OR REPLACE TEMP MACRO spread_of(span) AS
-    list_transform([list_sort(list(span) FILTER (span IS NOT NULL))], lambda ranks: [
+    list_transform([list_sort(list(span) FILTER (span IS NOT NULL))], lambda ranks: concat('[', concat_ws(',',
         len(ranks), list_sum(ranks), ranks[(len(ranks) * 50 + 99) // 100], ranks[(len(ranks) * 75 + 99) // 100],
-        ranks[(len(ranks) * 90 + 99) // 100], ranks[(len(ranks) * 95 + 99) // 100]])[1];
+        ranks[(len(ranks) * 90 + 99) // 100], ranks[(len(ranks) * 95 + 99) // 100]), ']'))[1];
 CREATE OR REPLACE TEMP VIEW asked AS
     SELECT id AS service, owner FROM services LEFT JOIN owners ON owners.service = id
     WHERE len(getvariable('services')) = 0 OR list_contains(getvariable('services'), name);
@@ -63,13 +64,20 @@ WITH again AS (
         arg_min(coalesce(team, 0), attempt) AS team, min(promoted) AS promoted,
         arg_min(exposed, attempt) FILTER (failed_at IS NULL) AS success
     FROM exposures SEMI JOIN again USING (change, service) GROUP BY change, service
+), led AS (
+    SELECT key_of(service, kind, team, owner) AS key, week_of(exposed) AS week, merged, exposed,
+        lead_of(exposed, merged) AS lead_time, lead_of(success, merged) AS lead_to_success,
+        lead_of(promoted, merged) AS lead_to_full, lead_of(promoted, committed) AS dora_lead
+    FROM firsts JOIN asked USING (service) LEFT JOIN said_of_changes USING (change)
+    WHERE within(exposed)
 )
-SELECT key_of(service, kind, team, owner) AS key, week_of(exposed) AS week,
-    count(*) FILTER (merged IS NULL) AS no_merge, count(*) FILTER (exposed - merged < -5000000) AS negative,
-    spread_of(lead_of(exposed, merged)) AS lead_time, spread_of(lead_of(success, merged)) AS lead_to_success,
-    spread_of(lead_of(promoted, merged)) AS lead_to_full, spread_of(lead_of(promoted, committed)) AS dora_lead
-FROM firsts JOIN asked USING (service) LEFT JOIN said_of_changes USING (change)
-WHERE within(exposed) GROUP BY ALL
+SELECT key, week, count(*) FILTER (merged IS NULL) AS no_merge,
+    count(*) FILTER (exposed - merged < -5000000) AS negative,
+    spread_of(lead_time) AS lead_time,
+    spread_of(lead_to_success) AS lead_to_success,
+    spread_of(lead_to_full) AS lead_to_full,
+    spread_of(dora_lead) AS dora_lead
+FROM led GROUP BY ALL
 """
 
 _ROLLOUTS = """
@@ -97,11 +105,15 @@ WHERE exposed IS NULL AND promoted IS NULL AND rolled_back IS NULL AND within(ab
 """
 
 _INCIDENTS = """
-SELECT key_of(service, kind, team, owner) AS key, week_of(restored) AS week,
-    spread_of(restored - opened) AS mttr,
-    spread_of(CASE WHEN kind >= 0 THEN restored - opened END) AS fdrt,
-    spread_of(CASE WHEN exposed IS NOT NULL THEN greatest(restored - exposed, 0) END) AS fdrt_from_exposure
-FROM outages JOIN asked USING (service) WHERE within(restored) GROUP BY ALL
+WITH lasted AS (
+    SELECT key_of(service, kind, team, owner) AS key, week_of(restored) AS week, restored - opened AS mttr,
+        CASE WHEN kind >= 0 THEN restored - opened END AS fdrt,
+        CASE WHEN exposed IS NOT NULL THEN greatest(restored - exposed, 0) END AS fdrt_from_exposure
+    FROM outages JOIN asked USING (service) WHERE within(restored)
+)
+SELECT key, week, spread_of(mttr) AS mttr, spread_of(fdrt) AS fdrt,
+    spread_of(fdrt_from_exposure) AS fdrt_from_exposure
+FROM lasted GROUP BY ALL
 """
 
 _IMPAIRED = """
@@ -143,6 +155,17 @@ _FAMILIES = (
     _IMPAIRED,
     _OPENED,
 )
+_COLUMNS = ", ".join(
+    f"coalesce(any_value({name}), '{'[]' if isinstance(default, Spread) else 0}')"
+    for name, default in Cell._field_defaults.items()
+)
+_COUNT = f"""
+SELECT key, week, concat_ws(',', '[""', week, {_COLUMNS}) || ']'
+FROM ({" UNION ALL BY NAME ".join(f"({family.strip()})" for family in _FAMILIES)}) GROUP BY key, week
+"""  # noqa: S608 - all of it is ours
+"""All families at once, and of each cell the JSON of it: that is read ten times as fast as so many columns."""
+
+_decode = msgspec.json.Decoder(Cell).decode
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -165,18 +188,5 @@ def count(
     """
     for name, value in {**variables, "scope": scope, "weekly": weekly}.items():
         connection.execute(f"SET VARIABLE {name} = ?", [value])
-    found: dict[tuple[int, int], dict[str, int | Spread]] = {}
-    for family in _FAMILIES:
-        cursor = connection.execute(family)
-        names = [column[0] for column in cursor.description or ()][2:]
-        for key, week, *numbers in cursor.fetchall():
-            cell = found.setdefault((key, week), {})
-            cell |= {name: _number(number) for name, number in zip(names, numbers, strict=True)}
-    return {(key, week): Cell("", week, **numbers) for (key, week), numbers in found.items()}  # type: ignore[arg-type]
-
-
-def _number(found: int | Sequence[int] | None) -> int | Spread:
-    """Return a number, or a spread of which DuckDB gives a list; nothing at all is 0."""
-    if isinstance(found, list):
-        return Spread(*map(int, found)) if found[0] else Spread()
-    return int(found or 0)  # type: ignore[arg-type]
+    found = connection.execute(_COUNT).fetchall()
+    return {(key, week): _decode(text) for key, week, text in found}

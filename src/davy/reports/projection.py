@@ -12,7 +12,6 @@ from datetime import datetime
 
 import msgspec
 
-from davy.model.origin import repository_name
 from davy.reports import telling
 from davy.reports.cloudevents import micros
 from davy.reports.event import Audience, Change, ChangeEvent, EventType, Kind
@@ -47,6 +46,8 @@ class Corrections:
 
     def read(self, body: bytes) -> bool:
         """Take in an entry, and say whether it corrects any other."""
+        if b"change_blamed" not in body and b"service_renamed" not in body:
+            return False  # as most entries are, without looking for their kind
         kind = telling.kind_of(body)
         if kind not in _CORRECTING:
             return False
@@ -91,7 +92,7 @@ class Corrections:
         if name.what == "service":
             self.services = sorted([*self.services, (at, name.from_, name.to)])
             return True
-        old, new = repository_name(name.from_), repository_name(name.to)
+        old, new = telling.repository_name(name.from_), telling.repository_name(name.to)
         others = {each: new if last == old else last for each, last in self.repositories.items()}
         self.repositories = {**others, old: new}
         self.repositories.pop(new, None)
@@ -233,7 +234,7 @@ class Projection:
         if update is None:
             self._early.setdefault(found.rollout, []).append(found)
             return []
-        repo = self._corrections.repository(repository_name(found.repo))
+        repo = self._corrections.repository(telling.repository_name(found.repo))
         events: list[ChangeEvent] = []
         for commit in found.changes:
             change = repo, commit

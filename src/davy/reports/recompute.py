@@ -52,10 +52,11 @@ class Recomputation:
         memory_mb: how much memory DuckDB may take; what does not fit goes to a directory for a while.
     """
 
-    def __init__(self, source: Iterable[ChangeEvent] | Path, *, memory_mb: int = 900) -> None:
+    def __init__(self, source: Iterable[ChangeEvent] | Path, *, memory_mb: int = 750) -> None:
         self.connection = columns.connect(memory_mb)
         self._conflicts = 0
         self._derived: tuple[str, int] | None = None
+        self._newest = 0
         if isinstance(source, Path):
             columns.open_saved(self.connection, source)
         else:
@@ -68,7 +69,7 @@ class Recomputation:
         self._derive(environment, FOREVER)
         names = self._names("services")
         found = self._count("service", weekly=True)
-        apart = [cell._replace(service=names[key]) for (key, _), cell in found.items()]
+        apart = [Cell(names[key], *cell[1:]) for (key, _), cell in found.items()]
         return sorted([*apart, *self._count("all", weekly=True).values()])
 
     def report(self, query: Query) -> Report:
@@ -157,13 +158,14 @@ class Recomputation:
         asked: Mapping[str, object] = _ALL_SERVICES,
     ) -> dict[tuple[int, int], Cell]:
         variables = {**asked, "since": since, "until": until}
-        variables["newest"] = self._row(_BOUNDS)[1] or 0
+        variables["newest"] = self._newest
         return figures.count(self.connection, scope, weekly=weekly, variables=variables)
 
     def _derive(self, environment: str, received_by: int) -> None:
         """Make the facts, unless they are those that are there."""
         if self._derived != (environment, received_by):
             facts.derive(self.connection, environment, received_by)
+            self._newest = self._row("SELECT max(happened) FROM told")[0] or 0
             self._derived = environment, received_by
 
     def _require(self, services: tuple[str, ...]) -> None:
@@ -192,9 +194,9 @@ class Recomputation:
         return dict(self.connection.table(table).project("id, name").fetchall())
 
     def _row(self, statement: str) -> tuple[Any, ...]:
-        row: tuple[Any, ...] | None = self.connection.execute(statement).fetchone()
-        assert row is not None, "an aggregate has a row"
-        return row
+        rows: list[tuple[Any, ...]] = self.connection.execute(statement).fetchall()
+        assert len(rows) == 1, "an aggregate has one row"
+        return rows[0]
 
 
 def window(query: Query, newest: int | None, earliest: int | None) -> tuple[int, int]:

@@ -1,8 +1,10 @@
 """Entries of the ledger as the projection reads them: no more of each than the figures need."""
 
+from functools import lru_cache
+
 import msgspec
 
-from davy.model.origin import repository_name
+from davy.model import origin
 from davy.reports.event import Change, EventType, Kind
 
 TYPES: dict[str, EventType] = {
@@ -16,6 +18,9 @@ TYPES: dict[str, EventType] = {
     "incident_restored": "restored",
 }
 """Kinds of entries that are one event, and its type."""
+
+repository_name = lru_cache(maxsize=10_000)(origin.repository_name)
+"""The one name of a repository; there are few of them in many entries."""
 
 KIND_OF: dict[str, Kind] = {
     "flag_changed": "flag",
