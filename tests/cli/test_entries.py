@@ -49,6 +49,7 @@ SAID: list[tuple[str, dict[str, Any], str]] = [
         {"window": "2026-W40", "figures": {"cfr_seed": [1, 2]}},
         "final figures of 2026-W40 changed: cfr_seed",
     ),
+    ("person_forgotten", {"person": "person:7f3a"}, "person:7f3a is nobody's pseudonym any more"),
 ]
 
 

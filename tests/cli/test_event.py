@@ -35,8 +35,8 @@ def test_without_an_engine_it_goes_into_the_record_and_is_there_once(run: Any, h
     )
     (entry,) = entries(home)
     assert (entry.kind, entry.at, entry.actor) == ("change_merged", 1772443800.0, ME)
-    assert entry.source == f"davy/{ME.partition(' (')[0]}"
-    assert entry.authenticated == f"this machine, {ME}"
+    assert entry.source == f"davy/uid-{os.getuid()}"
+    assert entry.authenticated == f"this machine, uid-{os.getuid()}"
     repo, _, commit = CHANGE.partition("@")
     assert entry.detail == {"change": {"repo": repo, "commit": commit}, "team": "pay"}
 

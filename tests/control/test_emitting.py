@@ -24,9 +24,9 @@ def test_an_event_is_completed_by_who_tells_it_and_when(lab: Lab) -> None:
     assert told(lab, merged()) == ["written"]
     entry = lab.store.entries()[-1]
     assert (entry.source, entry.actor, entry.authenticated) == (
-        "davy/ada",
+        "davy/uid-7",
         "ada (uid 7)",
-        "unix socket, ada (uid 7)",
+        "unix socket, uid-7",
     )
     assert entry.at == entry.received == lab.clock.now()
     assert told(lab, merged()) == ["known"]

@@ -229,7 +229,7 @@ def test_a_batch_for_a_tree_that_has_grown_meanwhile_is_fenced_off(url: str) -> 
     with psycopg.connect(url, autocommit=True) as late, psycopg.connect(url, autocommit=True) as other:
         turn = Turn(late, "00000000-0000-0000-0000-000000000001")
         assert turn.take(wait=False)
-        placed = turn.place(Group("00000000-0000-0000-0000-000000000002", [Item.of(draft(number=2))]))
+        placed = turn.place(Group("00000000-0000-0000-0000-000000000002", [Item.of(draft(number=2), {})]))
         other.execute(
             "UPDATE davy.sequencer SET epoch = epoch + 1"
         )  # somebody for whom the lock is no obstacle

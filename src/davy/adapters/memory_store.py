@@ -9,6 +9,7 @@ from davy.ledger.entry import Draft, Entry, decode, refusal, same_event
 from davy.ledger.lease import Lease
 from davy.ledger.log import Head, Receipt
 from davy.ledger.payload import fit
+from davy.ledger.people import PERSON, by_pseudonym, hidden, people, pseudonym, shown
 from davy.ledger.store import Record, Store
 from davy.ledger.tree import Frontier, leaf_hash
 
@@ -27,6 +28,7 @@ class MemoryStore:
         self._tree = Frontier()
         self._subtrees: dict[int, list[bytes]] = {0: []}
         self._known: dict[str, int] = {}
+        self._people = 0
         self._guard = threading.RLock()
 
     def load(self, bucket: str) -> dict[str, bytes]:
@@ -37,8 +39,9 @@ class MemoryStore:
         """Write records and append entries."""
         with self._guard:
             self._check()
-            fitted = [fit(draft) for draft in drafts]
+            fitted = [fit(draft) for draft in self._hidden(drafts)]
             first = len(self.ledger) + 1
+            names = by_pseudonym(self.load(PERSON))
             for record, body in changes.items():
                 if body is None:
                     self.records.pop(record, None)
@@ -47,20 +50,23 @@ class MemoryStore:
             for draft, spelt, payloads in fitted:
                 self.records |= payloads
                 self._grow(draft, spelt)
-            return tuple(decode(body, first + offset) for offset, body in enumerate(self.ledger[first - 1 :]))
+            return tuple(
+                shown(decode(body, seq), names) for seq, body in enumerate(self.ledger[first - 1 :], first)
+            )
 
     def append(self, drafts: Sequence[Draft]) -> tuple[Receipt, ...]:
         """Append events, each once."""
         with self._guard:
             self._check()
-            fitted = [(draft, *fit(draft)) for draft in drafts]
+            fitted = [(draft, *fit(draft)) for draft in self._hidden(drafts)]
             return tuple(self._append(*each) for each in fitted)
 
     def entries(self, *, after: int = 0, subject: str = "", limit: int = 1000) -> tuple[Entry, ...]:
         """Read entries in their order."""
         found: list[Entry] = []
+        names = by_pseudonym(self.load(PERSON))
         for seq in range(after + 1, len(self.ledger) + 1):
-            entry = decode(self.ledger[seq - 1], seq)
+            entry = shown(decode(self.ledger[seq - 1], seq), names)
             if subject in ("", entry.subject) and len(found) < limit:
                 found.append(entry)
         return tuple(found)
@@ -77,6 +83,18 @@ class MemoryStore:
     def hashes(self, level: int, start: int, end: int) -> list[bytes]:
         """Return the hashes of complete subtrees."""
         return self._subtrees.get(level, [])[start:end]
+
+    def purge(self) -> None:
+        """Nothing is left of what was deleted."""
+
+    def _hidden(self, drafts: Sequence[Draft]) -> list[Draft]:
+        """Give people the next pseudonyms: a world that is played again has the same ones."""
+        names = self.load(PERSON)
+        for name in sorted(people(drafts) - names.keys()):
+            self._people += 1
+            self.records[PERSON, name] = names[name] = pseudonym(f"{self._people:016x}").encode()
+        pseudonyms = {name: found.decode() for name, found in names.items()}
+        return [hidden(draft, pseudonyms) for draft in drafts]
 
     def _append(self, draft: Draft, fitted: Draft, spelt: bytes, payloads: Mapping[Record, bytes]) -> Receipt:
         """Append one event, unless it is known."""

@@ -9,6 +9,7 @@ process has to be up for another's events to be written, and what is in the inbo
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from davy.ledger import lease as leases
 from davy.ledger.entry import Draft, Entry, decode
 from davy.ledger.lease import Lease
 from davy.ledger.log import Head, LedgerDamaged, Receipt
+from davy.ledger.people import PERSON, PREFIX, by_pseudonym, people, pseudonym, shown
 from davy.ledger.store import Record, Store, StoreUnavailable
 from davy.ledger.tree import EMPTY, frontier
 
@@ -45,6 +47,11 @@ FIRST_PAUSE_S = 0.05
 LISTEN_S = 0.1
 """Seconds without a notice after which a producer looks for itself; a sequencer may have died."""
 
+_GIVE = (
+    "INSERT INTO davy.records (bucket, key, body) SELECT %s, * FROM unnest(%s::text[], %b::bytea[])"
+    " ON CONFLICT (bucket, key) DO NOTHING"
+)
+_FIND = "SELECT key, body FROM davy.records WHERE bucket = %s AND key = ANY(%s::text[])"
 _RECEIPTS = msgspec.msgpack.Decoder(tuple[Receipt, ...])
 _Found = TypeVar("_Found")
 
@@ -97,14 +104,19 @@ class PostgresStore:
 
     def append(self, drafts: Sequence[Draft]) -> tuple[Receipt, ...]:
         """Append events, each once; events of many threads share a transaction."""
-        items = [Item.of(draft) for draft in drafts]
+        pseudonyms = self._pseudonyms(drafts, self._patience_s)
+        items = [Item.of(draft, pseudonyms) for draft in drafts]
         return self._group.do(items) if items else ()
 
     def entries(self, *, after: int = 0, subject: str = "", limit: int = 1000) -> tuple[Entry, ...]:
         """Read entries in their order."""
         where, values = ("AND sha256(subject) = sha256(%s)", [subject.encode()]) if subject else ("", [])
         query = f"SELECT body, seq FROM davy.ledger WHERE seq > %s {where} ORDER BY seq LIMIT %s"  # noqa: S608
-        return tuple(decode(body, seq) for body, seq in self._read(query, after, *values, limit))
+        found = [decode(body, seq) for body, seq in self._read(query, after, *values, limit)]
+        if not any(entry.actor.startswith(PREFIX) for entry in found):
+            return tuple(found)
+        names = by_pseudonym(self.load(PERSON))
+        return tuple(shown(entry, names) for entry in found)
 
     def head(self) -> Head:
         """Return the tree as it is now."""
@@ -161,6 +173,17 @@ class PostgresStore:
         ahead = now - time.monotonic()
         return lambda: time.monotonic() + ahead
 
+    def purge(self) -> None:
+        """Leave nothing in the tables of what was deleted.
+
+        The server's own log, its standbys and its backups have it for as long as they are kept.
+
+        Raises:
+            StoreUnavailable: the server refuses.
+        """
+        with self._committing.connection() as connection:
+            connection.execute("VACUUM (FULL) davy.records, davy.inbox")
+
     def close(self) -> None:
         """Let go of the connections."""
         for session in (self._reader, self._appending, self._committing):
@@ -200,7 +223,8 @@ class PostgresStore:
         self, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft], held: Lease | None
     ) -> tuple[Entry, ...]:
         """Write it, and where it is for the holder of a lease, make sure in the same transaction that it is."""
-        group = Group(str(uuid4()), [Item.of(draft) for draft in drafts], once=False)
+        pseudonyms = self._pseudonyms(drafts, 0.0)
+        group = Group(str(uuid4()), [Item.of(draft, pseudonyms) for draft in drafts], once=False)
         tried: list[Placed] = []
 
         def attempt() -> Placed:
@@ -215,7 +239,26 @@ class PostgresStore:
                 turn.write(tried[-1], group.ticket, changes)
                 return tried[-1]
 
-        return tuple(decode(row.body, row.seq) for row in _again(attempt, 0.0).rows)
+        names = {instead: name for name, instead in pseudonyms.items()}
+        return tuple(shown(decode(row.body, row.seq), names) for row in _again(attempt, 0.0).rows)
+
+    def _pseudonyms(self, drafts: Sequence[Draft], patience_s: float) -> dict[str, str]:
+        """Return the pseudonyms of the people in some drafts; who has none yet gets one.
+
+        That is a transaction of its own, before anybody is the sequencer: what waits in the inbox is spelt.
+        """
+        wanted = sorted(people(drafts))
+        if not wanted:
+            return {}
+
+        def attempt() -> dict[str, str]:
+            fresh = [pseudonym(token_hex(8)).encode() for _ in wanted]
+            with self._committing.connection() as connection:
+                connection.execute(_GIVE, (PERSON, wanted, fresh))
+                found = connection.execute(_FIND, (PERSON, wanted), binary=True).fetchall()
+            return {name: given.decode() for name, given in found}
+
+        return _again(attempt, patience_s)
 
     def _lend(self, give: Callable[[Lease | None], Lease]) -> Lease:
         """Give a lease, by looking at the last one in the same transaction."""

@@ -1,6 +1,6 @@
 """What a sequencer works out before it writes: which place each event gets, and what that makes of the tree."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from davy.adapters.postgres_schema import TREE_STEP
 from davy.ledger.entry import Draft, decode, encode, refusal, same_event
 from davy.ledger.log import Receipt
 from davy.ledger.payload import PAYLOAD, fit
+from davy.ledger.people import hidden
 from davy.ledger.tree import Frontier, leaf_hash, node_hash
 
 WHY = "another event of the same source and id is on record"
@@ -30,8 +31,9 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
     whole: str = ""
 
     @classmethod
-    def of(cls, draft: Draft) -> "Item":
-        """Make one of a draft."""
+    def of(cls, named: Draft, pseudonyms: Mapping[str, str]) -> "Item":
+        """Make one of a draft, with pseudonyms for the names of people."""
+        draft = hidden(named, pseudonyms)
         fitted, body, payloads = fit(draft)
         uid = None if draft.uid is None else sha256(draft.uid.encode()).digest()
         subject = fitted.subject.encode()
@@ -54,7 +56,7 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
         )
         instead = refusal(draft, known, WHY)
         whole = self.whole or sha256(self.body).hexdigest()
-        return Item.of(msgspec.structs.replace(instead, detail=instead.detail | {"sha256": whole}))
+        return Item.of(msgspec.structs.replace(instead, detail=instead.detail | {"sha256": whole}), {})
 
 
 class Group(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from davy.ledger import lease as leases
 from davy.ledger.entry import Draft, Entry, decode, refusal, same_event
 from davy.ledger.lease import Lease
 from davy.ledger.log import Head, LedgerDamaged, Receipt
+from davy.ledger.people import shown
 from davy.ledger.store import Record, Store, StoreUnavailable
 from davy.ledger.tree import EMPTY, Frontier
 
@@ -66,10 +67,10 @@ _Written = tuple[list[Piece], tuple[Receipt, ...]]
 """What became of a job: its drafts as they are spelt, and where each is."""
 
 
-def _spelt(job: _Job) -> list[Piece] | Exception:
+def _spelt(job: _Job, pseudonyms: Mapping[str, str]) -> list[Piece] | Exception:
     """Spell the drafts of a job; what cannot be spelt is the error of whoever brought it."""
     try:
-        return [Piece.of(draft) for draft in job.drafts]
+        return [Piece.of(draft, pseudonyms) for draft in job.drafts]
     except Exception as error:  # noqa: BLE001  raised where the draft comes from
         return error
 
@@ -123,7 +124,7 @@ class SqliteStore:
             else:
                 query = "SELECT body, seq FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
                 rows = self._reader.execute(query, (after, limit)).fetchall()
-        return tuple(decode(body, seq) for body, seq in rows)
+            return sqlite_tree.entries(self._reader, rows)
 
     def head(self) -> Head:
         """Return the tree as it is now."""
@@ -170,6 +171,22 @@ class SqliteStore:
             self._max_pages = pages
             if self._db is not None:
                 self._db.execute(f"PRAGMA max_page_count = {pages:d}")
+
+    def purge(self) -> None:
+        """Leave nothing on the disk of what was deleted: the file is written anew, and its log is emptied.
+
+        Raises:
+            StoreUnavailable: somebody reads or writes just now, or there is no room for a second copy.
+        """
+        with self._writing, self._translated():
+            if self._db is None:
+                self._open()
+            assert self._db is not None
+            self._db.execute("VACUUM")
+            busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            self._unsaved = 0
+        if busy:
+            raise Busy(f"another process reads the store {self.path}", hint="try again, or stop it first")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -218,7 +235,8 @@ class SqliteStore:
     ) -> tuple[Entry, ...]:
         """Write it, and where it is for the holder of a lease, make sure in the same transaction that it is."""
         pieces, receipts = self._group.do(_Job(changes, drafts, held))
-        return tuple(decode(piece.body, r.seq) for piece, r in zip(pieces, receipts, strict=True))
+        written = zip(pieces, drafts, receipts, strict=True)
+        return tuple(shown(decode(piece.body, r.seq), {piece.draft.actor: d.actor}) for piece, d, r in written)
 
     def _write(self, jobs: Sequence[_Job]) -> list[_Written | Exception]:
         """Write what all threads wait for in one transaction; what is fenced off is left out.
@@ -226,9 +244,10 @@ class SqliteStore:
         Drafts are spelt here, by the one thread that writes, and not by those that bring them: these would take
         the interpreter from each other, and from this one between any two of its statements.
         """
-        spelt = [_spelt(job) for job in jobs]
         outcomes: list[_Written | Exception] = []
         with self._transaction() as db:
+            pseudonyms = sqlite_tree.pseudonyms(db, [draft for job in jobs for draft in job.drafts])
+            spelt = [_spelt(job, pseudonyms) for job in jobs]
             batch = _Batch(db, self._tree, spelt)
             for job, pieces in zip(jobs, spelt, strict=True):
                 try:
@@ -374,7 +393,7 @@ class _Batch:
         if same_event(body, piece.body):
             return Receipt("known", seq)
         why = "another event of the same source and id is on record"
-        refused = self._always(Piece.of(refusal(piece.draft, seq, why)))
+        refused = self._always(Piece.of(refusal(piece.draft, seq, why), {}))
         return Receipt("refused", refused.seq)
 
 

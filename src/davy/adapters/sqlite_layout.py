@@ -4,7 +4,7 @@ import sqlite3
 
 import msgspec
 
-from davy.adapters.sqlite_tree import Piece, grow
+from davy.adapters.sqlite_tree import Piece, grow, pseudonyms
 from davy.ledger.entry import Draft
 from davy.ledger.store import StoreUnavailable
 from davy.ledger.tree import Frontier
@@ -139,6 +139,6 @@ def _take_over(db: sqlite3.Connection) -> None:
             if older.seq != seq or seq != tree.size + len(pieces) + 1:
                 raise StoreUnavailable(f"entry {seq} of the ledger is not in its place")
             draft = Draft(older.at, older.kind, older.subject, older.detail, older.actor, older.reason)
-            pieces.append(Piece.of(draft))
+            pieces.append(Piece.of(draft, pseudonyms(db, [draft])))
         grow(db, tree, pieces)
     db.execute("DROP TABLE ledger_without_tree")

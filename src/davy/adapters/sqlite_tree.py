@@ -8,13 +8,15 @@ subtrees never change.
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from secrets import token_hex
 from typing import Self
 
 import msgspec
 
-from davy.ledger.entry import Draft
+from davy.ledger.entry import Draft, Entry, decode
 from davy.ledger.log import Head, LedgerDamaged
 from davy.ledger.payload import fit
+from davy.ledger.people import PERSON, PREFIX, by_pseudonym, hidden, people, pseudonym, shown
 from davy.ledger.store import Record
 from davy.ledger.tree import EMPTY, Frontier, frontier, leaf_hash, node_hash
 
@@ -40,10 +42,35 @@ class Piece(msgspec.Struct, frozen=True):
     payloads: Mapping[Record, bytes]
 
     @classmethod
-    def of(cls, draft: Draft) -> Self:
-        """Spell a draft."""
+    def of(cls, named: Draft, pseudonyms: Mapping[str, str]) -> Self:
+        """Spell a draft, with pseudonyms for the names of people."""
+        draft = hidden(named, pseudonyms)
         _, body, payloads = fit(draft)
         return cls(draft, draft.uid, body, leaf_hash(body), payloads)
+
+
+def pseudonyms(db: sqlite3.Connection, drafts: Iterable[Draft]) -> dict[str, str]:
+    """Return the pseudonyms of the people in some drafts; who has none yet gets one. Within a transaction."""
+    wanted, found = sorted(people(drafts)), dict[str, str]()
+    for name in wanted:
+        row = db.execute(_PERSON, (PERSON, name)).fetchone()
+        if row is None:
+            row = (pseudonym(token_hex(8)).encode(),)
+            db.execute("INSERT INTO records VALUES (?, ?, ?)", (PERSON, name, *row))
+        found[name] = row[0].decode()
+    return found
+
+
+_PERSON = "SELECT body FROM records WHERE bucket = ? AND key = ?"
+
+
+def entries(db: sqlite3.Connection, rows: Sequence[tuple[bytes, int]]) -> tuple[Entry, ...]:
+    """Read entries, with the names of those people that are still known."""
+    found = [decode(body, seq) for body, seq in rows]
+    if not any(entry.actor.startswith(PREFIX) for entry in found):
+        return tuple(found)
+    names = by_pseudonym(dict(db.execute("SELECT key, body FROM records WHERE bucket = ?", (PERSON,))))
+    return tuple(shown(entry, names) for entry in found)
 
 
 def grow(db: sqlite3.Connection, tree: Frontier, pieces: Sequence[Piece]) -> Head:

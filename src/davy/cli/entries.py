@@ -47,6 +47,7 @@ _SENTENCES: dict[str, str] = {
     "service_renamed": "{what} {from} is {to} from now on",
     "event_refused": "{kind} {id} of {source} is refused: {why}",
     "metrics_restated": "final figures of {window} changed: {figures}",
+    "person_forgotten": "{person} is nobody's pseudonym any more",
     "engine_started": "davy {version} is up with {rollouts} rollouts",
     "ledger_gap": "{entries} entries that could not be written when they happened follow",
 }

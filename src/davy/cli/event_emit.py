@@ -12,7 +12,7 @@ import msgspec
 from davy.cli.options import common, output, store
 from davy.cli.output import show_view
 from davy.cli.setting import Setting
-from davy.control.emitting import MOST, BadEmission, drafts_of, tell
+from davy.control.emitting import MOST, BadEmission, drafts_of, number_of, tell
 from davy.control.hooks.cloudevents import KINDS
 from davy.control.requests import Emit
 from davy.control.views import EmitView, EventView
@@ -168,7 +168,9 @@ def _told(setting: Setting, url: str, events: list[dict[str, Any]], name: str, f
     me = str(Peer(os.getuid()))
     now = setting.wall()
     # What is wrong is told by its line, and before anything of it is told to anybody.
-    drafts = drafts_of(events, me, authenticated=f"this machine, {me}", now=now, name=name, first=first)
+    drafts = drafts_of(
+        events, me, authenticated=f"this machine, {number_of(me)}", now=now, name=name, first=first
+    )
     if not url:
         try:
             return setting.ask(Emit(tuple(events)), EmitView)

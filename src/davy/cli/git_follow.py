@@ -13,7 +13,7 @@ from davy.cli.entries import sentence
 from davy.cli.options import common, store
 from davy.cli.setting import Setting, talk
 from davy.cli.watch import leaving
-from davy.control.emitting import tell
+from davy.control.emitting import number_of, tell
 from davy.control.following.follower import Follower
 from davy.control.following.found import AT_ONCE, drafts_of, findings_of
 from davy.control.requests import Found, Record
@@ -105,7 +105,7 @@ class Ledger:
             except NotRunning:
                 from davy.serve.socket import Peer
 
-                way = f"this machine, {Peer(os.getuid())}"
+                way = f"this machine, {number_of(str(Peer(os.getuid())))}"
                 with self._opened() as kept:
                     made = drafts_of(findings, authenticated=way, now=self._setting.wall())
                     told += tell(kept, made).events

@@ -30,6 +30,7 @@ def command(setting: Setting, seq: int, form: str) -> None:
     the last checkpoint covers it. A detail that is too large for an entry is shown with it.
     """
     from davy.cli.reading import reading
+    from davy.ledger.people import PERSON, by_pseudonym, shown
 
     with reading(setting) as reader:
         found = reader.bodies(seq - 1, seq)
@@ -37,7 +38,7 @@ def command(setting: Setting, seq: int, form: str) -> None:
             size = reader.head().size
             raise NotFound(f"there is no entry {seq}: the ledger has {size}", hint="davy ledger tail")
         told = _told(reader, seq, found[0])
-        entry = entry_of(found[0], seq)
+        entry = shown(entry_of(found[0], seq), by_pseudonym(reader.load(PERSON)))
     if form == "text":
         show_lines(_lines(entry, told))
     else:

@@ -78,11 +78,16 @@ def tell(log: Log, drafts: Sequence[Draft]) -> EmitView:
     return EmitView(events=tuple(told))
 
 
+def number_of(actor: str) -> str:
+    """Return what is known of somebody on this machine beside their name: `uid-1000`."""
+    return actor.rpartition("(")[2].removesuffix(")").replace(" ", "-")
+
+
 def completed(event: Mapping[str, Any], actor: str, now: float) -> dict[str, Any]:
     """Fill in what an event leaves out; its name follows from what it says, and is the same when told again."""
     full = {
         "specversion": "1.0",
-        "source": f"davy/{actor.partition(' (')[0]}",
+        "source": f"davy/{number_of(actor)}",
         "time": written(micros(now)),
         **event,
     }

@@ -14,7 +14,7 @@ from davy.control import requests, views
 from davy.control.agenda import LOOK_S
 from davy.control.catalog import Catalog
 from davy.control.changing import Changing
-from davy.control.emitting import drafts_of, tell
+from davy.control.emitting import drafts_of, number_of, tell
 from davy.control.following import found
 from davy.control.holdings import Holdings
 from davy.control.looking import Looking
@@ -179,7 +179,7 @@ class Engine:
         """Write down what somebody on this machine tells."""
         if self._log is None:
             raise NotPermitted("this engine takes in no events")
-        now, way = self._clock.now(), f"unix socket, {actor}"
+        now, way = self._clock.now(), f"unix socket, {number_of(actor)}"
         if isinstance(told, requests.Emit):
             return tell(self._log, drafts_of(told.events, actor, authenticated=way, now=now))
         return tell(self._log, found.drafts_of(told.findings, authenticated=way, now=now))

@@ -203,7 +203,7 @@ class Waiving:
                 "action": action,
                 "waiver": before.id,
                 "rules": [before.rule],
-                "sentences": [answer.sentence],
+                "sentences": [_nameless(answer.sentence, before)],
                 "generation": self.generation,
             }
             with suppress(StoreUnavailable):
@@ -243,6 +243,11 @@ class Waiving:
         }
         draft = Draft(now, kind, waiver.whom, {**named, **(detail or {})}, actor, reason)
         return Change((Kept(generation, waiver),), (draft,))
+
+
+def _nameless(sentence: str, waiver: Waiver) -> str:
+    """Leave out who asked: what is on record of one person does not name another."""
+    return sentence.replace(waiver.requester, "somebody") if waiver.requester else sentence
 
 
 def _fresh(found: Waiver, actor: str, now: float) -> Waiver:

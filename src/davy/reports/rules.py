@@ -105,7 +105,7 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Rollout(msgspec.Struct, frozen=True, array_like=True):
-    """A rollout of a service that users met (rule 8)."""
+    """A rollout of a service that users met (rule 8); `attempts` are the exposed attempts exposed in it."""
 
     service: str
     name: str
@@ -280,6 +280,7 @@ def attempt(key: AttemptKey, events: Sequence[ChangeEvent], kind: Kind = "code")
     parts: dict[str, list[ChangeEvent]] = defaultdict(list)
     for event in events:
         parts[event.rollout or named].append(event)
+    kind = _kind(event.kind for event in events)
     return Attempt(
         key,
         kind,
@@ -357,7 +358,7 @@ def rollout(
     if exposed is None:
         return None
     rolled_back = _first(part.rolled_back for _, part in parts)
-    exposures = sorted(key for key, part in parts if part.exposed is not None)
+    exposures = [key for key, part in parts if part.exposed is not None]
     return Rollout(
         service,
         name,
@@ -365,7 +366,7 @@ def rollout(
         exposed,
         _first(part.promoted for _, part in parts),
         rolled_back,
-        tuple(exposures),
+        tuple(sorted(exposures)),
         rolled_back is not None or any(key in remediated for key in exposures),
         any(origins[key.change].remediates is not None for key in exposures),
     )
@@ -396,23 +397,20 @@ def episodes(service: str, name: str, events: Sequence[ChangeEvent]) -> tuple[li
         last = found[-1].restored if found else None
         if type_ == "opened" and (not found or (last is not None and at > last + REOPENED)):
             found.append(Incident(service, name, "", at, None, None))
-        elif not found:
+        if found:
+            found[-1] = _went_on(found[-1], told[at, type_])
+        else:
             orphans += 1
-            continue
-        found[-1] = _continued(found[-1], None if type_ == "opened" else at, told[at, type_])
     return found, orphans
 
 
-def _continued(one: Incident, restored: int | None, events: Sequence[ChangeEvent]) -> Incident:
-    """Add to an incident what its next events say."""
-    causes = [one.cause, *(event.cause for event in events)]
-    changes = [one.change, *((event.repo, event.commit) for event in events if event.repo)]
-    return msgspec.structs.replace(
-        one,
-        restored=restored,
-        cause=min((cause for cause in causes if cause), default=""),
-        change=min((change for change in changes if change is not None), default=None),
-    )
+def _went_on(one: Incident, events: Sequence[ChangeEvent]) -> Incident:
+    """Take into an incident what is told of it at an instant: it is open or restored then, cause, change."""
+    restored = events[0].time if events[0].type == "restored" else None
+    cause = min((cause for cause in (one.cause, *(event.cause for event in events)) if cause), default="")
+    changes = [(event.repo, event.commit) for event in events if event.repo]
+    change = min(changes if one.change is None else [one.change, *changes], default=None)
+    return msgspec.structs.replace(one, restored=restored, cause=cause, change=change)
 
 
 def reunited(found: Iterable[Incident]) -> list[Incident]:

@@ -8,7 +8,7 @@ class TestMine(LogContract):
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import pytest
@@ -17,6 +17,7 @@ from davy.ledger import tree
 from davy.ledger.entry import Draft, decode, encode
 from davy.ledger.log import Head, Log, Receipt
 from davy.ledger.payload import PAYLOAD, fit
+from davy.ledger.people import PERSON
 from davy.ledger.store import Store
 from davy.testing.store import draft
 
@@ -41,6 +42,11 @@ def event(number: int, **detail: object) -> Draft:
         authenticated="hmac-sha256 (github)",
         received=1e9 + number + 0.25,
     )
+
+
+def by_ada(**detail: Any) -> Draft:
+    """Make a draft of what a person did."""
+    return msgspec.structs.replace(draft(**detail), actor="ada (uid 7)")
 
 
 class LogContract:
@@ -188,6 +194,46 @@ class LogContract:
             for smaller in SIZES[: SIZES.index(size) + 1]:
                 proof = tree.consistency(smaller, size, log.hashes)
                 assert tree.is_consistent(smaller, size, proof, roots[smaller], roots[size])
+
+    def test_the_names_of_people_are_not_in_what_is_hashed(self, log: LogStore) -> None:
+        """Readers are told them all the same, whether they wrote them or read them."""
+        [first] = log.commit({}, [by_ada(step=1, who=["it was ada (uid 7)"])])
+        log.append([msgspec.structs.replace(event(1), actor="ada (uid 7)")])
+        assert (first.actor, first.detail["who"]) == ("ada (uid 7)", ["it was ada (uid 7)"])
+        assert [entry.actor for entry in log.entries()] == ["ada (uid 7)"] * 2
+        assert log.entries()[0] == first
+        spelt = [decode(body, 0) for body in log.bodies(0, 2)]
+        assert not any(b"ada" in body for body in log.bodies(0, 2))
+        assert {entry.actor for entry in spelt} == {log.load(PERSON)["ada (uid 7)"].decode()}
+
+    def test_whoever_is_forgotten_stays_in_the_tree_and_has_no_name(self, log: LogStore) -> None:
+        """Root and proofs are what they were; the next time they are somebody else."""
+        log.commit({}, [by_ada(step=1)])
+        log.append([msgspec.structs.replace(event(1), actor="ada (uid 7)")])
+        before, head = log.bodies(0, 9), log.head()
+        log.commit({(PERSON, "ada (uid 7)"): None}, [])
+        assert (log.bodies(0, 9), log.head(), log.load(PERSON)) == (before, head, {})
+        assert all(entry.actor.startswith("person:") for entry in log.entries())
+        log.commit({}, [by_ada(step=2)])
+        first, _, last = (decode(body, 0) for body in log.bodies(0, 9))
+        assert first.actor != last.actor
+
+    def test_an_event_is_the_same_after_whoever_told_it_was_forgotten(self, log: LogStore) -> None:
+        """It has another pseudonym then, and contradicts nothing."""
+        told = msgspec.structs.replace(event(1), actor="ada (uid 7)")
+        log.append([told])
+        log.commit({(PERSON, "ada (uid 7)"): None}, [])
+        assert log.append([told]) == (Receipt("known", 1),)
+
+    def test_whoever_calls_itself_as_a_pseudonym_is_spelt_is_not_shown_as_that_person(
+        self, log: LogStore
+    ) -> None:
+        """Pseudonyms are public, and an event from outside may name any actor."""
+        log.commit({}, [by_ada(step=1)])
+        hers = log.load(PERSON)["ada (uid 7)"].decode()
+        log.append([msgspec.structs.replace(event(1), actor=hers)])
+        assert [entry.actor for entry in log.entries()] == ["ada (uid 7)", hers]
+        assert decode(log.bodies(1, 2)[0], 2).actor != hers
 
     def test_hashes_of_every_level_are_those_of_the_tree(self, log: LogStore) -> None:
         """Complete subtrees only, however the entries came in."""

@@ -145,7 +145,7 @@ class Desk:
 
 def _forbidden(draft: Draft, why: str, source: Source) -> Draft:
     """Return what goes on record of an event that its source may not tell; the same each time it tries."""
-    plain = msgspec.structs.replace(draft, received=None, authenticated="")
+    plain = msgspec.structs.replace(draft, received=None, authenticated="", actor="davy")
     entry = refusal(plain, 0, why)
     return msgspec.structs.replace(
         entry,
