@@ -76,6 +76,7 @@ def test_of_nothing_the_figures_are_null(run: Any, tmp_path: Path) -> None:
     ran = run("dora", "--events", str(empty), "-o", "json")
     assert ran.exit_code == 0
     assert json.loads(ran.stdout)["figures"]["cfr_seed"] == {
+        "unit": "ratio",
         "value": None,
         "numerator": 0,
         "denominator": 0,

@@ -43,7 +43,9 @@ CREATE INDEX on_target_by_attempt ON on_target (service, repo, "commit", attempt
 
 -- 4. A change.
 CREATE TABLE change AS
-    SELECT repo, "commit", min(CASE WHEN type = 'merged' THEN at END) AS merged, min(committed) AS committed
+    SELECT repo, "commit", min(CASE WHEN type = 'merged' THEN at END) AS merged,
+        coalesce(min(committed), min(CASE WHEN type = 'created' THEN at END)) AS committed,
+        min(CASE WHEN type IN ('created', 'merged') AND kind NOT IN ('code', 'rollback') THEN kind END) AS kind
     FROM of_change GROUP BY repo, "commit";
 CREATE TABLE mends AS
     SELECT repo, "commit", mends_repo, mends_commit FROM (
@@ -60,13 +62,16 @@ CREATE TABLE tried AS
         min(CASE WHEN type = 'promoted' THEN at END) AS promoted,
         min(CASE WHEN type = 'rolled_back' THEN at END) AS rolled_back,
         min(CASE WHEN type = 'aborted_unexposed' THEN at END) AS aborted,
-        coalesce(min(CASE WHEN kind <> 'code' THEN kind END), 'code') AS kind,
+        coalesce(min(CASE WHEN kind <> 'code' THEN kind END), (
+            SELECT kind FROM change c WHERE c.repo = o.repo AND c."commit" = o."commit"), 'code') AS kind,
+        min(nullif(rollout, '')) AS rollout,
         coalesce(min(CASE WHEN waiver <> '' THEN waiver END), '') AS waiver,
         max(CASE WHEN type = 'exposed' THEN weight END) AS weight,
         max(CASE WHEN type = 'rolled_back' AND weight > 0 THEN weight END) AS weight_back,
         max(requests) AS requests,
         max(bad) AS bad
-    FROM on_target GROUP BY service, repo, "commit", attempt;
+    FROM on_target o GROUP BY service, repo, "commit", attempt;
+CREATE INDEX tried_by_change ON tried (repo, "commit", service, attempt);
 CREATE TABLE exposed AS SELECT * FROM tried WHERE exposed IS NOT NULL AND kind <> 'rollback';
 CREATE INDEX exposed_by_change ON exposed (repo, "commit", service);
 
@@ -76,11 +81,13 @@ CREATE TABLE first_exposed AS
         SELECT min(attempt) FROM exposed o
         WHERE o.repo = e.repo AND o."commit" = e."commit" AND o.service = e.service);
 CREATE TABLE mended_there AS
-    SELECT m.mends_repo AS repo, m.mends_commit AS "commit", y.service, y.exposed AS at
+    SELECT m.mends_repo AS repo, m.mends_commit AS "commit", y.service, y.exposed AS at,
+        y.rollout
     FROM mends m JOIN first_exposed y ON y.repo = m.repo AND y."commit" = m."commit";
 CREATE TABLE mended_elsewhere AS
     SELECT m.mends_repo AS repo, m.mends_commit AS "commit", x.service, (
-        SELECT min(exposed) FROM exposed y WHERE y.repo = m.repo AND y."commit" = m."commit") AS at
+        SELECT min(exposed) FROM exposed y WHERE y.repo = m.repo AND y."commit" = m."commit") AS at,
+        NULL AS rollout
     FROM mends m JOIN (SELECT DISTINCT repo, "commit", service FROM exposed) x
         ON x.repo = m.mends_repo AND x."commit" = m.mends_commit
     WHERE NOT EXISTS (
@@ -89,7 +96,8 @@ CREATE TABLE mended_elsewhere AS
 CREATE TABLE mark AS
     SELECT service, repo, "commit", at, (
         SELECT attempt FROM exposed e
-        WHERE e.repo = m.repo AND e."commit" = m."commit" AND e.service = m.service AND e.exposed <= m.at
+        WHERE e.repo = m.repo AND e."commit" = m."commit" AND e.service = m.service AND e.exposed < m.at
+            AND (e.rollout IS NULL OR m.rollout IS NULL OR e.rollout <> m.rollout)
         ORDER BY e.exposed DESC, e.attempt DESC LIMIT 1) AS attempt
     FROM (SELECT * FROM mended_there UNION SELECT * FROM mended_elsewhere) m WHERE at IS NOT NULL;
 CREATE TABLE remediated AS
@@ -110,7 +118,9 @@ CREATE TABLE in_rollout AS
     SELECT o.*, CASE WHEN o.rollout <> '' THEN o.rollout ELSE coalesce((
         SELECT min(p.rollout) FROM on_target p WHERE p.service = o.service AND p.repo = o.repo
             AND p."commit" = o."commit" AND p.attempt = o.attempt AND p.rollout <> ''),
-        o.repo || '@' || o."commit" || '#' || o.attempt) END AS name
+        o.repo || '@' || o."commit" || '#' || o.attempt) END AS name, (
+        SELECT kind FROM tried t WHERE t.repo = o.repo AND t."commit" = o."commit"
+            AND t.service = o.service AND t.attempt = o.attempt) AS tried_kind
     FROM on_target o;
 CREATE INDEX in_rollout_by_name ON in_rollout (service, name);
 CREATE TABLE rolled AS
@@ -118,15 +128,14 @@ CREATE TABLE rolled AS
         min(CASE WHEN type = 'exposed' THEN at END) AS exposed,
         min(CASE WHEN type = 'promoted' THEN at END) AS promoted,
         min(CASE WHEN type = 'rolled_back' THEN at END) AS rolled_back,
-        coalesce(min(CASE WHEN kind <> 'code' THEN kind END), 'code') AS kind,
+        coalesce(min(CASE WHEN tried_kind <> 'code' THEN tried_kind END), 'code') AS kind,
         max(i.type = 'exposed'
             AND EXISTS (SELECT 1 FROM mends m WHERE m.repo = i.repo AND m."commit" = i."commit")) AS rework,
         max(i.type = 'exposed' AND EXISTS (SELECT 1 FROM remediated r WHERE r.service = i.service
             AND r.repo = i.repo AND r."commit" = i."commit" AND r.attempt = i.attempt)) AS mended
-    FROM in_rollout i GROUP BY service, name;
+    FROM in_rollout i WHERE tried_kind <> 'rollback' GROUP BY service, name;
 CREATE TABLE rollout AS
-    SELECT *, rolled_back IS NOT NULL OR mended AS failed FROM rolled
-    WHERE exposed IS NOT NULL AND kind <> 'rollback';
+    SELECT *, rolled_back IS NOT NULL OR mended AS failed FROM rolled WHERE exposed IS NOT NULL;
 CREATE INDEX rollout_by_service ON rollout (service, exposed);
 
 -- 9. Incidents.
@@ -202,8 +211,7 @@ CREATE TABLE responsible AS
     SELECT service, whole, alone, repo, "commit", attempt FROM explicit WHERE attempt IS NOT NULL
     UNION SELECT s.service, s.whole, s.alone, i.repo, i."commit", i.attempt
         FROM suspected s JOIN in_rollout i ON i.service = s.service AND i.name = s.name AND i.type = 'exposed'
-        JOIN exposed e ON e.service = i.service AND e.repo = i.repo AND e."commit" = i."commit"
-            AND e.attempt = i.attempt;
+            AND i.tried_kind <> 'rollback';
 CREATE INDEX responsible_by_attempt ON responsible (service, repo, "commit", attempt);
 CREATE TABLE caused AS
     SELECT d.service, d.opened, d.restored, d.whole, (
@@ -358,11 +366,16 @@ def _with_weeks(script: str) -> str:
     return script
 
 
+def _attempt(event: ChangeEvent) -> int:
+    """To go back to a change is another attempt than to go forward to it."""
+    return event.attempt + (2**30 if event.kind == "rollback" else 0)
+
+
 def _row(event: ChangeEvent) -> tuple[object, ...]:
     mends = event.remediates or (None, None)
     return (
         *(event.source, event.id, event.type, event.time, event.repo, event.commit, event.service),
-        *(event.environment, event.rollout, event.attempt, event.kind, event.weight, event.audience),
+        *(event.environment, event.rollout, _attempt(event), event.kind, event.weight, event.audience),
         *mends,
         *(event.cause, event.incident, event.received, event.committed, event.requests, event.bad),
         *(event.waiver, event.team, encode(msgspec.structs.replace(event, received=None))),

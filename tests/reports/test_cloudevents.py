@@ -36,6 +36,7 @@ def test_an_event_is_read_into_whole_microseconds_and_millionths() -> None:
         "acme/payments",
         "c1",
         "payments",
+        attempt=0,
         weight=125_000,
         remediates=("acme/payments", "c0"),
         received=1772445600_500000,

@@ -9,18 +9,22 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from davy.reports.cells import digest
 from davy.reports.cloudevents import TYPES, read
 from davy.reports.document import document
 from davy.reports.event import ChangeEvent
+from davy.reports.incremental import Incremental
 from davy.reports.recompute import compute
 from davy.reports.report import Query, Report
+from davy.reports.rules import facts
+from davy.reports.weekly import cells
 
 CASES = Path(__file__).parents[1] / "cases" / "dora"
 NAMES: dict[str, str] = {short: long for long, short in TYPES.items()}
 OTHERS = {"at", "id", "source", "repo", "commit"}
 
 
-def cases() -> list[Any]:
+def known() -> list[Any]:
     """Load the cases; each has a rule, what it is about, events and figures."""
     loader = YAML(typ="safe", pure=True)
     found = [case for path in sorted(CASES.glob("*.yaml")) for case in loader.load(path.read_text())]
@@ -79,7 +83,7 @@ def told(figures: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     return {name: short(figures[name], want) for name, want in wanted.items()}
 
 
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", known())
 def test_figures_are_those_computed_by_hand(case: dict[str, Any]) -> None:
     report: Report = compute(events_of(case), asked(case))
     found = document(report)
@@ -91,10 +95,17 @@ def test_figures_are_those_computed_by_hand(case: dict[str, Any]) -> None:
     groups = {group["name"]: group["figures"] for group in found["groups"]}
     wanted = case.get("groups", {})
     assert {name: told(groups.get(name, {}), want) for name, want in wanted.items()} == wanted
+    environment = report.query.environment
+    assert digest(cells(facts(events_of(case), environment))) == report.digest
+    kept = Incremental(environment)
+    for event in events_of(case):
+        kept.apply([event])
+        kept.refresh()
+    assert digest(kept.cells()) == report.digest
     if "open" in case:
         assert [[each["incident"], each["age"]] for each in found["openIncidents"]] == case["open"]
 
 
 def test_every_rule_has_a_case() -> None:
-    rules = {rule for case in cases() for rule in re.findall(r"R\d+", case.values[0]["rule"])}
+    rules = {rule for case in known() for rule in re.findall(r"R\d+", case.values[0]["rule"])}
     assert rules == {f"R{number}" for number in range(1, 29)}

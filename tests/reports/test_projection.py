@@ -234,7 +234,7 @@ def test_a_drill_is_over_after_a_day_and_hides_only_whom_it_is_for(ledger: Ledge
         ledger("change_exposed", "Change", id=str(number), audience=audience, change=change, **outside)
     ledger("update_started", at=1e9 + 25 * HOUR, rollout="default/shop#4.1", service="shop", change=change)
     ledger("change_exposed", rollout="default/shop#4.1", at=1e9 + 26 * HOUR)
-    assert ledger.told() == [("exposed", "2", 1), ("exposed", "3", 1), ("exposed", "3", 1)]
+    assert ledger.told() == [("exposed", "2", 0), ("exposed", "3", 0), ("exposed", "3", 1)]
 
 
 def test_an_event_from_outside_that_speaks_as_the_engine_takes_the_name_of_none_of_its_events(

@@ -156,10 +156,9 @@ def _percent(share: float) -> str:
 def _quotient(name: str, value: float | None) -> str:
     if value is None:
         return "-"
-    units = {"impact": " %", "deploy_freq": " a day"}
-    if name == "impact_requests":
+    if name in ("impact", "impact_requests"):
         return f"{value * 100:.3g} %"
-    return f"{value:,.3g}{units.get(name, '')}"
+    return f"{value:,.3g}{' a day' if name == 'deploy_freq' else ''}"
 
 
 def _open(report: Report) -> list[Line]:

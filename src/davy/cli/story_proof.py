@@ -45,14 +45,14 @@ def show_metrics(stage: Stage) -> dict[str, object]:
     stage.say("   $ davy dora --service payments")
     for line in headlines(report, HEADLINES):
         stage.say("   " + "".join(part.text for part in line).rstrip())
-    rate, lead = as_data(figures["cfr_seed"]), as_data(figures["lead_time"])
+    rate, lead = (as_data(name, figures[name]) for name in ("cfr_seed", "lead_time"))
     hold(rate["numerator"] == 1, f"{rate['numerator']} changes count as failed, not one")
     hold(lead["n"] == CHANGES, f"{lead['n']} changes have a lead time, not {CHANGES}")
     stage.say(
         f"   {rate['denominator']} attempts at {CHANGES} changes: 1.4.3 is built on 1.4.2, whose change"
         " users met a second time, mended"
     )
-    return {name: as_data(figures[name]) for name in HEADLINES}
+    return {name: as_data(name, figures[name]) for name in HEADLINES}
 
 
 def show_proof(stage: Stage) -> dict[str, object]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, BinaryIO, Literal
 import msgspec
 
 from davy.errors import UsageError
-from davy.reports.event import Audience, Change, ChangeEvent, EventType, Kind
+from davy.reports.event import BACK, Audience, Change, ChangeEvent, EventType, Kind
 
 LONGEST = 64 * 1024
 """How many bytes a line may have: what every party to CloudEvents forwards (CloudEvents 1.0, Size Limits)."""
@@ -59,7 +59,7 @@ class _Data(msgspec.Struct, forbid_unknown_fields=True, rename="camel", omit_def
     environment: _Text | None = None
     target: _Text | None = None
     rollout: _Text | None = None
-    attempt: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] | None = None
+    attempt: Annotated[int, msgspec.Meta(ge=1, lt=BACK)] | None = None
     kind: Kind | None = None
     weight: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
     audience: Audience | Literal["external", "public", "customers"] | None = None
@@ -188,7 +188,7 @@ def encode(event: ChangeEvent) -> bytes:
         data["change"] = {"repo": event.repo, "commit": event.commit}
     plain = ("service", "environment", "target", "rollout", "cause", "incident", "requests", "waiver", "team")
     data |= {field: value for field in plain if (value := getattr(event, field)) not in ("", None)}
-    if event.type in _IN_ROLLOUT:
+    if event.type in _IN_ROLLOUT and event.attempt:
         data["attempt"] = event.attempt
     if event.type not in _ENDINGS:
         data["kind"] = event.kind
@@ -335,7 +335,7 @@ def _of_attempt(
         data.environment or "",
         data.target or "",
         data.rollout or "",
-        data.attempt or 1,
+        data.attempt or 0,
         data.kind or "code",
         None if promoted or aborted else _millionths(data.weight),
         _audience(data.audience) if exposed else "users",
@@ -366,7 +366,10 @@ def _audience(word: str | None) -> Audience:
 def _remediated(given: str | _Change | None, change: _Change) -> Change | None:
     if given is None:
         return None
-    return (change.repo, given) if isinstance(given, str) else (given.repo, given.commit)
+    if not isinstance(given, str):
+        return given.repo, given.commit
+    repo, at, commit = given.rpartition("@")
+    return (repo, commit) if repo and at and commit else (change.repo, given)
 
 
 def _refuse_equal_keys(line: bytes) -> None:

@@ -60,7 +60,9 @@ _TABLES = {
                 ELSE CASE WHEN audience IS NULL AND weight IS DISTINCT FROM 0 THEN 2 ELSE 8 END
             END)::TINYINT AS type,
             time, received, raw.environment, services.id AS service, changes.id AS change,
-            rollouts.id AS rollout, coalesce(attempt, 1) AS attempt,
+            rollouts.id AS rollout,
+            greatest(coalesce(attempt, 1), 1)
+                + CASE WHEN kind = 'rollback' THEN 1073741824 ELSE 0 END AS attempt,
             (CASE kind WHEN 'config' THEN 1 WHEN 'flag' THEN 2 WHEN 'infra' THEN 3 WHEN 'migration' THEN 4
                 WHEN 'rollback' THEN 5 END)::TINYINT AS kind,
             weight, mended.id AS remediates, cause, incident, committed, requests, bad,

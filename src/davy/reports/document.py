@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from davy.reports.cloudevents import written
-from davy.reports.report import FEW, Amount, Figure, Group, Quotient, Rate, Report, Times
+from davy.reports.report import FEW, UNITS, Amount, Figure, Group, Quotient, Rate, Report, Times
 
 COLUMNS = (
     "group",
@@ -17,6 +17,7 @@ COLUMNS = (
     "provisional",
     "restated",
     "figure",
+    "unit",
     "value",
     "numerator",
     "denominator",
@@ -30,13 +31,13 @@ COLUMNS = (
     "p95",
     "tooSmall",
 )
-"""The columns of `-o csv`; spans of time are in seconds."""
+"""The columns of `-o csv`; what the numbers of a row are in is its `unit`."""
 
 _MICROS = 1_000_000
 
 
 def document(report: Report) -> dict[str, Any]:
-    """Return a report as a document; spans of time are in seconds, instants are text."""
+    """Return a report as a document: ratios are from 0 to 1, spans of time in seconds, instants are text."""
     return {
         "apiVersion": "davy.dev/v1alpha1",
         "kind": "DeliveryMetrics",
@@ -67,7 +68,7 @@ def rows(report: Report) -> Iterator[list[str]]:
     for group in (report.total, *report.groups):
         first = [group.name, written(group.since), written(group.until), group.provisional, group.restated]
         for name, figure in group.figures.items():
-            told = as_data(figure)
+            told = as_data(name, figure)
             cells = [*first, name, *(told.get(column) for column in COLUMNS[6:])]
             yield [
                 "" if cell is None else str(cell).lower() if isinstance(cell, bool) else str(cell)
@@ -75,8 +76,16 @@ def rows(report: Report) -> Iterator[list[str]]:
             ]
 
 
-def as_data(figure: Figure) -> dict[str, Any]:
-    """Return a figure as plain values; where there is nothing to count it is null, with n = 0."""
+def as_data(name: str, figure: Figure) -> dict[str, Any]:
+    """Return a figure as plain values; where there is nothing to count it is null, with n = 0.
+
+    All have `unit`, `value` and (but for amounts) `n`; the value of spans of time is their median.
+    """
+    unit = UNITS.get(name, "seconds" if isinstance(figure, Times) else "ratio")
+    return {"unit": unit, **_values(figure)}
+
+
+def _values(figure: Figure) -> dict[str, Any]:
     match figure:
         case Rate():
             low, high = figure.interval or (None, None)
@@ -93,16 +102,16 @@ def as_data(figure: Figure) -> dict[str, Any]:
             return {
                 "value": figure.value,
                 "numerator": whole(figure.numerator, figure.scale),
-                "denominator": figure.denominator,
+                "denominator": whole(figure.denominator, 1),
                 "n": figure.n,
                 "tooSmall": figure.n < FEW,
             }
         case Times():
             spread = figure.spread
-            told = {"n": spread.n, "mean": spread.sum / (spread.n * _MICROS) if spread.n else None}
-            for name in ("p50", "p75", "p90", "p95"):
-                told[name] = seconds(getattr(spread, name)) if spread.n else None
-            return {**told, "tooSmall": spread.n < FEW}
+            ranks = {rank: getattr(spread, rank) for rank in ("p50", "p75", "p90", "p95")}
+            told = {rank: seconds(span) if spread.n else None for rank, span in ranks.items()}
+            mean = spread.sum / (spread.n * _MICROS) if spread.n else None
+            return {"value": told["p50"], "n": spread.n, "mean": mean, **told, "tooSmall": spread.n < FEW}
         case Amount():
             return {"value": whole(figure.numerator, figure.scale)}
 
@@ -112,10 +121,10 @@ def seconds(micros: int) -> int | float:
     return whole(micros, _MICROS)
 
 
-def whole(numerator: int, scale: int) -> int | float:
+def whole(numerator: float, scale: int) -> int | float:
     """Divide, without a point where nothing is behind it."""
     quotient, rest = divmod(numerator, scale)
-    return numerator / scale if rest else quotient
+    return numerator / scale if rest else int(quotient)
 
 
 def _group(group: Group) -> dict[str, Any]:
@@ -128,5 +137,5 @@ def _group(group: Group) -> dict[str, Any]:
             "provisional": group.provisional,
             "restated": group.restated,
         },
-        "figures": {name: as_data(figure) for name, figure in group.figures.items()},
+        "figures": {name: as_data(name, figure) for name, figure in group.figures.items()},
     }

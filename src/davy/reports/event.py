@@ -10,6 +10,9 @@ EventType = Literal[
 Kind = Literal["code", "config", "flag", "migration", "infra", "rollback"]
 Audience = Literal["users", "internal", "shadow", "synthetic"]
 
+BACK = 2**30
+"""What is added to the number of an attempt that goes back to a change, so that it is another one."""
+
 Change = tuple[str, str]
 """A repository and a commit in it."""
 
@@ -19,7 +22,7 @@ class ChangeEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     `time` is what the source says; whether `received` is taken instead is for whoever reduces events to facts.
     `weight` is in millionths of all users, None where it is not given. `seq` is its place in the ledger, or its
-    line in a file, and is for explaining a figure; it changes none.
+    line in a file, and is for explaining a figure; it changes none. An `attempt` of 0 is one that is not told.
     """
 
     source: str

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from davy.errors import NotFound
 from davy.reports.cloudevents import written
+from davy.reports.event import BACK
 from davy.reports.recompute import Recomputation
 from davy.reports.report import DEFINITIONS, Query
 
@@ -230,5 +231,6 @@ class _Names:
         """Name a case, and say whether it counts."""
         if figure in _OF_INCIDENTS:
             return f"{case[2]} of {self._services[case[1]]}", True
-        attempt = f", attempt {case[2]}" if case[2] is not None and case[2] > 1 else ""
+        number = (case[2] or 1) % BACK
+        attempt = f", attempt {number}" if number > 1 else ""
         return self.about(case[0], case[1]) + attempt, bool(case[3])

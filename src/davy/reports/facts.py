@@ -21,7 +21,9 @@ WHERE type < 2 OR (type < 8 AND CASE
 
 CREATE OR REPLACE TEMP TABLE said_of_changes AS
 SELECT change, min(happened) FILTER (type = 0) AS created, min(happened) FILTER (type = 1) AS merged,
-    min(committed) AS committed, min(remediates) FILTER (remediates <> change) AS remediates
+    coalesce(min(committed), min(happened) FILTER (type = 0)) AS committed,
+    min(remediates) FILTER (remediates <> change) AS remediates,
+    min(kind) FILTER (type < 2 AND kind <> 5) AS told_kind
 FROM counted
 WHERE type < 2 OR remediates IS NOT NULL
 GROUP BY change;
@@ -39,21 +41,21 @@ GROUP BY change, service, attempt, rollout;
 
 CREATE OR REPLACE TEMP TABLE attempts AS
 SELECT change, service, attempt, min(rollout) AS rollout, min(exposed) AS exposed, min(promoted) AS promoted,
-    min(rolled_back) AS rolled_back, min(aborted) AS aborted, coalesce(min(kind), 0) AS kind,
+    min(rolled_back) AS rolled_back, min(aborted) AS aborted, coalesce(min(kind), min(told_kind), 0) AS kind,
     bool_or(waived) AS waived, min(team) AS team, max(weight) AS weight, max(weight_back) AS weight_back,
     max(requests) AS requests, max(bad) AS bad
-FROM moves
+FROM moves LEFT JOIN (SELECT change, told_kind FROM said_of_changes WHERE told_kind IS NOT NULL) USING (change)
 GROUP BY change, service, attempt;
 
 CREATE OR REPLACE TEMP TABLE fixes AS
 SELECT said.change AS fix, said.remediates AS mended, service, arg_min(exposed, attempt) AS first,
-    min(exposed) AS earliest
+    arg_min_null(rollout, attempt) AS rollout, min(exposed) AS earliest
 FROM said_of_changes AS said JOIN attempts USING (change)
 WHERE said.remediates IS NOT NULL AND exposed IS NOT NULL AND kind <> 5
 GROUP BY ALL;
 
 CREATE OR REPLACE TEMP TABLE mendable AS
-SELECT change, service, attempt, exposed
+SELECT change, service, attempt, exposed, rollout
 FROM attempts SEMI JOIN fixes ON fixes.mended = attempts.change
 WHERE exposed IS NOT NULL AND kind <> 5;
 
@@ -64,12 +66,12 @@ CREATE OR REPLACE TEMP TABLE marks AS
 WITH candidates AS (
     SELECT fix, mendable.*, fixes.first AS marked
     FROM fixes JOIN mendable ON mendable.change = mended AND mendable.service = fixes.service
-    WHERE mendable.exposed <= fixes.first
+    WHERE mendable.exposed < fixes.first AND NOT coalesce(mendable.rollout = fixes.rollout, false)
     UNION ALL
     SELECT fix, mendable.*, marked
     FROM (SELECT fix, mended, min(earliest) AS marked FROM fixes ANTI JOIN met USING (fix) GROUP BY fix, mended)
     JOIN mendable ON mendable.change = mended
-    WHERE mendable.exposed <= marked
+    WHERE mendable.exposed < marked
 ), latest AS (
     SELECT * FROM candidates
     QUALIFY row_number() OVER (PARTITION BY fix, service ORDER BY exposed DESC, attempt DESC) = 1
@@ -86,7 +88,7 @@ FROM attempts LEFT JOIN marks USING (change, service, attempt)
 WHERE exposed IS NOT NULL AND kind <> 5;
 
 CREATE OR REPLACE TEMP VIEW parts AS
-SELECT moves.* EXCLUDE (rollout, kind), moves.kind,
+SELECT moves.* EXCLUDE (rollout, kind), nullif(attempts.kind, 0) AS kind,
     coalesce(moves.rollout, attempts.rollout, -(moves.change * 2147483648 + moves.attempt)) AS rollout
 FROM moves JOIN attempts USING (change, service, attempt);
 
@@ -97,8 +99,9 @@ SELECT service, rollout, min(exposed) AS exposed, min(promoted) AS promoted, min
     bool_or(exposed IS NOT NULL AND remediates IS NOT NULL) AS rework
 FROM parts LEFT JOIN marks USING (change, service, attempt)
 LEFT JOIN (SELECT change, remediates FROM said_of_changes WHERE remediates IS NOT NULL) USING (change)
+WHERE parts.kind IS DISTINCT FROM 5
 GROUP BY service, rollout
-HAVING min(exposed) IS NOT NULL AND coalesce(min(parts.kind), 0) <> 5;
+HAVING min(exposed) IS NOT NULL;
 
 CREATE OR REPLACE TEMP TABLE incident_events AS
 SELECT *, sum(begins::INT) OVER spell AS instance FROM (

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from davy.reports import rules
+from davy.reports.attempts import numbered
 from davy.reports.cells import WEEK, Cell, week_of
 from davy.reports.days import Days
 from davy.reports.event import Change, ChangeEvent
@@ -247,10 +248,11 @@ class Incremental:
         origin, tried = story.origin, story.attempts
         story.origin = rules.origin(change, story.events)
         by_attempt: dict[AttemptKey, list[ChangeEvent]] = defaultdict(list)
-        for event in story.events:
+        for event in numbered(story.events):
             if event.type in rules.ON_A_TARGET:
                 by_attempt[rules.attempt_key(event)].append(event)
-        story.attempts = {key: rules.attempt(key, events) for key, events in by_attempt.items()}
+        kind = story.origin.kind
+        story.attempts = {key: rules.attempt(key, events, kind) for key, events in by_attempt.items()}
         links = {origin.remediates, story.origin.remediates} - {None}
         if origin.remediates != story.origin.remediates:
             if origin.remediates is not None:

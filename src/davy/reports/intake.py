@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from davy.reports.attempts import numbered
 from davy.reports.cloudevents import encode
 from davy.reports.event import ChangeEvent
 
@@ -13,6 +14,7 @@ _NEVER = 2**63 - 1
 def distinct(events: Iterable[ChangeEvent]) -> tuple[list[ChangeEvent], int]:
     """Return each event once, and how many were refused since they contradict the one that was received first.
 
+    An event of a later attempt that does not say so is given its number.
     In what order they come, and how often, makes no difference but to the order of what is returned.
     """
     kept: dict[tuple[str, str], ChangeEvent] = {}
@@ -25,7 +27,7 @@ def distinct(events: Iterable[ChangeEvent]) -> tuple[list[ChangeEvent], int]:
     for name, told in again.items():
         kept[name] = min(told, key=_rank)
         conflicts += len({_said(event) for event in told}) - 1
-    return list(kept.values()), conflicts
+    return numbered(kept.values()), conflicts
 
 
 def _rank(event: ChangeEvent) -> tuple[int, bytes, int]:

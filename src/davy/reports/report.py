@@ -68,7 +68,7 @@ class Quotient(NamedTuple):
     """A quantity of each, `numerator` divided by `scale`. It has no interval: it counts no cases."""
 
     numerator: int
-    denominator: int
+    denominator: float
     n: int
     scale: int = 1
 
@@ -105,30 +105,41 @@ Figure = Rate | Quotient | Times | Amount
 
 DEFINITIONS = {
     "cfr_seed": "exposed attempts that were rolled back or mended / exposed attempts",
-    "cfr_seed_unwaived": "the same without attempts that passed a rule by a waiver",
+    "cfr_seed_unwaived": "cfr_seed without the attempts that passed a rule by a waiver",
     "cfr_escaped": "exposed attempts that failed once promoted, or caused an incident / exposed attempts",
-    "impact": "mean share of users who met a failed attempt, over all exposed attempts, in percent",
+    "impact": "mean share of the users who met a failed attempt, over all exposed attempts",
     "cfr_rollout": "failed rollouts / rollouts without rollbacks: DORA's unit, the deployment",
     "cfr_change": "changes of which any attempt failed / changes exposed",
     "bad_minutes": "sum of share of users x minutes from exposure to failure",
-    "impact_requests": "requests that were bad beyond the stable version's / requests that said both",
-    "lead_time": "from merge to the first user, first attempt of each change on each service",
+    "impact_requests": "requests that were bad beyond the stable version's / requests, where both are told",
+    "lead_time": "from merge to the first user: the first attempt of each change on each service",
     "lead_to_success": "from merge to the first user of the first attempt that did not fail",
     "lead_to_full": "from merge to all users",
-    "dora_lead": "from the first commit to all users",
+    "dora_lead": "from the first commit (or the pull request, where none is told) to all users",
     "deploy_freq": "rollouts that reached all users in the window / its days",
     "deploy_days": "days of the window (UTC) on which one did",
     "batch_size": "exposed attempts / rollouts",
     "rework_rate": "rollouts that mend or revert another change / rollouts",
     "mttr": "from the first alert to healthy, all incidents restored in the window",
-    "fdrt": "the same, of incidents that a change caused",
-    "fdrt_from_exposure": "the same, from the first user of the change that caused it",
-    "impaired": "how long at least one incident was open, per service, added up",
+    "fdrt": "from the first alert to healthy, incidents that a change caused",
+    "fdrt_from_exposure": "from the first user of the change that caused an incident to healthy",
+    "impaired": "how long at least one incident was open, of each service, added up",
     "open_incidents": "incidents that opened in the window and are open at the newest event",
     "rollback_failure_rate": "rollbacks that were rolled back themselves / rollbacks",
     "unexposed": "attempts that were caught before a user met them",
 }
 """What each figure is, in a line; docs/reference/delivery-metrics.md has the whole definitions."""
+
+UNITS = {
+    "bad_minutes": "minutes",
+    "deploy_freq": "per day",
+    "deploy_days": "days",
+    "batch_size": "attempts per rollout",
+    "impaired": "seconds",
+    "open_incidents": "incidents",
+    "unexposed": "attempts",
+}
+"""What the values are in, where they are neither ratios from 0 to 1 nor spans of time in seconds."""
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -219,7 +230,7 @@ def figures_of(cell: Cell, span: int) -> dict[str, Figure]:
         "cfr_seed": Rate(cell.failed, cell.attempts),
         "cfr_seed_unwaived": Rate(cell.failed - cell.waived_failed, cell.attempts - cell.waived),
         "cfr_escaped": Rate(cell.escaped, cell.attempts),
-        "impact": Quotient(cell.impact, cell.attempts, cell.attempts, 10_000),
+        "impact": Quotient(cell.impact, cell.attempts, cell.attempts, 1_000_000),
         "cfr_rollout": Rate(cell.rollouts_failed, cell.rollouts),
         "cfr_change": Rate(cell.changes_failed, cell.changes),
         "bad_minutes": Amount(cell.bad_time, 60_000_000),
@@ -228,7 +239,7 @@ def figures_of(cell: Cell, span: int) -> dict[str, Figure]:
         "lead_to_success": Times(cell.lead_to_success),
         "lead_to_full": Times(cell.lead_to_full),
         "dora_lead": Times(cell.dora_lead),
-        "deploy_freq": Quotient(cell.promoted * DAY, max(span, 0), cell.promoted),
+        "deploy_freq": Quotient(cell.promoted, max(span, 0) / DAY, cell.promoted),
         "deploy_days": Amount(cell.promoted_days),
         "batch_size": Quotient(cell.attempts, cell.rollouts, cell.rollouts),
         "rework_rate": Rate(cell.rework, cell.rollouts),

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from davy.reports.attempts import numbered
 from davy.reports.cloudevents import encode
-from davy.reports.event import Change, ChangeEvent, Kind, counts
+from davy.reports.event import BACK, Change, ChangeEvent, Kind, counts
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -29,7 +30,10 @@ ON_A_TARGET = ("exposed", "promoted", "rolled_back", "aborted_unexposed")
 
 
 class AttemptKey(NamedTuple):
-    """By what an attempt is known: a change on a service, for the n-th time."""
+    """By what an attempt is known: a change on a service, for the n-th time.
+
+    To go back to a change is an attempt of its own: its number is more than `BACK`.
+    """
 
     repo: str
     commit: str
@@ -50,8 +54,6 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     exposed: int | None
     promoted: int | None
     rolled_back: int | None
-    back: bool
-    """Whether the attempt as a whole is a rollback: it counts in nothing else then."""
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
@@ -70,6 +72,11 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     waiver: str
     team: str
     parts: tuple[Part, ...]
+
+    @property
+    def rollout(self) -> str:
+        """The rollout that it is in, the smallest of several."""
+        return self.parts[0].rollout
 
     @property
     def counted(self) -> bool:
@@ -94,6 +101,7 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
     merged: int | None = None
     committed: int | None = None
     remediates: Change | None = None
+    kind: Kind = "code"
 
 
 class Rollout(msgspec.Struct, frozen=True, array_like=True):
@@ -158,17 +166,15 @@ def facts(events: Iterable[ChangeEvent], environment: str = "") -> Facts:
     """
     settled, conflicts, skewed = settle(events)
     by_attempt, by_change, by_service = defaultdict(list), defaultdict(list), defaultdict(list)
-    for event in settled:
-        if not counted(event, environment):
-            continue
+    for event in numbered(event for event in settled if counted(event, environment)):
         if event.incident:
             by_service[event.service].append(event)
         else:
             by_change[event.repo, event.commit].append(event)
         if event.type in ON_A_TARGET:
             by_attempt[attempt_key(event)].append(event)
-    attempts = {key: attempt(key, found) for key, found in by_attempt.items()}
     origins = {change: origin(change, found) for change, found in by_change.items()}
+    attempts = {key: attempt(key, found, origins[key.change].kind) for key, found in by_attempt.items()}
     marks = remediations(origins, attempts.values())
     of_service = defaultdict(list)
     for found in attempts.values():
@@ -238,13 +244,17 @@ def counted(event: ChangeEvent, environment: str = "") -> bool:
 
 def attempt_key(event: ChangeEvent) -> AttemptKey:
     """Return the attempt to which an event belongs."""
-    return AttemptKey(event.repo, event.commit, event.service, event.attempt)
+    number = (event.attempt or 1) + (BACK if event.kind == "rollback" else 0)
+    return AttemptKey(event.repo, event.commit, event.service, number)
 
 
 def origin(change: Change, events: Iterable[ChangeEvent]) -> Origin:
     """Reduce all the events of a change to where it comes from (4); a change does not mend itself."""
     created = merged = committed = remediates = None
+    kinds: set[Kind] = set()
     for event in events:
+        if event.type in ("created", "merged") and event.kind != "rollback":
+            kinds.add(event.kind)
         if event.type == "created":
             created = _least(created, event.time)
         elif event.type == "merged":
@@ -252,11 +262,19 @@ def origin(change: Change, events: Iterable[ChangeEvent]) -> Origin:
         committed = _least(committed, event.committed)
         if event.remediates is not None and event.remediates != change:
             remediates = event.remediates if remediates is None else min(remediates, event.remediates)
-    return Origin(created, merged, committed, remediates)
+    return Origin(created, merged, created if committed is None else committed, remediates, _kind(kinds))
 
 
-def attempt(key: AttemptKey, events: Sequence[ChangeEvent]) -> Attempt:
-    """Reduce the events of an attempt (5), and those of each rollout that it was in (the first half of 8)."""
+def attempt(key: AttemptKey, events: Sequence[ChangeEvent], kind: Kind = "code") -> Attempt:
+    """Reduce the events of an attempt (5), and those of each rollout that it was in (the first half of 8).
+
+    Args:
+        key: by what it is known.
+        events: all of them.
+        kind: what the change is, where these do not say it.
+    """
+    own = _kind(event.kind for event in events)
+    kind = kind if own == "code" else own
     named = min((event.rollout for event in events if event.rollout), default="")
     named = named or f"{key.repo}@{key.commit}#{key.attempt}"
     parts: dict[str, list[ChangeEvent]] = defaultdict(list)
@@ -276,7 +294,7 @@ def attempt(key: AttemptKey, events: Sequence[ChangeEvent]) -> Attempt:
         _largest(event.bad for event in events),
         min((event.waiver for event in events if event.waiver), default=""),
         min((event.team for event in events if event.team), default=""),
-        tuple(_part(name, parts[name], back=kind == "rollback") for name in sorted(parts)),
+        tuple(_part(name, kind, parts[name]) for name in sorted(parts)),
     )
 
 
@@ -299,14 +317,14 @@ def mended(mending: Sequence[Attempt], broken: Sequence[Attempt]) -> list[tuple[
     firsts: dict[str, Attempt] = {}
     for one in sorted(mending, key=lambda one: one.key.attempt):
         firsts.setdefault(one.key.service, one)
-    when = {service: one.exposed for service, one in firsts.items()}
+    when = {service: (_begun(one), one.rollout) for service, one in firsts.items()}
     services = {one.key.service for one in broken}
     if when and not services & when.keys():
-        when = dict.fromkeys(services, min(_begun(one) for one in mending))
+        when = dict.fromkeys(services, (min(_begun(one) for one in mending), ""))
     found = []
-    for service, at in when.items():
-        assert at is not None, "an exposed attempt without an exposure"
-        latest = _latest([one for one in broken if one.key.service == service], at)
+    for service, (at, rollout) in when.items():
+        alone = [one for one in broken if one.key.service == service and one.rollout != rollout]
+        latest = _latest(alone, at - 1)
         if latest is not None:
             found.append((latest.key, at))
     return found
@@ -335,6 +353,7 @@ def rollout(
     origins: Mapping[Change, Origin],
 ) -> Rollout | None:
     """Return a rollout by the parts that attempts have in it, None where no user met it (8)."""
+    parts = [(key, part) for key, part in parts if part.kind != "rollback"]
     exposed = _first(part.exposed for _, part in parts)
     if exposed is None:
         return None
@@ -347,7 +366,7 @@ def rollout(
         exposed,
         _first(part.promoted for _, part in parts),
         rolled_back,
-        tuple(sorted(key for key, part in parts if part.exposed is not None and not part.back)),
+        tuple(sorted(exposures)),
         rolled_back is not None or any(key in remediated for key in exposures),
         any(origins[key.change].remediates is not None for key in exposures),
     )
@@ -422,7 +441,7 @@ def held(one: Incident, rolled: Iterable[Rollout], attempts: Sequence[Attempt]) 
                 named, key=lambda other: (_begun(other), other.key.attempt)
             )
             return msgspec.structs.replace(one, responsible=(blamed.key,))
-    active = [other for other in rolled if other.kind != "rollback" and other.active(one.opened)]
+    active = [other for other in rolled if other.active(one.opened)]
     if not active:
         return one
     guilty = max(active, key=lambda other: (other.exposed, other.name))
@@ -444,14 +463,13 @@ def _begun(one: Attempt) -> int:
     return one.exposed
 
 
-def _part(name: str, events: Sequence[ChangeEvent], *, back: bool) -> Part:
+def _part(name: str, kind: Kind, events: Sequence[ChangeEvent]) -> Part:
     return Part(
         name,
-        _kind(event.kind for event in events),
+        kind,
         _earliest(events, "exposed"),
         _earliest(events, "promoted"),
         _earliest(events, "rolled_back"),
-        back,
     )
 
 

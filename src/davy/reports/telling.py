@@ -65,7 +65,7 @@ class Said(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     environment: str = ""
     target: str = ""
     rollout: str = ""
-    attempt: int = 1
+    attempt: int = 0
     kind: Kind = "code"
     weight: float | None = None
     audience: str = "users"

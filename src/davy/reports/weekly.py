@@ -235,10 +235,8 @@ def by_change(attempts: Iterable[Attempt]) -> dict[Change, list[Attempt]]:
 
 
 def count_rollouts(time: Buckets, into: Found, rollouts: Iterable[Rollout]) -> None:
-    """Count rollouts by their exposure, and by their promotion; those that go back are none."""
+    """Count rollouts by their exposure, and by their promotion."""
     for one in rollouts:
-        if one.kind == "rollback":
-            continue
         bucket = time.of(one.exposed)
         if bucket is not None:
             counts = into[bucket].counts
