@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from davy.adapters.sqlite import SqliteStore
 from davy.cli.program import COMMANDS, program
 from davy.cli.setting import Setting
 
@@ -81,6 +82,7 @@ def test_a_task_of_dev_that_is_shown_is_one(page: str, call: str) -> None:
     [(page, call) for page, call in DAVY if call.split()[0] in OFFLINE and "--write" not in call],
 )
 def test_a_command_that_needs_no_engine_runs(page: str, call: str, tmp_path: Path) -> None:
+    SqliteStore(tmp_path / "davy.db").close()
     environment = {**os.environ, "DAVY_HOME": str(tmp_path), "NO_COLOR": "1"}
     command = [sys.executable, "-m", "davy", *shlex.split(call)]
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

@@ -52,7 +52,7 @@ def test_two_demos_at_once_tell_the_same_true_story(directory: Path) -> None:
         assert running.returncode == 0, talk
         report = json.loads(out)
         assert (report["kind"], report["ok"]) == ("DemoReport", True)
-        assert len(report["steps"]) == 6
+        assert len(report["steps"]) == 8
         assert all(step["ok"] for step in report["steps"])
         bad, good, switched = report["rollouts"]
         assert (bad["version"], bad["outcome"], bad["weightAtAbort"]) == ("1.4.2", "aborted", 5)
@@ -61,6 +61,11 @@ def test_two_demos_at_once_tell_the_same_true_story(directory: Path) -> None:
         assert (good["version"], good["outcome"], good["badRequests"]) == ("1.4.3", "promoted", 0)
         assert (switched["name"], switched["outcome"], switched["badRequests"]) == ("catalog", "promoted", 0)
         assert switched["requests"] > 100
+        assert (report["ledger"]["verified"], report["ledger"]["size"] > 50) == (True, True)
+        figures, proof = (step["detail"] for step in report["steps"][-2:])
+        assert (figures["cfr_seed"]["numerator"], figures["cfr_escaped"]["numerator"]) == (1, 0)
+        assert figures["lead_time"]["p50"] > 0
+        assert proof["cheat"]["exitCode"] == 7
         assert "error[PD050]" in talk
         assert list(place.iterdir()) == []
 

@@ -145,11 +145,16 @@ CREATE TABLE lasted AS
     SELECT *, row_number() OVER (
         PARTITION BY service, incident, episode ORDER BY at DESC, type DESC) AS from_end
     FROM in_episode WHERE episode > 0;
+CREATE TABLE told_of AS
+    SELECT e.service, e.incident, e.episode, h.cause, h.repo, h."commit"
+    FROM in_episode e JOIN happened h
+        ON h.service = e.service AND h.incident = e.incident AND h.at = e.at AND h.type = e.type;
+CREATE INDEX told_of_by_incident ON told_of (service, incident, episode);
 CREATE TABLE episode AS
     SELECT service, incident, episode, min(at) AS opened,
         max(CASE WHEN from_end = 1 AND type = 'restored' THEN at END) AS restored,
-        (SELECT min(cause) FROM happened h
-            WHERE h.service = l.service AND h.incident = l.incident AND cause <> '') AS cause
+        (SELECT min(cause) FROM told_of t WHERE t.service = l.service AND t.incident = l.incident
+            AND t.episode = l.episode AND cause <> '') AS cause
     FROM lasted l GROUP BY service, incident, episode;
 CREATE TABLE followed AS
     SELECT *, row_number() OVER w AS place, lag(restored) OVER w AS last_restored
@@ -173,7 +178,8 @@ CREATE TABLE named AS
     SELECT service, whole, alone, repo, "commit" FROM (
         SELECT u.service, u.whole, u.cause IS NULL AS alone, h.repo, h."commit", row_number() OVER (
             PARTITION BY u.service, u.whole, u.cause IS NULL ORDER BY h.repo, h."commit") AS place
-        FROM united u JOIN happened h ON h.service = u.service AND h.incident = u.incident AND h.repo <> '')
+        FROM united u JOIN told_of h
+            ON h.service = u.service AND h.incident = u.incident AND h.episode = u.episode AND h.repo <> '')
     WHERE place = 1;
 CREATE TABLE explicit AS
     SELECT d.service, d.whole, d.alone, n.repo, n."commit", coalesce(
@@ -195,7 +201,9 @@ CREATE TABLE suspected AS
 CREATE TABLE responsible AS
     SELECT service, whole, alone, repo, "commit", attempt FROM explicit WHERE attempt IS NOT NULL
     UNION SELECT s.service, s.whole, s.alone, i.repo, i."commit", i.attempt
-        FROM suspected s JOIN in_rollout i ON i.service = s.service AND i.name = s.name AND i.type = 'exposed';
+        FROM suspected s JOIN in_rollout i ON i.service = s.service AND i.name = s.name AND i.type = 'exposed'
+        JOIN exposed e ON e.service = i.service AND e.repo = i.repo AND e."commit" = i."commit"
+            AND e.attempt = i.attempt;
 CREATE INDEX responsible_by_attempt ON responsible (service, repo, "commit", attempt);
 CREATE TABLE caused AS
     SELECT d.service, d.opened, d.restored, d.whole, (

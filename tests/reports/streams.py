@@ -4,6 +4,7 @@ Few changes on two services, few names, and instants that are a limit of some ru
 Each stream is drawn by a seed: evenly, which finds more here than what is made of small parts.
 """
 
+import os
 from random import Random
 from typing import Any
 
@@ -14,6 +15,9 @@ from davy.reports.event import ChangeEvent
 MONDAY = 1_704_067_200_000_000
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
+
+MORE = int(os.environ.get("DAVY_MORE_EXAMPLES", "1"))
+"""How many times as many streams as usual are tried."""
 
 CHANGES = [("shop", "a"), ("shop", "b"), ("shop", "c"), ("till", "a")]
 SERVICES = ["cart", "pay"]

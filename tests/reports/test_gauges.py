@@ -1,13 +1,14 @@
 """What is exported is what Prometheus reads."""
 
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from davy.analysis.promql.exposition import parse_exposition
-from davy.reports.gauges import Sample, exposition
+from davy.reports.gauges import METRICS, Sample, exposition
 
 
 def test_samples_are_grouped_and_nothing_is_said_of_what_nobody_knows() -> None:
@@ -44,3 +45,10 @@ def test_a_sample_has_the_labels_of_its_metric() -> None:
         exposition([Sample("davy_open_incidents", {}, 1)])
     with pytest.raises(KeyError):
         exposition([Sample("davy_made_up", {}, 1)])
+
+
+def test_every_metric_is_told_with_its_labels() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "show-delivery.md").read_text()
+    for metric in METRICS:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        assert f"| `{metric.name}` | {labels} | {metric.purpose.rstrip('.')} |" in page

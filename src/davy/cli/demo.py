@@ -44,7 +44,7 @@ def command(speed: float, *, keep: bool, seed: int, form: str) -> None:
     home = workspace / "state"
     teller = Teller(quiet=form == "json")
     teller.say(
-        f"Davy {__version__} demo: canaries and a blue/green switch, a real Envoy, real processes, real traffic"
+        f"Davy {__version__} demo: canaries, a switch, a record of them; a real Envoy, processes, traffic, Git"
     )
     kept = "kept" if keep else "removed on exit; --keep to stay"
     teller.say(f"  workspace ./{workspace.name} ({kept})   clock at {speed:g}x   nothing leaves this machine")

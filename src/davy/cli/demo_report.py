@@ -30,6 +30,15 @@ class DemoRollout(msgspec.Struct, frozen=True, rename="camel"):
     seconds_first_error_to_zero: float | None
 
 
+class DemoLedger(msgspec.Struct, frozen=True, rename="camel"):
+    """The record at the end: where it is, how many entries it has, its root, and whether it verifies."""
+
+    path: str
+    size: int
+    root: str
+    verified: bool
+
+
 class DemoReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag="DemoReport", tag_field="kind"):
     """The whole story."""
 
@@ -40,3 +49,4 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag=
     seconds: float
     steps: tuple[DemoStep, ...]
     rollouts: tuple[DemoRollout, ...]
+    ledger: DemoLedger | None

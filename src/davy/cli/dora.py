@@ -12,7 +12,7 @@ import click
 from davy.cli.options import common, output
 from davy.cli.output import show_data, show_lines
 from davy.cli.setting import Setting, talk
-from davy.errors import UsageError
+from davy.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from davy.reports.event import ChangeEvent
@@ -23,11 +23,22 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _LAST = re.compile(r"([0-9]{1,5})(w|d|h|m)", re.ASCII)
 _UNITS = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60}
 _MICROS = 1_000_000
+PAGE = 10_000
+"""Entries that are read at once."""
 
 
 @click.command("dora")
 @click.option(
-    "--events", "path", metavar="FILE", help="Events as CloudEvents, one a line; - is standard input."
+    "--events",
+    "path",
+    metavar="FILE",
+    help="Events as CloudEvents, one a line, in the place of the ledger; - is standard input.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Only the first N entries of the ledger.  [default: all]",
 )
 @click.option(
     "--since", metavar="TIME", help="From when: 2026-09-01, an instant, or 30d before the newest event."
@@ -52,6 +63,7 @@ _MICROS = 1_000_000
 def command(
     setting: Setting,
     path: str | None,
+    size: int | None,
     since: str | None,
     until: str | None,
     services: tuple[str, ...],
@@ -63,8 +75,9 @@ def command(
 ) -> None:
     """Compute the delivery metrics: CFR, lead time, deployment frequency, recovery, and what they rest on.
 
-    They are a function of the events alone: the clock of this machine is not asked, and the same events give
-    the same bytes with -o json, in whatever order they came.
+    They are a function of the ledger's first entries alone, which size and root name: the clock of this machine
+    is not asked, and the same entries give the same bytes with -o json. Of a file of events the order does not
+    matter, either.
     """
     from davy.reports.recompute import Recomputation
     from davy.reports.report import Query
@@ -79,23 +92,31 @@ def command(
         environment=environment,
         teams=None if teams is None else _teams(teams),
     )
+    prefix = None
     if path is None:
-        raise UsageError("there are no events to read", hint="--events FILE takes CloudEvents, one a line")
-    source = path if path != "-" else "standard input"
-    computation = Recomputation(_events(path, source))
+        prefix, events = _ledger(setting, size)
+        source = f"the ledger's first {prefix['size']} entries, root {prefix['root']}"
+    elif size is not None:
+        raise UsageError("--size is of the ledger, and --events reads a file", hint="leave one of them out")
+    else:
+        source = path if path != "-" else "standard input"
+        events = _events(path, source)
+    computation = Recomputation(events)
     if explain is not None:
         _explain(computation, query, explain, form)
     else:
-        _show(computation, query, source, form)
+        _show(computation, query, source, prefix, form)
 
 
-def _show(computation: "Recomputation", query: "Query", source: str, form: str) -> None:
-    """Print a report."""
+def _show(
+    computation: "Recomputation", query: "Query", source: str, prefix: dict[str, object] | None, form: str
+) -> None:
+    """Print a report; `prefix` names the entries that it is computed from, where they are a ledger's."""
     from davy.reports.document import COLUMNS, document, rows
 
     report = computation.report(query)
     if form == "json":
-        show_data(document(report), form)
+        show_data({**document(report), "ledger": prefix}, form)
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -122,6 +143,30 @@ def _explain(computation: "Recomputation", query: "Query", figure: str, form: st
         raise UsageError("what is behind a figure is no table", hint="-o json, or -o table")
     else:
         show_lines(explained(figure, cases))
+
+
+def _ledger(setting: Setting, size: int | None) -> tuple[dict[str, object], Iterable["ChangeEvent"]]:
+    """Read the events of the first entries of the ledger, and what names these.
+
+    Raises:
+        NotFound: there is no ledger, or it has not so many entries.
+        IntegrityError: an entry cannot be read.
+    """
+    from davy.cli.reading import reading
+    from davy.ledger.tree import frontier
+    from davy.reports.projection import project
+
+    with reading(setting) as reader:
+        head = reader.head()
+        if size is None:
+            size = head.size
+        if size > head.size:
+            raise NotFound(f"there are no {size} entries: the ledger has {head.size}", hint="davy ledger tail")
+        root = frontier(size, reader.hashes).root
+        bodies = [
+            body for start in range(0, size, PAGE) for body in reader.bodies(start, min(size, start + PAGE))
+        ]
+    return {"size": size, "root": root.hex()}, project(bodies)
 
 
 def _events(path: str, name: str) -> Iterable["ChangeEvent"]:

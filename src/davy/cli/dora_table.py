@@ -65,6 +65,11 @@ def lines(report: Report, source: str) -> list[Line]:
     return [*found, *_notes(report, total)]
 
 
+def headlines(report: Report, names: Sequence[str]) -> list[Line]:
+    """Lay out some figures of everything, a line each."""
+    return columns([_row(name, report.total.figures[name]) for name in names])
+
+
 def explained(figure: str, cases: Sequence["Case"]) -> list[Line]:
     """Lay out the cases that a figure counts, each with its events."""
     found: list[Line] = [cell(f"{figure}: {DEFINITIONS[figure]}", "strong")]

@@ -4,9 +4,10 @@ import ipaddress
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from davy import __version__
 from davy.adapters import secret_files
@@ -16,13 +17,21 @@ from davy.cli.running import Running
 from davy.cli.setting import Setting, talk
 from davy.cli.signals import signals
 from davy.cli.stores import open_store
+from davy.control.delivery import Delivery
+from davy.control.engine import Engine
 from davy.control.hooks.desk import Desk
 from davy.control.hooks.sources_file import read_sources
+from davy.control.requests import List
+from davy.control.views import RolloutList, RolloutView
 from davy.errors import NotPermitted, UsageError
 from davy.ledger.log import Log
+from davy.serve.delivery import DeliveryMetrics
 from davy.serve.hooks_app import Hooks
-from davy.serve.http import Http
+from davy.serve.http import Group, Http
 from davy.serve.server import Server
+
+if TYPE_CHECKING:
+    from davy.cli.stores import AnyStore
 
 _EXPOSED = (
     "warning: this is plain HTTP beyond this machine: whoever reaches it reads the metrics, and whoever is"
@@ -79,7 +88,7 @@ def serve_hooks(setting: Setting, file: Path, store: str, at: tuple[str, int], c
     setting.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     kept = open_store(setting.home, store)
     with closing(kept):
-        served = Http([hooks(setting, file, kept, setting.wall)])
+        served = Http([hooks(setting, file, kept, setting.wall), delivery(kept, setting.wall, tuple)])
         with signals() as asked_to_stop, Server(served, context, *at) as server:
             talk(f"davy {__version__} takes in events  pid {os.getpid()}")
             if tls is None and not is_loopback(at[0]):
@@ -101,13 +110,35 @@ def http_of(running: Running, setting: Setting, listen: str, file: Path | None) 
     Raises:
         UsageError: that is no address, or it cannot be listened at.
     """
-    groups = [] if file is None else [hooks(setting, file, running.store, running.engine.now)]
     host, port = address(listen)
     if not is_loopback(host):
         talk(_EXPOSED)
+    groups: list[Group] = [] if file is None else [hooks(setting, file, running.store, running.engine.now)]
+    groups.append(delivery(running.store, running.engine.now, lambda: _rollouts(running.engine)))
     with Server(Http(groups), None, host, port) as server:
         talk(f"  http      http://{host}:{server.port}" + ("" if file is None else "/hooks/SCHEME"))
         yield
+
+
+def delivery(
+    store: "AnyStore", now: Callable[[], float], rollouts: Callable[[], Iterable[RolloutView]]
+) -> DeliveryMetrics:
+    """Return the group that tells Prometheus of delivery, and let it follow the ledger.
+
+    Args:
+        store: has the ledger.
+        now: the time of the ledger.
+        rollouts: returns all rollouts as they are.
+    """
+    following = Delivery(store, now)
+    following.start()
+    return DeliveryMetrics(following, store, rollouts)
+
+
+def _rollouts(engine: Engine) -> Iterable[RolloutView]:
+    view = engine.handle(List(), "davy")
+    assert isinstance(view, RolloutList)
+    return view.items
 
 
 def address(listen: str) -> tuple[str, int]:

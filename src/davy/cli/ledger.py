@@ -10,6 +10,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("davy.cli.ledger_verify", "Recompute it, and say what was changed and where."),
     "prove": ("davy.cli.ledger_prove", "Prove that an entry is in it to somebody who has only its key."),
     "export": ("davy.cli.ledger_export", "Write the ledger as static files that anybody can verify."),
+    "forward": ("davy.cli.ledger_forward", "Send entries on to OpenTelemetry, CloudEvents or Datadog."),
     "forget": ("davy.cli.ledger_forget", "Erase the name of a person; the ledger verifies as before."),
     "witness": ("davy.cli.ledger_witness", "Have it witnessed, so that nothing can take its place."),
 }

@@ -1,12 +1,18 @@
 """`davy ledger prove SEQ`: one file that shows somebody that an entry is in the record."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from davy.cli.options import at_home
 from davy.cli.setting import Setting, talk
 from davy.errors import NotFound, Undecided, UsageError
+
+if TYPE_CHECKING:
+    from davy.ledger.log import Log
+    from davy.ledger.note import Note, PublicKey
+    from davy.ledger.proof import Proof
 
 
 @click.command("prove")
@@ -30,9 +36,7 @@ def command(setting: Setting, seq: int, file: Path | None, origin: str) -> None:
     from davy.cli.signing import signed
     from davy.control.checkpoints import BUCKET
     from davy.control.witnessing import cosigned
-    from davy.ledger import tree
     from davy.ledger.checkpoint import read
-    from davy.ledger.proof import Proof, verify
 
     with signed(setting, origin) as ledger:
         note = cosigned(ledger.note, ledger.store.load(BUCKET))
@@ -41,11 +45,8 @@ def command(setting: Setting, seq: int, file: Path | None, origin: str) -> None:
             raise NotFound(f"there is no entry {seq}: the ledger has {size}", hint="davy ledger tail")
         if seq > size:
             raise Undecided(f"the engine has not signed for entry {seq} yet", hint="try again in a second")
-        [body] = ledger.store.bodies(seq - 1, seq)
-        path = tuple(tree.inclusion(seq - 1, size, ledger.store.hashes))
-        proof = Proof(seq - 1, path, note, body)
-        verify(proof, body, [ledger.key])
         key = ledger.key
+        proof = proof_of(ledger.store, note, seq, key)
     if file is None:
         click.echo(str(proof), nl=False)
         return
@@ -55,3 +56,20 @@ def command(setting: Setting, seq: int, file: Path | None, origin: str) -> None:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from error
     talk(f"{file} proves entry {seq} of {size}")
     talk(f"  davy ledger verify {file} --key {key}")
+
+
+def proof_of(log: "Log", note: "Note", seq: int, key: "PublicKey") -> "Proof":
+    """Return the proof that an entry is in the tree of a checkpoint, after verifying it.
+
+    Raises:
+        IntegrityError: it does not verify: the tree is not the one that was signed for.
+    """
+    from davy.ledger import tree
+    from davy.ledger.checkpoint import read
+    from davy.ledger.proof import Proof, verify
+
+    [body] = log.bodies(seq - 1, seq)
+    path = tuple(tree.inclusion(seq - 1, read(note.text).size, log.hashes))
+    proof = Proof(seq - 1, path, note, body)
+    verify(proof, body, [key])
+    return proof

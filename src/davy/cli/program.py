@@ -35,12 +35,12 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "scale": ("davy.cli.scale", "Ask for another number of replicas."),
         "delete": ("davy.cli.delete", "Take a rollout away: delete rollout NAME."),
         "record": ("davy.cli.record", "Read what happened, who did it and why."),
-        "dora": ("davy.cli.dora", "Compute the delivery metrics: CFR, lead time, recovery and more."),
     },
     "Record": {
         "ledger": ("davy.cli.ledger", "Read, verify, prove and hand on the record."),
         "event": ("davy.cli.event", "Tell of changes and incidents that no engine sees: event emit TYPE."),
         "git": ("davy.cli.git", "Read from Git repositories what becomes of changes."),
+        "dora": ("davy.cli.dora", "Compute the delivery metrics: CFR, lead time, recovery and more."),
     },
     "Files": {
         "check": ("davy.cli.check", "Hold manifests to the gates, without an engine."),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from davy.adapters.load import Load
-from davy.cli.demo_report import DemoRollout, DemoStep
+from davy.cli.demo_report import DemoLedger, DemoRollout, DemoStep
 from davy.cli.running import Running
 from davy.control import requests, views
 from davy.control.requests import AnyRequest
@@ -37,6 +37,12 @@ class Stage:
     load: Load | None = None
     steps: list[DemoStep] = field(default_factory=list)
     rollouts: list[DemoRollout] = field(default_factory=list)
+    ledger: DemoLedger | None = None
+
+    @property
+    def home(self) -> Path:
+        """The state directory of the engine."""
+        return self.workspace / "state"
 
     def ask(self, request: AnyRequest) -> views.AnyView:
         """Ask the engine as a person would."""

@@ -14,6 +14,8 @@ from davy.analysis.fix import fix
 from davy.cli.demo_report import DemoReport, DemoRollout, DemoStep
 from davy.cli.stage import LIMIT_S, LOOK_EVERY_S, PAYMENTS, NotTrue, Stage, apply, hold, port_of, until
 from davy.cli.story_catalog import switch_and_back
+from davy.cli.story_history import Repository, deploy
+from davy.cli.story_proof import show_metrics, show_proof
 from davy.control import requests, views
 from davy.errors import DavyError
 
@@ -36,6 +38,8 @@ def tell(stage: Stage, *, speed: float) -> DemoReport:
         ("a good version is promoted", release_good),
         ("blue/green: a preview, a switch in one move, and the way back", _leave_payments),
         ("the record", show_record),
+        ("what it says: change failure rate, impact, lead time", show_metrics),
+        ("and why nobody can make it say something else", show_proof),
     )
     ok = True
     for number, (name, chapter) in enumerate(chapters, start=1):
@@ -59,6 +63,7 @@ def tell(stage: Stage, *, speed: float) -> DemoReport:
         seconds=seconds,
         steps=tuple(stage.steps),
         rollouts=tuple(stage.rollouts),
+        ledger=stage.ledger,
     )
 
 
@@ -83,7 +88,7 @@ def refuse_the_seed(stage: Stage) -> dict[str, object]:
     analysis.write_text(mended)
     stage.say("   $ davy fix --write analysis.yaml")
     stage.say(_indented(_diff(before, mended)))
-    accepted = apply(stage, stage.workspace)
+    accepted = deploy(stage, Repository(stage.workspace).begin(stage.running.engine.now()))
     hold(accepted.accepted, "the mended templates are refused as well")
     blind = [finding for finding in accepted.findings if finding.code == "PD055"]
     hold(bool(blind), "nothing says that the mended gate is blind at 5 %")
@@ -109,7 +114,7 @@ def release_bad(stage: Stage) -> dict[str, object]:
     """Release a version of which one request in twelve fails, and count what it costs."""
     assert stage.load is not None
     began, at_zero, canary, seen = time.monotonic(), 0.0, "", 0.0
-    _set_image(stage, "1.4.2")
+    _merge(stage, "1.4.2")
     while not at_zero:
         view = stage.rollout()
         canary = view.revisions[0].hash
@@ -147,7 +152,7 @@ def release_good(stage: Stage) -> dict[str, object]:
     assert stage.load is not None
     began, canary = time.monotonic(), ""
     weights: list[int] = []
-    _set_image(stage, "1.4.3")
+    _merge(stage, "1.4.3")
     while True:
         view = stage.rollout()
         canary = view.revisions[0].hash
@@ -228,10 +233,11 @@ def _sow(stage: Stage) -> None:
     file.write_text(file.read_text().replace("fails_at = 0", f"fails_at = {stage.seed % 12}"))
 
 
-def _set_image(stage: Stage, tag: str) -> None:
-    """Go to another version of payments."""
-    stage.say(f"   $ davy set image payments payments=ghcr.io/acme/payments:{tag}")
-    stage.ask(requests.SetImage(*_NAME, {"payments": f"ghcr.io/acme/payments:{tag}"}, reason=f"release {tag}"))
+def _merge(stage: Stage, tag: str) -> None:
+    """Merge another version of payments and apply what is in the branch then."""
+    stage.say(f"   $ git merge release-{tag}\n   $ davy apply -f .")
+    applied = deploy(stage, Repository(stage.workspace).merge(tag, stage.running.engine.now()))
+    hold(applied.accepted, f"the manifests of {tag} are refused")
 
 
 def _query(stage: Stage) -> float:

@@ -46,6 +46,9 @@ METRICS = (
         (*_WINDOW, "definition"),
     ),
     Metric("davy_changes", "gauge", "Changes in the window, by what became of them.", (*_WINDOW, "outcome")),
+    Metric(
+        "davy_delivery_metrics_current", "gauge", "1 if the delivery metrics are those of the ledger, else 0."
+    ),
     Metric("davy_deployments_per_day", "gauge", "Rollouts that reached all users, a day.", _WINDOW),
     Metric(
         "davy_failed_deployment_recovery_seconds",

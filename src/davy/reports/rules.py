@@ -50,6 +50,8 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     exposed: int | None
     promoted: int | None
     rolled_back: int | None
+    back: bool
+    """Whether the attempt as a whole is a rollback: it counts in nothing else then."""
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
@@ -95,7 +97,7 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Rollout(msgspec.Struct, frozen=True, array_like=True):
-    """A rollout of a service that users met (rule 8)."""
+    """A rollout of a service that users met (rule 8); `attempts` are the exposed attempts exposed in it."""
 
     service: str
     name: str
@@ -260,9 +262,10 @@ def attempt(key: AttemptKey, events: Sequence[ChangeEvent]) -> Attempt:
     parts: dict[str, list[ChangeEvent]] = defaultdict(list)
     for event in events:
         parts[event.rollout or named].append(event)
+    kind = _kind(event.kind for event in events)
     return Attempt(
         key,
-        _kind(event.kind for event in events),
+        kind,
         _earliest(events, "exposed"),
         _earliest(events, "promoted"),
         _earliest(events, "rolled_back"),
@@ -273,7 +276,7 @@ def attempt(key: AttemptKey, events: Sequence[ChangeEvent]) -> Attempt:
         _largest(event.bad for event in events),
         min((event.waiver for event in events if event.waiver), default=""),
         min((event.team for event in events if event.team), default=""),
-        tuple(_part(name, parts[name]) for name in sorted(parts)),
+        tuple(_part(name, parts[name], back=kind == "rollback") for name in sorted(parts)),
     )
 
 
@@ -336,7 +339,7 @@ def rollout(
     if exposed is None:
         return None
     rolled_back = _first(part.rolled_back for _, part in parts)
-    exposures = sorted(key for key, part in parts if part.exposed is not None)
+    exposures = [key for key, part in parts if part.exposed is not None]
     return Rollout(
         service,
         name,
@@ -344,7 +347,7 @@ def rollout(
         exposed,
         _first(part.promoted for _, part in parts),
         rolled_back,
-        tuple(exposures),
+        tuple(sorted(key for key, part in parts if part.exposed is not None and not part.back)),
         rolled_back is not None or any(key in remediated for key in exposures),
         any(origins[key.change].remediates is not None for key in exposures),
     )
@@ -366,23 +369,29 @@ def incidents(service: str, events: Iterable[ChangeEvent]) -> tuple[list[Inciden
 
 def episodes(service: str, name: str, events: Sequence[ChangeEvent]) -> tuple[list[Incident], int]:
     """Return what went by one name as incidents, more than a day apart, and the restorations before any (9)."""
-    cause = min((event.cause for event in events if event.cause), default="")
-    changes = [(event.repo, event.commit) for event in events if event.repo]
-    change = min(changes, default=None)
+    told: dict[tuple[int, str], list[ChangeEvent]] = defaultdict(list)
+    for event in events:
+        told[event.time, event.type].append(event)
     found: list[Incident] = []
     orphans = 0
-    for at, type_ in sorted({(event.time, event.type) for event in events}):  # "opened" sorts before "restored"
-        if type_ == "opened":
-            last = found[-1].restored if found else None
-            if not found or (last is not None and at > last + REOPENED):
-                found.append(Incident(service, name, cause, at, None, change))
-            else:
-                found[-1] = msgspec.structs.replace(found[-1], restored=None)
-        elif found:
-            found[-1] = msgspec.structs.replace(found[-1], restored=at)
+    for at, type_ in sorted(told):  # "opened" sorts before "restored"
+        last = found[-1].restored if found else None
+        if type_ == "opened" and (not found or (last is not None and at > last + REOPENED)):
+            found.append(Incident(service, name, "", at, None, None))
+        if found:
+            found[-1] = _went_on(found[-1], told[at, type_])
         else:
             orphans += 1
     return found, orphans
+
+
+def _went_on(one: Incident, events: Sequence[ChangeEvent]) -> Incident:
+    """Take into an incident what is told of it at an instant: it is open or restored then, cause, change."""
+    restored = events[0].time if events[0].type == "restored" else None
+    cause = min((cause for cause in (one.cause, *(event.cause for event in events)) if cause), default="")
+    changes = [(event.repo, event.commit) for event in events if event.repo]
+    change = min(changes if one.change is None else [one.change, *changes], default=None)
+    return msgspec.structs.replace(one, restored=restored, cause=cause, change=change)
 
 
 def reunited(found: Iterable[Incident]) -> list[Incident]:
@@ -435,13 +444,14 @@ def _begun(one: Attempt) -> int:
     return one.exposed
 
 
-def _part(name: str, events: Sequence[ChangeEvent]) -> Part:
+def _part(name: str, events: Sequence[ChangeEvent], *, back: bool) -> Part:
     return Part(
         name,
         _kind(event.kind for event in events),
         _earliest(events, "exposed"),
         _earliest(events, "promoted"),
         _earliest(events, "rolled_back"),
+        back,
     )
 
 
