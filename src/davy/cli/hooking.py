@@ -111,10 +111,10 @@ def http_of(running: Running, setting: Setting, listen: str, file: Path | None) 
         UsageError: that is no address, or it cannot be listened at.
     """
     host, port = address(listen)
-    groups: list[Group] = [] if file is None else [hooks(setting, file, running.store, running.engine.now)]
-    groups.append(delivery(running.store, running.engine.now, lambda: _rollouts(running.engine)))
     if not is_loopback(host):
         talk(_EXPOSED)
+    groups: list[Group] = [] if file is None else [hooks(setting, file, running.store, running.engine.now)]
+    groups.append(delivery(running.store, running.engine.now, lambda: _rollouts(running.engine)))
     with Server(Http(groups), None, host, port) as server:
         talk(f"  http      http://{host}:{server.port}" + ("" if file is None else "/hooks/SCHEME"))
         yield
