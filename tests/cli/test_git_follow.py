@@ -140,3 +140,27 @@ def test_what_cannot_be_followed_is_refused(
     ran = run("--home", str(tmp_path / "no-home"), "git", "follow", *words)
     assert ran.exit_code == 2
     assert told in ran.stderr
+
+
+def test_a_repository_that_wants_a_program_run_for_a_fetch_gets_none_run(
+    run: Any, home: Path, repository: Repository, tmp_path: Path
+) -> None:
+    entries(home)
+    ran_by_it = tmp_path / "ran"
+    program = tmp_path / "pack"
+    program.write_text(f"#!/bin/sh\ntouch {ran_by_it}\n")
+    program.chmod(0o755)
+    for name, value in {
+        "protocol.allow": "always",
+        "protocol.ext.allow": "always",
+        "remote.origin.url": f"ext::{program}",
+        "remote.origin.uploadpack": str(program),
+        "core.sshCommand": str(program),
+        "core.fsmonitor": str(program),
+    }.items():
+        repository.git("config", name, value)
+    for url in (f"ext::{program}", str(repository.directory)):
+        repository.git("config", "remote.origin.url", url)
+        ran = run("git", "follow", "--repo", f"{NAME}={repository.directory}", "--once", "--fetch")
+        assert "Traceback" not in ran.output
+        assert not ran_by_it.exists(), url
