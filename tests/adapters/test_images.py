@@ -1,5 +1,6 @@
 import os
 import subprocess
+import tarfile
 from pathlib import Path
 
 import msgspec
@@ -242,6 +243,27 @@ def test_a_build_that_fails_says_so_and_leaves_nothing_to_run(
     assert "build.log" in refusal.value.hint
     assert not Path(launch.directory).exists()
     assert not list(Path(launch.directory).parent.glob("attempt-*"))
+
+
+@pytest.mark.parametrize("filtered", [True, False], ids=["a Python that filters", "one that does not"])
+def test_a_link_within_a_commit_is_kept_and_one_that_leads_out_of_it_is_refused(
+    images: Images, builds: Builds, repository: Path, monkeypatch: pytest.MonkeyPatch, *, filtered: bool
+) -> None:
+    if not filtered:
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+        extract = tarfile.TarFile.extractall
+        monkeypatch.setattr(tarfile.TarFile, "extractall", lambda self, path: extract(self, path))
+    source = Source(git=str(repository), ref="HEAD")
+    images.use(image_map({"pay": ImageSource(source, build=("true",), command=("a",))}))
+    (repository / "link").symlink_to("version")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "v3")
+    assert (made(builds, images.resolve(template("pay"))) / "link").read_text() == "v2"
+    (repository / "out").symlink_to("../../etc")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "v4")
+    with pytest.raises(Refused, match=r"cannot be built: .*out"):
+        made(builds, images.resolve(template("pay")))
 
 
 def test_a_build_can_be_broken_off(images: Images, builds: Builds, repository: Path) -> None:

@@ -127,7 +127,7 @@ class Builds:
         command = ["git", "-C", recipe.repository, "archive", "--format=tar", "-o", str(archive), recipe.commit]
         self._run(place, command, attempt)
         with tarfile.open(archive) as packed:
-            packed.extractall(attempt, filter="data")
+            _unpack(packed, attempt)
         archive.unlink()
 
     def _run(self, place: Path, command: Sequence[str], directory: Path) -> None:
@@ -166,3 +166,25 @@ def _read(path: Path) -> Recipe:
             f"{path} is lost or spoilt, so what it made cannot be made again",
             hint="apply the rollout again",
         ) from error
+
+
+def _unpack(packed: tarfile.TarFile, directory: Path) -> None:
+    """Unpack an archive, and nothing outside of the directory.
+
+    Pythons before 3.11.4 have no filter for that.
+
+    Raises:
+        TarError: something in it leads out of the directory.
+    """
+    if hasattr(tarfile, "data_filter"):
+        packed.extractall(directory, filter="data")
+        return
+    for member in packed.getmembers():
+        within = os.path.normpath(os.path.join(os.path.dirname(member.name), member.linkname))  # noqa: PTH118, PTH120
+        if not all(_stays(path) for path in (member.name, within)) or member.isdev() or member.islnk():
+            raise tarfile.ExtractError(f"{member.name} leads out of the directory")
+    packed.extractall(directory)
+
+
+def _stays(path: str) -> bool:
+    return not path.startswith("/") and ".." not in path.split("/")
