@@ -16,15 +16,17 @@ from ruamel.yaml.reader import Reader
 from ruamel.yaml.scanner import Scanner, ScannerError
 from ruamel.yaml.tokens import ScalarToken, Token
 
-_BLANK = re.compile(r"(?: *+(?:#[^\n\0]*+)?\r?\n)*+ *+(?:#[^\r\n\0]*+)?")
-_BLANK_IN_FLOW = re.compile(r"(?:[ \t]*+(?:#[^\n\0]*+)?\r?\n)*+[ \t]*+(?:#[^\r\n\0]*+)?")
-_WORD = r"(?:[^\0 \t\r\n:]++|:(?![\0 \t\r\n]))++"
-_WORDS = re.compile(rf"(?!#){_WORD}(?: ++(?!#){_WORD})*+")
-_WORD_IN_FLOW = r"(?:[^\0 \t\r\n:,\[\]{}]++|:(?![\0 \t\r\n]))++"
-_WORDS_IN_FLOW = re.compile(rf"(?!#){_WORD_IN_FLOW}(?: ++(?!#){_WORD_IN_FLOW})*+")
+# Python before 3.11.5 goes wrong at a group that is repeated and gives nothing back, as in `(?:…)*+`. None of
+# these has to: nothing after such a group can fail, or what it took is taken as a whole, as `(?=(…))\1` does.
+_BLANK = re.compile(r"(?: *+(?:#[^\n\0]*+)?\r?\n)* *+(?:#[^\r\n\0]*+)?")
+_BLANK_IN_FLOW = re.compile(r"(?:[ \t]*+(?:#[^\n\0]*+)?\r?\n)*[ \t]*+(?:#[^\r\n\0]*+)?")
+_WORD = r"(?:[^\0 \t\r\n:]++|:(?![\0 \t\r\n]))+"
+_WORDS = re.compile(rf"(?!#){_WORD}(?: ++(?!#){_WORD})*")
+_WORD_IN_FLOW = r"(?:[^\0 \t\r\n:,\[\]{}]++|:(?![\0 \t\r\n]))+"
+_WORDS_IN_FLOW = re.compile(rf"(?!#){_WORD_IN_FLOW}(?: ++(?!#){_WORD_IN_FLOW})*")
 _SEPARATOR = r"(?:---|\.\.\.)[\0 \t\r\n]"
-_GAP = re.compile(rf"(?: *+\r?\n(?!{_SEPARATOR}))*+(?: *+(\r?\n)| *+)")
-_QUOTED_BREAKS = re.compile(rf"(?:(?!{_SEPARATOR})[ \t]*+\r?\n)*+(?!{_SEPARATOR})[ \t]*+")
+_GAP = re.compile(rf"(?: *+\r?\n(?!{_SEPARATOR}))*(?: *+(\r?\n)| *+)")
+_QUOTED_BREAKS = re.compile(rf"(?=((?:(?!{_SEPARATOR})[ \t]*+\r?\n)*))\1(?!{_SEPARATOR})[ \t]*+")
 _LONG_TAG = re.compile(r"[^\0 \t\r\n]{256}")
 
 

@@ -151,7 +151,7 @@ class _Parsed(NamedTuple):
 _BLANK: Final = re.compile(r"[ \t]*+")
 _METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*+")
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*+")
-_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"')
+_QUOTED: Final = re.compile(r'"((?:[^"\\]++|\\.)*)"')
 _NUMBER: Final = re.compile(
     r"[+-]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?|[+-]?(?i:inf(?:inity)?|nan)"
 )
