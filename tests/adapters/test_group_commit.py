@@ -2,12 +2,12 @@
 
 import signal
 import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from davy.adapters.group_commit import MOST, GroupCommit
+from davy.adapters.group_commit import MANY, MOST, GroupCommit
 from davy.errors import Conflict
 from davy.ledger.store import StoreUnavailable
 from davy.testing.patience import until
@@ -22,7 +22,8 @@ class Disk:
         self.gate.set()
         self.error: BaseException | None = None
         self.writing = threading.Event()
-        self.group = GroupCommit(self.write)
+        self.group = GroupCommit(self.write, self.let_in)
+        self.looks = 0
 
     def write(self, jobs: Sequence[int]) -> list[int | Exception]:
         self.writing.set()
@@ -31,6 +32,9 @@ class Disk:
             raise self.error
         self.batches.append(list(jobs))
         return [Conflict(str(job)) if job < 0 else job * 2 for job in jobs]
+
+    def let_in(self) -> None:
+        self.looks += 1
 
     def waiting(self) -> int:
         return len(self.group._queue)
@@ -47,6 +51,66 @@ def test_what_waits_while_a_write_is_under_way_is_written_in_the_next_one() -> N
         disk.gate.set()
         assert [each.result() for each in (first, *others)] == [number * 2 for number in range(1, 10)]
     assert [len(batch) for batch in disk.batches] == [1, 8]
+
+
+class Crowded(Disk):
+    """One is written while fifteen wait; `met` is what the next that writes meets as it lets others in."""
+
+    def __init__(self, met: Callable[["Crowded"], object] = lambda _: None) -> None:
+        super().__init__()
+        self.met = met
+
+    def let_in(self) -> None:
+        super().let_in()
+        self.met(self)
+
+    def crowd(self, pool: ThreadPoolExecutor) -> list[Future[int]]:
+        self.gate.clear()
+        jobs = [pool.submit(self.group.do, 1)]
+        self.writing.wait()
+        jobs += [pool.submit(self.group.do, number) for number in range(2, 17)]
+        until(lambda: self.waiting() == 15)
+        self.gate.set()
+        return jobs
+
+
+def test_who_was_just_told_and_comes_again_is_written_with_those_that_waited() -> None:
+    disk = Crowded(lambda disk: until(lambda: disk.waiting() == 16))
+    with ThreadPoolExecutor(20) as pool:
+        first, *others = disk.crowd(pool)
+        assert first.result() == 2
+        assert disk.group.do(17) == 34
+        assert [each.result() for each in others] == [number * 2 for number in range(2, 17)]
+    assert [len(batch) for batch in disk.batches] == [1, 16]
+
+
+def test_nobody_waits_for_those_that_do_not_come_again() -> None:
+    disk = Crowded()
+    with ThreadPoolExecutor(20) as pool:
+        assert [each.result() for each in disk.crowd(pool)] == [number * 2 for number in range(1, 17)]
+    assert [len(batch) for batch in disk.batches] == [1, 15]
+    assert disk.looks == 1
+    assert disk.group.do(4) == 8
+    assert disk.group.do(5) == 10
+    assert disk.looks == 2  # fifteen might have come once more, one by one they do not
+
+
+def test_an_interrupt_while_others_are_let_in_is_the_leaders_own() -> None:
+    def interrupt(disk: Crowded) -> None:
+        if disk.looks == 1:
+            raise KeyboardInterrupt
+
+    disk = Crowded(interrupt)
+    with ThreadPoolExecutor(20) as pool:
+        ended = [each.exception() for each in disk.crowd(pool)]
+    assert [type(each) for each in ended if each is not None] == [KeyboardInterrupt]
+    assert [len(batch) for batch in disk.batches] == [1, 14]
+    disk.group._about = MANY
+    disk.looks = 0
+    with pytest.raises(KeyboardInterrupt):
+        disk.group.do(3)  # it writes since nobody does, and not since it was told to
+    assert disk.waiting() == 0
+    assert disk.group.do(4) == 8
 
 
 def test_each_of_many_gets_its_own_answer() -> None:

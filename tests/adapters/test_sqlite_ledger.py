@@ -223,6 +223,21 @@ def test_after_an_error_of_the_disk_it_goes_on_with_what_the_file_has(path: Path
         assert whole(store)
 
 
+def test_no_file_is_opened_to_write_however_many_pages_it_takes(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path / "davy.db")) as store:
+        store.append([event(number) for number in range(5000)])
+        scattered = [[event(number * 100 + end) for number in range(1000, 5000, 20)] for end in (77, 78)]
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        for events in scattered:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+            try:
+                assert {each.outcome for each in store.append(events)} == {"written"}
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            store.purge()
+        assert whole(store)
+
+
 def test_entries_of_a_subject_are_found_before_and_after_they_are_indexed(tmp_path: Path) -> None:
     with closing(SqliteStore(tmp_path / "davy.db")) as store:
         for start in range(0, 3000, 300):

@@ -44,6 +44,9 @@ RECOVERABLE = frozenset(
 )
 """Errors after which SQLite knows what is on the disk."""
 
+_IN_MEMORY = "PRAGMA temp_store=MEMORY"
+"""Keep there what a statement puts back if it fails: from 64 KB on it would go through a file in /var/tmp."""
+
 
 class Busy(StoreUnavailable):
     """Another process is in the middle of a write, and does not come to an end with it."""
@@ -190,7 +193,11 @@ class SqliteStore:
             if self._db is None:
                 self._open()
             assert self._db is not None
-            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA temp_store=DEFAULT")  # the copy may be too large for the memory
+            try:
+                self._db.execute("VACUUM")
+            finally:
+                self._db.execute(_IN_MEMORY)
             busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             self._unsaved = 0
         if busy:
@@ -211,6 +218,7 @@ class SqliteStore:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
             lay_out(db)
+            db.execute(_IN_MEMORY)
             self._take_up(db)
             if self._max_pages:
                 db.execute(f"PRAGMA max_page_count = {self._max_pages:d}")
