@@ -6,7 +6,9 @@ from math import ceil
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import json
 
+from davy.reports import columns, figures
 from davy.reports.cells import WEEK, Cell, Spread, digest, spread, week_of
 
 MONDAY = 1772409600_000000  # 2026-03-02
@@ -18,6 +20,21 @@ def test_a_percentile_is_the_value_at_its_rank(values: list[int]) -> None:
     assert (found.n, found.sum) == (len(values), sum(values))
     ranks = [ceil(Fraction(percent, 100) * len(values)) for percent in (50, 75, 90, 95)]
     assert list(found[2:]) == [sorted(values)[rank - 1] for rank in ranks]
+
+
+def test_the_database_has_the_same_percentiles_at_every_size() -> None:
+    connection = columns.connect(threads=1)
+    connection.execute("CREATE TABLE services (id BIGINT, name VARCHAR)")
+    figures.prepare(connection)
+    found = connection.execute("""
+        SELECT size, spread_of(span) FROM range(601) AS sizes(size), range(600) AS spans(span)
+        WHERE span < size GROUP BY size
+    """).fetchall()
+    assert len(found) == 600
+    for size, text in found:
+        assert json.decode(text, type=Spread) == spread(range(size))
+    none = connection.execute("SELECT spread_of(span) FROM (SELECT NULL::BIGINT AS span)").fetchall()[0][0]
+    assert json.decode(none, type=Spread) == Spread()
 
 
 def test_of_nothing_there_is_no_percentile() -> None:

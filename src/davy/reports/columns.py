@@ -112,10 +112,15 @@ def load(connection: duckdb.DuckDBPyConnection, events: Iterable[ChangeEvent]) -
 
 
 def save(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
-    """Write the tables of a connection to Parquet files in a directory."""
+    """Write the tables of a connection to Parquet files in a directory.
+
+    What belongs together lies together there, so that grouping it finds most of it where it was a moment ago.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     for name in _TABLES:
-        connection.table(name).write_parquet(str(directory / f"{name}.parquet"), compression="zstd")
+        table = connection.table(name)
+        ordered = table.order("change, service, attempt, incident") if name == "coded" else table
+        ordered.write_parquet(str(directory / f"{name}.parquet"), compression="zstd")
 
 
 def open_saved(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:

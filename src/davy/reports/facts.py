@@ -28,24 +28,30 @@ FROM counted
 WHERE type < 2 OR remediates IS NOT NULL
 GROUP BY change;
 
-CREATE OR REPLACE TEMP TABLE moves AS
-SELECT change, service, attempt, rollout,
-    min(happened) FILTER (type = 2) AS exposed, min(happened) FILTER (type = 3) AS promoted,
-    min(happened) FILTER (type = 4) AS rolled_back, min(happened) FILTER (type = 5) AS aborted,
-    min(kind) AS kind, bool_or(waived) AS waived, min(team) AS team,
-    max(weight) FILTER (type = 2) AS weight, max(weight) FILTER (type = 4 AND weight > 0) AS weight_back,
-    max(requests) AS requests, max(bad) AS bad
-FROM counted
-WHERE type BETWEEN 2 AND 5
-GROUP BY change, service, attempt, rollout;
-
 CREATE OR REPLACE TEMP TABLE attempts AS
-SELECT change, service, attempt, min(rollout) AS rollout, min(exposed) AS exposed, min(promoted) AS promoted,
-    min(rolled_back) AS rolled_back, min(aborted) AS aborted, coalesce(min(kind), min(told_kind), 0) AS kind,
-    bool_or(waived) AS waived, min(team) AS team, max(weight) AS weight, max(weight_back) AS weight_back,
-    max(requests) AS requests, max(bad) AS bad
-FROM moves LEFT JOIN (SELECT change, told_kind FROM said_of_changes WHERE told_kind IS NOT NULL) USING (change)
-GROUP BY change, service, attempt;
+WITH tried AS (
+    SELECT change, service, attempt, min(rollout) AS rollout, max(rollout) AS last_rollout,
+        min(happened) FILTER (type = 2) AS exposed, min(happened) FILTER (type = 3) AS promoted,
+        min(happened) FILTER (type = 4) AS rolled_back, min(happened) FILTER (type = 5) AS aborted,
+        min(kind) AS told_of_it, bool_or(waived) AS waived, min(team) AS team,
+        max(weight) FILTER (type = 2) AS weight, max(weight) FILTER (type = 4 AND weight > 0) AS weight_back,
+        max(requests) AS requests, max(bad) AS bad
+    FROM counted
+    WHERE type BETWEEN 2 AND 5
+    GROUP BY change, service, attempt
+)
+SELECT tried.* EXCLUDE (last_rollout, told_of_it), last_rollout <> rollout AS in_several,
+    coalesce(told_of_it, told_kind, 0) AS kind
+FROM tried LEFT JOIN (SELECT change, told_kind FROM said_of_changes WHERE told_kind IS NOT NULL) USING (change);
+
+CREATE OR REPLACE TEMP TABLE moves AS
+SELECT change, service, attempt, coalesce(counted.rollout, several.rollout) AS rollout,
+    min(happened) FILTER (type = 2) AS exposed, min(happened) FILTER (type = 3) AS promoted,
+    min(happened) FILTER (type = 4) AS rolled_back, any_value(several.kind) AS kind, min(team) AS team
+FROM counted JOIN (SELECT change, service, attempt, rollout, kind FROM attempts WHERE in_several) AS several
+    USING (change, service, attempt)
+WHERE type BETWEEN 2 AND 5
+GROUP BY ALL;
 
 CREATE OR REPLACE TEMP TABLE fixes AS
 SELECT said.change AS fix, said.remediates AS mended, service, arg_min(exposed, attempt) AS first,
@@ -87,10 +93,28 @@ SELECT change, service, attempt, exposed, promoted, rolled_back, remediated,
 FROM attempts LEFT JOIN marks USING (change, service, attempt)
 WHERE exposed IS NOT NULL AND kind <> 5;
 
+CREATE OR REPLACE TEMP TABLE firsts AS
+WITH again AS (
+    SELECT DISTINCT change, service FROM exposures WHERE attempt > 1
+), met AS (
+    SELECT change, service, exposed, kind, coalesce(team, 0) AS team, promoted,
+        CASE WHEN failed_at IS NULL THEN exposed END AS success
+    FROM exposures ANTI JOIN again USING (change, service)
+    UNION ALL BY NAME
+    SELECT change, service, arg_min(exposed, attempt) AS exposed, arg_min(kind, attempt) AS kind,
+        arg_min(coalesce(team, 0), attempt) AS team, min(promoted) AS promoted,
+        arg_min(exposed, attempt) FILTER (failed_at IS NULL) AS success
+    FROM exposures SEMI JOIN again USING (change, service) GROUP BY change, service
+)
+SELECT met.*, merged, committed FROM met LEFT JOIN said_of_changes USING (change);
+
 CREATE OR REPLACE TEMP VIEW parts AS
-SELECT moves.* EXCLUDE (rollout, kind), nullif(attempts.kind, 0) AS kind,
-    coalesce(moves.rollout, attempts.rollout, -(moves.change * 2147483648 + moves.attempt)) AS rollout
-FROM moves JOIN attempts USING (change, service, attempt);
+SELECT change, service, attempt, coalesce(rollout, -(change * 2147483648 + attempt)) AS rollout,
+    exposed, promoted, rolled_back, nullif(kind, 0) AS kind, team
+FROM attempts WHERE in_several IS NOT TRUE
+UNION ALL
+SELECT change, service, attempt, rollout, exposed, promoted, rolled_back, nullif(kind, 0) AS kind, team
+FROM moves;
 
 CREATE OR REPLACE TEMP TABLE rollouts_made AS
 SELECT service, rollout, min(exposed) AS exposed, min(promoted) AS promoted, min(rolled_back) AS rolled_back,
@@ -194,7 +218,10 @@ FROM incidents LEFT JOIN (
 """
 
 STEPS = tuple(step.strip() for step in _STEPS.split(";\n") if step.strip())
-"""The statements; `told`, `counted`, `met` and `parts` are views, everything else tables."""
+"""The statements; `told`, `counted`, `met` and `parts` are views, everything else tables.
+
+`moves` has only attempts that are in several rollouts, which are rare: what each of them has of an attempt.
+"""
 
 
 def derive(connection: duckdb.DuckDBPyConnection, environment: str, received_by: int) -> None:

@@ -1,7 +1,9 @@
 """Delivery metrics computed from all events at once, in DuckDB."""
 
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -67,10 +69,9 @@ class Recomputation:
     def cells(self, environment: str = "") -> list[Cell]:
         """Return the cells of each service and week, and of all services together."""
         self._derive(environment, FOREVER)
-        names = self._names("services")
-        found = self._count("service", weekly=True)
-        apart = [Cell(names[key], *cell[1:]) for (key, _), cell in found.items()]
-        return sorted([*apart, *self._count("all", weekly=True).values()])
+        apart = self._count("service", weekly=True, names=self._names("services"))
+        whole = self._count("all", weekly=True)
+        return sorted([*apart.values(), *whole.values()], key=itemgetter(0, 1))
 
     def report(self, query: Query) -> Report:
         """Return the figures that are asked for.
@@ -156,10 +157,11 @@ class Recomputation:
         since: int = 0,
         until: int = FOREVER,
         asked: Mapping[str, object] = _ALL_SERVICES,
+        names: Mapping[int, str] = MappingProxyType({}),
     ) -> dict[tuple[int, int], Cell]:
         variables = {**asked, "since": since, "until": until}
         variables["newest"] = self._newest
-        return figures.count(self.connection, scope, weekly=weekly, variables=variables)
+        return figures.count(self.connection, scope, weekly=weekly, variables=variables, names=names)
 
     def _derive(self, environment: str, received_by: int) -> None:
         """Make the facts, unless they are those that are there."""
