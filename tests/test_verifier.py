@@ -644,6 +644,35 @@ def test_entries_are_not_read_all_at_once_where_one_is_not_plain() -> None:
         assert verifier._plain(bodies) == ()
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("kind = 'paused'", "entry 17: the kind kept beside it is 'paused'"),
+        ("subject = 'x'", "entry 17: the subject kept beside it is 'x'"),
+        ("uid = 'x'", "entry 17: the uid kept beside it is 'x'"),
+        ("uid = NULL", "entry 17: the uid kept beside it is not"),
+        ("leaf = zeroblob(32)", "entry 17: its bytes do not have the hash"),
+        ("body = replace(body, 'ada', 'eve')", "entry 17: its bytes do not have the hash"),
+    ],
+)
+def test_what_was_changed_among_plain_entries_is_seen(tmp_path: Path, change: str, said: str) -> None:
+    store = SqliteStore(tmp_path / "davy.db")
+    apart: dict[str, object] = {"sha256": "0" * 64, "bytes": 1}
+    store.append(
+        [
+            Draft(1.0, "config_changed", "Service s", apart if n == 20 else {}, "ada", source="git", id=str(n))
+            for n in range(256)
+        ]
+    )
+    store.close()
+    missing = "entry 21: its detail, which is kept apart, is missing or another one"
+    assert problems(tmp_path / "davy.db") == [missing]
+    edited(tmp_path / "davy.db", (f"UPDATE ledger SET {change} WHERE seq = 17", ()))
+    found = problems(tmp_path / "davy.db")
+    assert any(problem.startswith(said) for problem in found), found
+    assert missing in found
+
+
 @pytest.mark.parametrize("size", [70_000, 140_000])
 def test_entries_that_are_larger_than_any_of_davy_are_verified_one_by_one(tmp_path: Path, size: int) -> None:
     made(tmp_path / "davy.db", 600).close()
