@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rfc8785
@@ -587,6 +588,105 @@ def test_an_entry_is_read_the_same_with_python_alone(value: dict[str, object]) -
         if other != body:
             read = verifier._read(other)
             assert read is None or verifier.spelt(read).encode() == other
+
+
+PLAIN: dict[str, Any] = {"actor": "a", "at": 1, "detail": {}, "kind": "k", "reason": "r", "subject": "s"}
+
+
+@given(st.lists(st.dictionaries(st.text("abé"), VALUES, max_size=3), min_size=1, max_size=4), st.data())
+def test_entries_that_are_read_all_at_once_are_spelt_as_each_alone(
+    details: list[dict[str, object]], data: st.DataObject
+) -> None:
+    bodies = [rfc8785.dumps(PLAIN | {"detail": detail}) for detail in details]
+    if read := verifier._plain(bodies):
+        assert [entry.detail for entry in read] == [json.loads(body)["detail"] for body in bodies]
+    cut = (
+        bytes(data.draw(st.permutations(b"\n".join(bodies))))
+        if data.draw(st.booleans())
+        else b"\n".join(bodies)
+    )
+    ends = sorted(data.draw(st.lists(st.integers(0, len(cut)), min_size=1, max_size=3)))
+    for others in ([cut[a:b] for a, b in zip([0, *ends], [*ends, len(cut)], strict=True)], [*bodies, b" "]):
+        if verifier._plain(others):
+            assert all(verifier._read(other) is not None for other in others)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_an_entry_with_a_number_is_read_whichever_way_it_is_spelt(value: float) -> None:
+    body = rfc8785.dumps(PLAIN | {"detail": {"value": value}})
+    assert verifier._read(body) == json.loads(body)
+    other = json.dumps(json.loads(body), separators=(",", ":")).encode()
+    assert other == body or not verifier._plain([other])
+    assert all(entry.detail == json.loads(body)["detail"] for entry in verifier._plain([body]))
+
+
+def test_entries_are_not_read_all_at_once_where_one_is_not_plain() -> None:
+    body = rfc8785.dumps(PLAIN)
+    assert len(verifier._plain([body, body])) == 2
+    apart: list[list[object]] = [
+        [body + b"\n" + body],
+        [body, b"", body],
+        [body[:20], body[20:]],
+        [body, body + b"\n"],
+        [body, b" " + body],
+        [body.replace(b":1,", b":1.0,")],
+        [body.replace(b"{}", b'{"b":1,"a":1}')],
+        [body.replace(b"{}", b'{"a":1,"a":1}')],
+        [body.replace(b'"at"', b'"as":1,"at"')],
+        [body.replace(b'"r"', b'"\\u0072"')],
+        [body.replace(b'"r"', '"é"'.encode())],
+        [body.replace(b',"subject"', b',"source":"","subject"')],
+        [body.decode()],
+        [None],
+        [body] * 20_000,
+    ]
+    for bodies in apart:
+        assert verifier._plain(bodies) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("kind = 'paused'", "entry 17: the kind kept beside it is 'paused'"),
+        ("subject = 'x'", "entry 17: the subject kept beside it is 'x'"),
+        ("uid = 'x'", "entry 17: the uid kept beside it is 'x'"),
+        ("uid = NULL", "entry 17: the uid kept beside it is not"),
+        ("leaf = zeroblob(32)", "entry 17: its bytes do not have the hash"),
+        ("body = replace(body, 'ada', 'eve')", "entry 17: its bytes do not have the hash"),
+    ],
+)
+def test_what_was_changed_among_plain_entries_is_seen(tmp_path: Path, change: str, said: str) -> None:
+    store = SqliteStore(tmp_path / "davy.db")
+    apart: dict[str, object] = {"sha256": "0" * 64, "bytes": 1}
+    store.append(
+        [
+            Draft(1.0, "config_changed", "Service s", apart if n == 20 else {}, "ada", source="git", id=str(n))
+            for n in range(256)
+        ]
+    )
+    store.close()
+    missing = "entry 21: its detail, which is kept apart, is missing or another one"
+    assert problems(tmp_path / "davy.db") == [missing]
+    edited(tmp_path / "davy.db", (f"UPDATE ledger SET {change} WHERE seq = 17", ()))
+    found = problems(tmp_path / "davy.db")
+    assert any(problem.startswith(said) for problem in found), found
+    assert missing in found
+
+
+@pytest.mark.parametrize("size", [70_000, 140_000])
+def test_entries_that_are_larger_than_any_of_davy_are_verified_one_by_one(tmp_path: Path, size: int) -> None:
+    made(tmp_path / "davy.db", 600).close()
+    body = rfc8785.dumps(PLAIN | {"reason": "x" * size})
+
+    def change(db: sqlite3.Connection) -> None:
+        db.execute("UPDATE ledger SET body = ?, kind = 'k', subject = 's', uid = NULL WHERE seq = 300", (body,))
+
+    rebuilt(tmp_path / "davy.db", change)
+    assert problems(tmp_path / "davy.db") == []
+    edited(tmp_path / "davy.db", ("UPDATE ledger SET kind = 'x' WHERE seq IN (10, 300, 550)", ()))
+    assert [problem[:40] for problem in problems(tmp_path / "davy.db")] == [
+        f"entry {seq}: the kind kept beside it is 'x'"[:40] for seq in (10, 300, 550)
+    ]
 
 
 @pytest.mark.parametrize(

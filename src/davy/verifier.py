@@ -23,6 +23,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from hashlib import sha256
+from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,9 @@ LAYOUT = 1
 
 INDEXED = 1024
 """The table `by_subject` has whole blocks of so many entries."""
+
+LARGEST, AT_ONCE = 1 << 17, 1 << 20
+"""Bytes that no row of Davy's has, and that entries have at most which are read all at once."""
 
 MOST = 10
 """How many problems of one sort are told; the others are counted."""
@@ -70,6 +74,9 @@ SHAPES = {
 """What a store is made of, by the first digits of the hash of how it is made: nothing else is read or run."""
 
 HEADER = b"c2sp.org/tlog-proof@v1"
+APART = {"sha256", "bytes"}
+"""What the detail of an entry has that is kept apart."""
+
 GUARDS = {
     f"{t}_{w}" for t in ("ledger", "nodes", "heads") for w in ("is_never_edited", "is_never_cut", "only_grows")
 }
@@ -163,6 +170,17 @@ class _Store:
         query = "SELECT seq, body, leaf, kind, subject, uid FROM ledger WHERE seq > ? AND seq <= ? ORDER BY seq"
         return self._db.execute(query, (start, end))
 
+    def small(self, start: int, end: int) -> list[Sequence[Any]]:
+        """Return the rows of a tile, or one more than there can be; none, where one is larger than Davy's."""
+        query = "SELECT seq, body, leaf, kind, subject, uid FROM ledger WHERE seq > ? AND seq <= ? LIMIT 257"
+        longest = self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
+        try:
+            return self._db.execute(query, (start, end)).fetchall()
+        except sqlite3.DataError:
+            return []
+        finally:
+            self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
+
     def nodes(self, level: int, start: int, end: int) -> dict[int, bytes]:
         query = "SELECT idx, hash FROM nodes WHERE level = ? AND idx >= ? AND idx < ?"
         return dict(self._db.execute(query, (level, start, end)))
@@ -209,12 +227,13 @@ class _Store:
         """Have SQLite look for pages that do not fit together, and hold indices to the entries."""
         found = [line for (line,) in self._db.execute(f"PRAGMA integrity_check({MOST})")]
         found = [] if found == ["ok"] else [f"SQLite finds the file damaged: {line}" for line in found]
-        until = (
-            (self.one("SELECT max(seq) FROM ledger") or 0) // INDEXED * INDEXED
-        )  # it may have grown meanwhile
+        last = self.one("SELECT max(seq) FROM ledger") or 0  # it may have grown meanwhile
+        until = last // INDEXED * INDEXED
         whole = self.one("SELECT count(*) FROM by_subject")
-        same = self.one(
-            "SELECT count(*) FROM by_subject JOIN ledger USING (seq) WHERE by_subject.subject = ledger.subject"
+        same = self.one(  # in the order of the entries, in which few pages are read again and again
+            "SELECT count(*) FROM ledger WHERE seq <= ? AND EXISTS (SELECT 1 FROM by_subject"
+            " WHERE by_subject.subject = ledger.subject AND by_subject.seq = ledger.seq)",
+            until,
         )
         if not whole == same == until:
             found.append("where the entries of a subject are is not what is kept of it")
@@ -240,6 +259,9 @@ class _Tiles:
             entries, leaves = _entries(self._tile(-1, index)), self._tile(0, index)
             for place, body in enumerate(entries[: end - 256 * index]):
                 yield 256 * index + place + 1, body, leaves[32 * place :][:32], None, None, None
+
+    def small(self, start: int, end: int) -> list[Sequence[Any]]:
+        return list(self.rows(start, end))  # no bundle is larger than LONGEST_BUNDLE
 
     def nodes(self, level: int, start: int, end: int) -> dict[int, bytes]:
         tiles = {index: self._tile(level // 8, index) for index in range(start // 256, -(-end // 256))}
@@ -498,27 +520,67 @@ def _chunk(path: str, number: int, size: int, wanted: frozenset[int]) -> Chunk:
     found, start, end = Chunk(), number << SPAN, min(number + 1 << SPAN, size)
     with _opened(path, size) as source:
         assert source
-        heads, kept, block = source.heads(start, end), source.nodes(8, start >> 8, end >> 8), list[bytes]()
+        heads, kept = source.heads(start, end), source.nodes(8, start >> 8, end >> 8)
         stops = sorted({*heads, end, *(each for each in wanted if start < each <= end)}, reverse=True)
-        for count, hash_ in enumerate(_leaves(source.rows(start, end), start, end, found), 1):
-            place = count - 1 & 255
-            while place & 1:
-                hash_ = sha256(b"\1" + block.pop() + hash_).digest()
-                place >>= 1
-            block.append(hash_)
-            if not count & 255:
-                index = (start + count >> 8) - 1
-                if kept.get(index) != block[0]:
-                    found.problems.append(_other_hash(8, index))
-                _push(found.stack, (count >> 8) - 1, block.pop())
-            if stops and start + count == stops[-1]:
+        leaves = chain.from_iterable(_leaves(source, start, end, found))
+        for at in range(start, end, 256):
+            levels = _levels(list(islice(leaves, 256)))
+            while stops and stops[-1] <= at + len(levels[0]):
                 size = stops.pop()
-                found.roots.append((size, _fold([*found.stack, *block]), heads.get(size)))
-    found.stack += block
+                found.roots.append((size, _fold([*found.stack, *_stack(levels, size - at)]), heads.get(size)))
+            if len(levels[0]) < 256:
+                found.stack += _stack(levels, len(levels[0]))
+                break
+            [hash_], index = levels[-1], at >> 8
+            if kept.get(index) != hash_:
+                found.problems.append(_other_hash(8, index))
+            _push(found.stack, at - start >> 8, hash_)
     return found
 
 
-def _leaves(rows: Iterable[Sequence[Any]], start: int, end: int, found: Chunk) -> Iterator[bytes]:
+def _levels(leaves: list[bytes]) -> list[list[bytes]]:
+    """Return the hashes of the complete subtrees of a tile, by their height."""
+    found = [leaves]
+    while len(below := found[-1]) > 1:
+        pairs = zip(below[::2], below[1::2], strict=False)  # the last one may have no other
+        found.append([sha256(b"\1" + left + right).digest() for left, right in pairs])
+    return found
+
+
+def _stack(levels: list[list[bytes]], size: int) -> list[bytes]:
+    """Return the complete subtrees over the first entries of a tile, the largest first."""
+    heights = reversed(range(size.bit_length()))
+    return [levels[height][(size >> height) - 1] for height in heights if size >> height & 1]
+
+
+def _leaves(source: _Store | _Tiles, start: int, end: int, found: Chunk) -> Iterator[Sequence[bytes]]:
+    """Yield the hash of every entry, as it was entered; from where places are left out, one by one."""
+    for at in range(start, end, 256):
+        places, rows = range(at + 1, min(at + 256, end) + 1), source.small(at, min(at + 256, end))
+        if [row[0] for row in rows] != list(places):
+            yield from _closely(source.rows(at, end), at, end, found)
+            return
+        yield _sound(rows, found) or list(chain.from_iterable(_closely(rows, at, places[-1], found)))
+
+
+def _sound(rows: list[Sequence[Any]], found: Chunk) -> Sequence[bytes]:
+    """Return the hashes of entries; nothing, unless all is well with each of them."""
+    places, bodies, leaves, kinds, subjects, uids = zip(*rows, strict=True)
+    if not (entries := _plain(bodies)) or [sha256(b"\0" + body).digest() for body in bodies] != list(leaves):
+        return ()
+    apart = []
+    if not kinds == subjects == uids == (None,) * len(rows):  # tiles have nothing beside the entries
+        for entry, place, kind, subject, uid in zip(entries, places, kinds, subjects, uids, strict=True):
+            own = f"{entry.source}\n{entry.id}" if entry.id else None
+            if entry.kind != kind or entry.subject != subject or own != uid:
+                return ()
+            if len(entry.detail) == 2 and entry.detail.keys() == APART:
+                apart.append((place, entry.detail["sha256"], entry.detail["bytes"]))
+    found.apart += apart
+    return leaves
+
+
+def _closely(rows: Iterable[Sequence[Any]], start: int, end: int, found: Chunk) -> Iterator[list[bytes]]:
     """Yield the hash of every entry, as it was entered; say where its bytes have another one now."""
     expected = start + 1
     for seq, body, leaf, kind, subject, uid in rows:
@@ -526,7 +588,7 @@ def _leaves(rows: Iterable[Sequence[Any]], start: int, end: int, found: Chunk) -
             raise ValueError(f"entry {seq} comes after entry {expected - 1}: its pages go in circles")
         if seq > expected:
             found.problems.append(_missing(expected, seq - 1))
-            yield from [EMPTY] * (seq - expected)
+            yield [EMPTY] * (seq - expected)
         expected = seq + 1
         hash_ = sha256(b"\0" + body).digest() if type(body) is bytes else EMPTY
         if hash_ != leaf:
@@ -537,12 +599,12 @@ def _leaves(rows: Iterable[Sequence[Any]], start: int, end: int, found: Chunk) -
             if value.get("kind") != kind or value.get("subject") != subject or uid or "id" in value:
                 _beside(seq, value, {"kind": kind, "subject": subject}, uid, found)
             detail = value.get("detail")
-            if type(detail) is dict and detail.keys() == {"sha256", "bytes"}:
+            if type(detail) is dict and detail.keys() == APART:
                 found.apart.append((seq, detail["sha256"], detail["bytes"]))
-        yield leaf if type(leaf) is bytes and len(leaf) == 32 else hash_
+        yield [leaf if type(leaf) is bytes and len(leaf) == 32 else hash_]
     if expected <= end:
         found.problems.append(_missing(expected, end))
-        yield from [EMPTY] * (end + 1 - expected)
+        yield [EMPTY] * (end + 1 - expected)
 
 
 def _beside(seq: int, value: dict[str, Any], beside: dict[str, Any], uid: str | None, found: Chunk) -> None:
@@ -583,30 +645,68 @@ def _other_hash(level: int, index: int) -> str:
     return f"entries {(index << level) + 1} to {index + 1 << level}: the hash kept of all of them is not theirs"
 
 
-def _refuse(text: str) -> Any:
+def _refuse(text: object) -> Any:
     raise ValueError(text)
+
+
+def _fraction(text: str) -> float:
+    """Read a number that everybody spells as the RFC does: with a fraction, and no exponent."""
+    value = float(text)
+    return value if 1e-3 <= abs(value) < 1e15 and not value.is_integer() else _refuse(text)
 
 
 _decode: Callable[[bytes], Any]
 _encode: Callable[[Any], bytes]
+_decode_all: Callable[[bytes], Sequence[Any]] = _refuse
+_encode_all: Callable[[Sequence[Any]], bytes] = _refuse
 _errors: tuple[type[Exception], ...] = (ValueError, TypeError, AttributeError, RecursionError)
 try:  # reads and writes JSON faster; nothing else is asked of it
     import msgspec
 
-    _decode = msgspec.json.Decoder(float_hook=_refuse).decode
+    _decode = msgspec.json.Decoder(float_hook=_fraction).decode
     _encode = msgspec.json.Encoder(order="sorted").encode
     _errors += (msgspec.MsgspecError,)
+
+    class _Entry(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
+        """What nearly all entries have; in the order in which they are spelt."""
+
+        actor: str
+        at: int
+        authenticated: str = ""
+        detail: dict[str, Any]
+        id: str = ""
+        kind: str
+        reason: str
+        received: int | None = None
+        source: str = ""
+        subject: str
+
+    _decode_all = msgspec.json.Decoder(_Entry, float_hook=_fraction).decode_lines
+    _encode_all = msgspec.json.Encoder(order="deterministic").encode_lines  # sorted but for fields
 except ImportError:
-    _decoder = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse)
+    _decoder = json.JSONDecoder(parse_float=_fraction, parse_constant=_refuse)
     _encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     _decode = lambda body: _decoder.decode(body.decode())  # noqa: E731
     _encode = lambda value: _encoder.encode(value).encode()  # noqa: E731
 
 
+def _plain(bodies: Sequence[Any]) -> Sequence[Any]:
+    """Read entries all at once; nothing, unless each has what most have and is spelt by RFC 8785."""
+    try:
+        lines = b"\n".join((*bodies, b""))
+        entries = _decode_all(lines) if len(lines) <= AT_ONCE else ()
+        # what is written has one end of line for each, so that no body has one: each is spelt as it was read
+        if len(entries) == len(bodies) and lines.isascii() and _encode_all(entries) == lines:
+            return entries
+    except _errors:
+        pass
+    return ()
+
+
 def _read(body: Any) -> Any:
     """Read an entry; None for what is not spelt by RFC 8785."""
     try:
-        value = _decode(body)  # ASCII without fractions: these are spelt by the RFC as by everybody
+        value = _decode(body)  # ASCII and plain numbers: these are spelt by the RFC as by everybody
         if body.isascii() and _encode(value) == body:
             return value
     except _errors:
