@@ -438,8 +438,9 @@ def test_a_full_disk_is_said_and_stops_nothing(world: World) -> None:
     records = world.directory / "records"
     subprocess.run(["mv", records, world.directory / "away"], check=True)
     get(replica, "/break")
-    until(lambda: not replica.ready)
-    assert "cannot be written down" in replica.trouble
+    until(
+        lambda: not replica.ready and "cannot be written down" in replica.trouble, why=lambda: replica.trouble
+    )
     subprocess.run(["mv", world.directory / "away", records], check=True)
     get(replica, "/mend")
     until_ready(replica)
