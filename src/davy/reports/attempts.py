@@ -11,7 +11,7 @@ from enum import Enum, auto
 
 import msgspec
 
-from davy.reports.event import Change, ChangeEvent
+from davy.reports.event import Change, ChangeEvent, counts
 
 _ORDER = {"exposed": 0, "promoted": 1, "rolled_back": 2, "aborted_unexposed": 3}
 """What happens at one instant happens in this order."""
@@ -55,17 +55,23 @@ def _numbered(events: Sequence[ChangeEvent]) -> list[ChangeEvent]:
     if all(event.attempt for event in events):
         return list(events)
     places: dict[tuple[str, str], list[ChangeEvent]] = defaultdict(list)
-    back: dict[str, list[ChangeEvent]] = defaultdict(list)
+    unseen: list[ChangeEvent] = []
+    back: dict[str, dict[str, list[ChangeEvent]]] = defaultdict(lambda: defaultdict(list))
     for event in sorted(events, key=_in_order):
         if event.kind == "rollback":
-            back[event.rollout].append(event)
+            if event.type == "exposed" and not _meets_users(event):
+                unseen.append(event)  # counts for nothing, and so for no number either
+            else:
+                back["" if counts(event.environment) else event.environment][event.rollout].append(event)
         else:
             places[event.environment, event.target].append(event)
     begun = {event.rollout for several in places.values() for event in several if _meets_users(event)}
     found = [event for place in places.values() for event in _walked(place, begun - {""})]
-    for attempt, (_, several) in enumerate(sorted(back.items(), key=lambda one: (_when(one[1][0]), one[0])), 1):
-        found += [_at(event, attempt) for event in several]
-    return found
+    for rolled in back.values():
+        in_order = sorted(rolled.items(), key=lambda one: (_when(one[1][0]), one[0]))
+        for attempt, (_, several) in enumerate(in_order, 1):
+            found += [_at(event, attempt) for event in several]
+    return [*found, *(_at(event, 1) for event in unseen)]
 
 
 def _walked(events: Iterable[ChangeEvent], begun: set[str]) -> Iterable[ChangeEvent]:
