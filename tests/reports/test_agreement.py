@@ -44,7 +44,7 @@ ENGINES: dict[str, Engine] = {"facts": from_facts, "incremental": incrementally,
 
 @pytest.mark.parametrize("engine", ENGINES)
 @given(events=streams)
-@settings(max_examples=40 * MORE, phases=FOUND)
+@settings(max_examples=40 * MORE, phases=FOUND, derandomize=MORE == 1)
 def test_every_engine_agrees_with_the_plain_one(engine: str, events: list[ChangeEvent]) -> None:
     assert differences(ENGINES[engine](events), oracle.cells(events)) == []
 
@@ -57,7 +57,7 @@ def test_every_engine_agrees_where_one_did_not(engine: str, seed: int) -> None:
 
 @pytest.mark.parametrize("engine", [*ENGINES, "oracle"])
 @given(events=streams, seed=st.integers(0, 2**32))
-@settings(max_examples=10 * MORE, phases=FOUND)
+@settings(max_examples=10 * MORE, phases=FOUND, derandomize=MORE == 1)
 def test_order_repetition_and_reports_of_the_same_by_another_name_change_nothing(
     engine: str, events: list[ChangeEvent], seed: int
 ) -> None:
@@ -70,7 +70,7 @@ def test_order_repetition_and_reports_of_the_same_by_another_name_change_nothing
 
 
 @given(events=streams, cuts=st.lists(st.integers(0, 40), max_size=5))
-@settings(max_examples=40 * MORE, phases=FOUND)
+@settings(max_examples=40 * MORE, phases=FOUND, derandomize=MORE == 1)
 def test_facts_that_are_kept_up_to_date_are_those_of_all_events(
     events: list[ChangeEvent], cuts: list[int]
 ) -> None:
@@ -82,7 +82,7 @@ def test_facts_that_are_kept_up_to_date_are_those_of_all_events(
 
 
 @given(events=streams)
-@settings(max_examples=40 * MORE, phases=FOUND)
+@settings(max_examples=40 * MORE, phases=FOUND, derandomize=MORE == 1)
 def test_applying_the_same_again_changes_nothing(events: list[ChangeEvent]) -> None:
     kept = Incremental()
     kept.apply(events)
