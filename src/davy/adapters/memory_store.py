@@ -2,8 +2,8 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from davy.adapters.leased import Leased
 from davy.ledger import lease as leases
 from davy.ledger.entry import Draft, Entry, decode, refusal, same_event
 from davy.ledger.lease import Lease
@@ -150,29 +150,14 @@ class MemoryStore:
 
     def under(self, lease: Lease) -> Store:
         """Return the store for the holder of a lease."""
-        return _Leased(self, lease)
+        return Leased(self, lease, self._commit_under)
+
+    def _commit_under(
+        self, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft], held: Lease
+    ) -> tuple[Entry, ...]:
+        leases.hold(self._lease, held.epoch)
+        return self.commit(changes, drafts)
 
     def _check(self) -> None:
         if self.full is not None:
             raise self.full
-
-
-@dataclass(frozen=True, slots=True)
-class _Leased:
-    """A store in memory as the holder of a lease sees it."""
-
-    store: MemoryStore
-    held: Lease
-
-    def load(self, bucket: str) -> dict[str, bytes]:
-        """Read all the records of a bucket."""
-        return self.store.load(bucket)
-
-    def commit(self, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft]) -> tuple[Entry, ...]:
-        """Write, if the lease is still ours."""
-        leases.hold(self.store.lease(), self.held.epoch)
-        return self.store.commit(changes, drafts)
-
-    def entries(self, *, after: int = 0, subject: str = "", limit: int = 1000) -> tuple[Entry, ...]:
-        """Read entries in their order."""
-        return self.store.entries(after=after, subject=subject, limit=limit)

@@ -8,7 +8,6 @@ process has to be up for another's events to be written, and what is in the inbo
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -17,6 +16,7 @@ import msgspec
 import psycopg
 
 from davy.adapters.group_commit import GroupCommit
+from davy.adapters.leased import Leased
 from davy.adapters.postgres_placing import Group, Item, Placed, fold
 from davy.adapters.postgres_schema import CHANNEL, FORMAT, LOCK, SCHEMA, TREE_STEP
 from davy.adapters.postgres_session import Lost, Place, Session, check_safe
@@ -162,7 +162,7 @@ class PostgresStore:
 
     def under(self, lease: Lease) -> Store:
         """Return the store for the holder of a lease."""
-        return _Leased(self, lease, self._commit)
+        return Leased(self, lease, self._commit)
 
     def clock(self) -> Callable[[], float]:
         """Return a clock that all machines with this store share: the server's, in seconds since 1970.
@@ -350,27 +350,6 @@ class PostgresStore:
 
 _SWEEP = "DELETE FROM davy.inbox WHERE receipts IS NOT NULL AND since < now() - interval '1 day'"
 """Takes away what somebody who died had no use for any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Leased:
-    """The store as the holder of a lease sees it."""
-
-    store: PostgresStore
-    held: Lease
-    commit_under: Callable[[Mapping[Record, bytes | None], Sequence[Draft], Lease], tuple[Entry, ...]]
-
-    def load(self, bucket: str) -> dict[str, bytes]:
-        """Read all the records of a bucket."""
-        return self.store.load(bucket)
-
-    def commit(self, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft]) -> tuple[Entry, ...]:
-        """Write, if the lease is still ours."""
-        return self.commit_under(changes, drafts, self.held)
-
-    def entries(self, *, after: int = 0, subject: str = "", limit: int = 1000) -> tuple[Entry, ...]:
-        """Read entries in their order."""
-        return self.store.entries(after=after, subject=subject, limit=limit)
 
 
 def _make(connection: psycopg.Connection[Any], place: Place) -> None:

@@ -4,13 +4,13 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from davy.adapters import sqlite_tree
 from davy.adapters.group_commit import GroupCommit
+from davy.adapters.leased import Leased
 from davy.adapters.sqlite_layout import lay_out
 from davy.adapters.sqlite_tree import Piece
 from davy.ledger import lease as leases
@@ -174,7 +174,7 @@ class SqliteStore:
 
     def under(self, lease: Lease) -> Store:
         """Return the store for the holder of a lease."""
-        return _Leased(self, lease, self._commit)
+        return Leased(self, lease, self._commit)
 
     def limit_pages(self, pages: int) -> None:
         """Let the file grow to so many pages of 4 KiB and no further, as a quota does."""
@@ -411,27 +411,6 @@ class _Batch:
         why = "another event of the same source and id is on record"
         refused = self._always(Piece.of(refusal(piece.draft, seq, why), {}))
         return Receipt("refused", refused.seq)
-
-
-@dataclass(frozen=True, slots=True)
-class _Leased:
-    """The store as the holder of a lease sees it."""
-
-    store: SqliteStore
-    held: Lease
-    commit_under: Callable[[Mapping[Record, bytes | None], Sequence[Draft], Lease], tuple[Entry, ...]]
-
-    def load(self, bucket: str) -> dict[str, bytes]:
-        """Read all the records of a bucket."""
-        return self.store.load(bucket)
-
-    def commit(self, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft]) -> tuple[Entry, ...]:
-        """Write, if the lease is still ours."""
-        return self.commit_under(changes, drafts, self.held)
-
-    def entries(self, *, after: int = 0, subject: str = "", limit: int = 1000) -> tuple[Entry, ...]:
-        """Read entries in their order."""
-        return self.store.entries(after=after, subject=subject, limit=limit)
 
 
 def _put(db: sqlite3.Connection, record: Record, body: bytes | None) -> None:
