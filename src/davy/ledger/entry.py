@@ -35,6 +35,11 @@ OF_THE_ENGINE: dict[str, str] = {
     "waiver_reviewed": "somebody else looked at why glass was broken",
     "glass_broken": "somebody passed a rule alone, for an hour at most, and why",
     "policy_denied": "policies refused a change; nothing of it was done",
+    "flag_change_proposed": "somebody wants to change a flag that takes two people; it waits for the other",
+    "flag_gate_opened": "a canary passed at the weight that a flag asks for, and it may be on from now on",
+    "flag_gate_closed": "what a gate was opened on does not hold any more; users get what is safe",
+    "flag_confirmed": "every instance has said that it evaluates by this version of a flag",
+    "flag_unconfirmed": "instances have not said so in time; they are named",
     "engine_started": "the engine came up, fresh or after a stop or a crash",
     "ledger_gap": "an abort was acted on while nothing could be written down; these are its entries",
 }

@@ -28,6 +28,8 @@ WARNINGS = frozenset(
         "incident_opened",
         "ledger_gap",
         "policy_denied",
+        "flag_gate_closed",
+        "flag_unconfirmed",
     }
 )
 """Kinds that somebody may want to be told of."""

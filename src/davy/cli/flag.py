@@ -1,0 +1,19 @@
+"""`davy flag …`: flags in Git, in code and in front of users. Each command is imported when it is called."""
+
+import click
+
+from davy.cli.lazy import Lazy
+
+COMMANDS: dict[str, tuple[str, str]] = {}
+"""Every command: where it lives and what it is for."""
+
+
+class Flags(Lazy):
+    """What can be done with flags."""
+
+    table = COMMANDS
+
+
+@click.group("flag", cls=Flags)
+def command() -> None:
+    """Evaluate, lint, toggle and kill flags."""
