@@ -4,7 +4,9 @@ import click
 
 from davy.cli.lazy import Lazy
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "eval": ("davy.cli.flag_eval", "Evaluate a flag of a document, and say why it is what it is."),
+}
 """Every command: where it lives and what it is for."""
 
 
