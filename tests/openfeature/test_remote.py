@@ -1,4 +1,4 @@
-"""The provider by a server: what is followed, acknowledged and kept, and what is when the server is not there."""
+"""The provider by a server: what is followed, acknowledged and kept, and what a server that is gone makes of it."""
 
 import json
 import stat
