@@ -31,7 +31,7 @@ class Watched:
 
     def __init__(self) -> None:
         self.reader = InMemoryMetricReader()
-        self.exporter = InMemoryLogRecordExporter()
+        self.exporter = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]
         self.meters = MeterProvider([self.reader])
         self.loggers = LoggerProvider()
         self.loggers.add_log_record_processor(SimpleLogRecordProcessor(self.exporter))
@@ -88,9 +88,7 @@ def test_nothing_is_lost_among_threads_while_it_is_reported() -> None:
     provider = started(document(a__b=flag(), a__c=flag("off")), watched.audit())
     client = Client(provider)
     threads = [
-        threading.Thread(
-            target=lambda key=key: [client.get_boolean_value(key, False) for _ in range(5000)]  # type: ignore[misc]
-        )
+        threading.Thread(target=lambda key=key: [client.get_boolean_value(key, False) for _ in range(5000)])
         for key in ("a.b", "a.c", "a.b", "a.c")
     ]
     for thread in threads:
@@ -239,11 +237,8 @@ def test_no_address_that_is_in_a_context_is_in_anything_that_leaves(tmp_path: An
     """Wherever a context can hold one: targeting key, attributes, nested, a key made of it, defaults, rules."""
     watched = Watched()
     rule = {"cat": [{"var": "email"}, ""]}
-    text = document(
-        a__b=flag("off", safe="off"),
-        a__c=flag("off", targeting=rule),
-        a__d=flag("off", safe="off", targeting=rule),
-    )
+    ruled = flag("off", safe="off", targeting=rule)
+    text = document(a__b=flag("off", safe="off"), a__c=flag("off", targeting=rule), a__d=ruled)
     who = "alice.secret@example.com"
     with serving(StandIn(text)) as it:
         provider = remote(
@@ -349,6 +344,12 @@ def test_a_request_is_counted_once_for_each_variant_that_it_met() -> None:
     watched = Watched()
     provider = started(document(a__b=flag(), a__c=flag("off")), watched.audit())
     client = api.get_client()
+
+    def fail(key: str, error: type[BaseException]) -> None:
+        with provider.request():
+            client.get_boolean_value(key, False)
+            raise error
+
     with provider.request():
         client.get_boolean_value("a.b", False)
         with provider.request():
@@ -357,12 +358,9 @@ def test_a_request_is_counted_once_for_each_variant_that_it_met() -> None:
     with provider.request() as followed:
         client.get_boolean_value("a.b", False)
         followed.failed()
-    with pytest.raises(RuntimeError), provider.request():
-        client.get_boolean_value("a.b", False)
-        raise RuntimeError("broken")
-    with pytest.raises(KeyboardInterrupt), provider.request():
-        client.get_boolean_value("a.c", False)
-        raise KeyboardInterrupt
+    for key, error in (("a.b", RuntimeError), ("a.c", KeyboardInterrupt)):
+        with pytest.raises(error):
+            fail(key, error)
     with provider.request():
         pass
     client.get_boolean_value("a.b", False)

@@ -1,4 +1,4 @@
-"""The provider by a server: what is followed, acknowledged and kept, and what a server that is gone makes of it."""
+"""The provider by a server: what is followed, acknowledged and kept, and what it does without the server."""
 
 import json
 import stat
