@@ -4,7 +4,9 @@ import click
 
 from davy.cli.lazy import Lazy
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "refs": ("davy.cli.flag_refs", "Find the code that reads a flag."),
+}
 """Every command: where it lives and what it is for."""
 
 
