@@ -119,7 +119,7 @@ def _table(usages: "Sequence[Usage]") -> Iterator[Line]:
     """Write a line for every key: how often it is read, in how many files, in which languages."""
     found: dict[str, list[Usage]] = defaultdict(list)
     for usage in usages:
-        for key in usage.keys or ("?",):
+        for key in usage.keys or (("?",) if usage.how == "dynamic" else ()):
             found[key].append(usage)
     width = max((len(key) for key in found), default=3)
     if found:
