@@ -6,6 +6,7 @@ from davy.cli.lazy import Lazy
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("davy.cli.flag_eval", "Evaluate a flag of a document, and say why it is what it is."),
+    "refs": ("davy.cli.flag_refs", "Find the code that reads a flag."),
 }
 """Every command: where it lives and what it is for."""
 
