@@ -10,7 +10,7 @@ from davy.flags.lint.cleanup.edit import Edit
 from davy.flags.lint.cleanup.marks import Marks
 
 
-class Unsafe(Exception):  # noqa: N818 - a verdict, and no fault
+class Unsafe(Exception):
     """Something cannot be taken out so that the rest provably behaves the same; the message says why."""
 
 

@@ -46,7 +46,7 @@ class Ecma:
         return ""
 
     def spell(self, value: Json, at: Node | None) -> bytes:
-        """Write a value; in a string with the quotes that the text is fond of, in brackets where it needs them."""
+        """Write a value, with the quotes that the text is fond of, and in brackets where it needs them."""
         written = json.dumps(value, ensure_ascii=False)
         parent = at.parent if at is not None else None
         if (

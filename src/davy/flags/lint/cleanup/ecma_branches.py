@@ -19,7 +19,7 @@ _ENDS = {"return_statement", "throw_statement", "continue_statement", "break_sta
 
 
 def fold_if(statement: Node, holds: bool, source: bytes) -> Fold:
-    """`if (P) …`"""
+    """Decide `if (P) …`."""
     body, other = statement.child_by_field_name("consequence"), statement.child_by_field_name("alternative")
     assert body
     otherwise = _statements(other)[0] if other is not None else None

@@ -1,4 +1,4 @@
-"""Names in JavaScript and TypeScript: where they are bound, and what a function would lose with a piece of it."""
+"""Names in JavaScript and TypeScript: where they are bound, and what a function loses with a piece of it."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -12,36 +12,92 @@ LISTS = {"statement_block", "program", "switch_case", "switch_default"}
 """What statements stand in one after the other."""
 
 _FUNCTIONS = {
-    "function_declaration", "function_expression", "arrow_function", "method_definition", "generator_function",
-    "generator_function_declaration", "class_static_block", "program",
-}  # fmt: skip
+    "function_declaration",
+    "function_expression",
+    "arrow_function",
+    "method_definition",
+    "generator_function",
+    "generator_function_declaration",
+    "class_static_block",
+    "program",
+}
 _NAMES = {"identifier", "shorthand_property_identifier", "shorthand_property_identifier_pattern"}
 _BINDING = {
-    "variable_declarator": "name", "function_declaration": "name", "generator_function_declaration": "name",
-    "class_declaration": "name", "function_expression": "name", "enum_declaration": "name",
-    "assignment_expression": "left", "augmented_assignment_expression": "left", "for_in_statement": "left",
-    "assignment_pattern": "left", "object_assignment_pattern": "left", "arrow_function": "parameter",
-    "catch_clause": "parameter", "required_parameter": "pattern", "optional_parameter": "pattern",
+    "variable_declarator": "name",
+    "function_declaration": "name",
+    "generator_function_declaration": "name",
+    "class_declaration": "name",
+    "function_expression": "name",
+    "enum_declaration": "name",
+    "assignment_expression": "left",
+    "augmented_assignment_expression": "left",
+    "for_in_statement": "left",
+    "assignment_pattern": "left",
+    "object_assignment_pattern": "left",
+    "arrow_function": "parameter",
+    "catch_clause": "parameter",
+    "required_parameter": "pattern",
+    "optional_parameter": "pattern",
     "pair_pattern": "value",
-}  # fmt: skip
+}
 _ALWAYS = {
-    "formal_parameters", "update_expression", "array_pattern", "rest_pattern", "import_specifier", "import_clause",
-    "namespace_import", "export_specifier", "object_pattern", "type_query",
-}  # fmt: skip
+    "formal_parameters",
+    "update_expression",
+    "array_pattern",
+    "rest_pattern",
+    "import_specifier",
+    "import_clause",
+    "namespace_import",
+    "export_specifier",
+    "object_pattern",
+    "type_query",
+}
 _DECLARATIONS = {
-    "lexical_declaration", "variable_declaration", "class_declaration", "function_declaration", "enum_declaration",
-    "generator_function_declaration", "type_alias_declaration", "interface_declaration",
-}  # fmt: skip
+    "lexical_declaration",
+    "variable_declaration",
+    "class_declaration",
+    "function_declaration",
+    "enum_declaration",
+    "generator_function_declaration",
+    "type_alias_declaration",
+    "interface_declaration",
+}
 _PURE = {
-    "identifier", "number", "true", "false", "null", "undefined", "this", "string", "string_fragment",
-    "escape_sequence", "property_identifier", "shorthand_property_identifier", "arrow_function",
-    "function_expression", "comment",
-}  # fmt: skip
+    "identifier",
+    "number",
+    "true",
+    "false",
+    "null",
+    "undefined",
+    "this",
+    "string",
+    "string_fragment",
+    "escape_sequence",
+    "property_identifier",
+    "shorthand_property_identifier",
+    "arrow_function",
+    "function_expression",
+    "comment",
+}
 _PARTS = {
-    "object", "pair", "array", "member_expression", "parenthesized_expression", "arguments", "template_string",
-    "template_substitution", "unary_expression", "as_expression", "satisfies_expression", "non_null_expression",
-    "ternary_expression", "predefined_type", "type_identifier", "type_arguments", "type_annotation",
-}  # fmt: skip
+    "object",
+    "pair",
+    "array",
+    "member_expression",
+    "parenthesized_expression",
+    "arguments",
+    "template_string",
+    "template_substitution",
+    "unary_expression",
+    "as_expression",
+    "satisfies_expression",
+    "non_null_expression",
+    "ternary_expression",
+    "predefined_type",
+    "type_identifier",
+    "type_arguments",
+    "type_annotation",
+}
 _HARMLESS = {b"getClient", b"useOpenFeatureClient"}
 
 

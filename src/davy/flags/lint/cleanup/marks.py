@@ -1,4 +1,4 @@
-"""Values that stand in a text for a while: a mark is a name, so that every grammar takes it for an expression."""
+"""Values that stand in a text for a while: a mark is a name, which every grammar takes for an expression."""
 
 import re
 
@@ -17,7 +17,7 @@ class Marks:
         self._values: list[tuple[Json, int]] = []
 
     def put(self, value: Json, *, like: bytes = b"", origin: int = 0) -> bytes:
-        """Return a mark for a value that comes from the read with this number, or from what `like` stands for."""
+        """Return a mark for a value that comes from a read, by its number, or from what `like` stands for."""
         self._values.append((value, self.origin(like) if like else origin))
         return PREFIX + b"%d__" % (len(self._values) - 1)
 

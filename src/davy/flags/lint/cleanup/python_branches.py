@@ -11,7 +11,7 @@ _ENDS = {"return_statement", "raise_statement", "continue_statement", "break_sta
 
 
 def fold_if(mark: Node, parent: Node, marks: Marks, source: bytes) -> Fold:
-    """`if P:` …"""
+    """Decide `if P:`."""
     if parent.child_by_field_name("condition") != mark:
         return Fold()
     body = parent.child_by_field_name("consequence")
@@ -31,7 +31,7 @@ def fold_if(mark: Node, parent: Node, marks: Marks, source: bytes) -> Fold:
 
 
 def fold_clause(mark: Node, parent: Node, marks: Marks, source: bytes) -> Fold:
-    """`elif P:` …"""
+    """Decide `elif P:`."""
     statement, body = parent.parent, parent.child_by_field_name("consequence")
     assert statement
     assert body
@@ -100,7 +100,7 @@ def _rest(statement: Node, block: Node) -> list[Node]:
 
 
 def _moved(body: Node, source: bytes, indent: bytes) -> bytes:
-    """Return the lines of a block as deep as its `if` is, without the blanks that the first line has already."""
+    """Return the lines of a block as deep as its `if` is; the first one has its blanks already."""
     clause = body.parent
     assert clause
     colon = _colon(clause, before=body)

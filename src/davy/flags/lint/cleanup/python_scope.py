@@ -1,4 +1,4 @@
-"""Names in Python: where they are bound, where they are read, and what a function would lose with a piece of it."""
+"""Names in Python: where they are bound, where they are read, and what a function loses with a piece of it."""
 
 from collections.abc import Iterator, Sequence
 
@@ -26,17 +26,41 @@ _NAMED = {
     "typed_default_parameter",
 }
 _ALWAYS = {
-    "parameters", "lambda_parameters", "typed_parameter", "dictionary_splat_pattern", "global_statement",
-    "nonlocal_statement", "delete_statement", "as_pattern_target", "aliased_import", "dotted_name", "case_pattern",
-    "keyword_pattern", "splat_pattern", "type_parameter", "import_from_statement",
-}  # fmt: skip
+    "parameters",
+    "lambda_parameters",
+    "typed_parameter",
+    "dictionary_splat_pattern",
+    "global_statement",
+    "nonlocal_statement",
+    "delete_statement",
+    "as_pattern_target",
+    "aliased_import",
+    "dotted_name",
+    "case_pattern",
+    "keyword_pattern",
+    "splat_pattern",
+    "type_parameter",
+    "import_from_statement",
+}
 _REFLECTION = {b"locals", b"eval", b"exec", b"vars"}
 _PURE = {"integer", "float", "true", "false", "none", "identifier"}
 _PARTS = {
-    "list", "tuple", "dictionary", "pair", "parenthesized_expression", "not_operator", "unary_operator", "keyword_argument",
-    "attribute", "string", "argument_list", "interpolation", "concatenated_string", "boolean_operator",
+    "list",
+    "tuple",
+    "dictionary",
+    "pair",
+    "parenthesized_expression",
+    "not_operator",
+    "unary_operator",
+    "keyword_argument",
+    "attribute",
+    "string",
+    "argument_list",
+    "interpolation",
+    "concatenated_string",
+    "boolean_operator",
     "conditional_expression",
-}  # fmt: skip
+}
 _HARMLESS = {b"EvaluationContext", b"get_client", b"OpenFeatureClient"}
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from tree_sitter import Node
 
 from davy.flags.lint.cleanup.dialect import Leftover
+from davy.flags.lint.cleanup.listed import without_item
 from davy.flags.lint.cleanup.marks import text
 from davy.flags.lint.cleanup.python_branches import removed
 from davy.flags.lint.cleanup.python_scope import below, impure, scope_of
-from davy.flags.lint.cleanup.listed import without_item
 
 
 def unused(root: Node, source: bytes, shrunk: set[bytes]) -> Iterator[Leftover]:
