@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from davy.cli.reports.report import DOCUMENTATION, Report, advice, message, plain
+from davy.cli.reports.report import DOCUMENTATION, FLAG_RULES, Report, advice, message, plain
+from davy.flags.lint.rules.table import RULES as FLAGS
 from davy.model.finding import Finding
 from davy.policy.pack import RULES
 
@@ -30,7 +31,7 @@ def sarif(report: Report) -> str:
             }
         },
         "columnKind": "unicodeCodePoints",
-        "automationDetails": {"id": "davy/check/"},
+        "automationDetails": {"id": f"{report.command.replace(' ', '/')}/"},
         "invocations": [{"executionSuccessful": True, **_cut(report.worst_first, shown)}],
         "results": [_result(finding, codes, report) for finding in shown],
     }
@@ -47,17 +48,21 @@ def _cut(found: Sequence[Finding], shown: Sequence[Finding]) -> dict[str, Any]:
 
 def _rule(finding: Finding) -> dict[str, Any]:
     """Describe a rule: what is true of each of its results, and so nothing of the one that was met first."""
-    own = finding.code.startswith(("DV", "PD"))
     known = RULES.get(finding.code)
+    page = DOCUMENTATION if finding.code.startswith(("DV", "PD")) else ""
+    if finding.code in FLAGS:
+        known, page = FLAGS[finding.code], FLAG_RULES
     title, why, fix = (
-        (known.title, known.why, known.fix) if known else (finding.title, finding.why or finding.title, "")
+        (known.title, known.why, getattr(known, "fix", ""))
+        if known
+        else (finding.title, finding.why or finding.title, "")
     )
     return {
         "id": finding.code,
         "shortDescription": {"text": plain(title, 255)},
         "fullDescription": {"text": plain(why)},
         "help": {"text": "\n".join([plain(why), *([f"fix: {plain(fix)}"] if fix else [])])},
-        "helpUri": f"{DOCUMENTATION}#{quote(finding.code.lower())}" if own else DOCUMENTATION,
+        "helpUri": f"{page}#{quote(finding.code.lower())}" if page else DOCUMENTATION,
     }
 
 

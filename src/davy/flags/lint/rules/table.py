@@ -6,7 +6,7 @@ from davy.model.finding import Severity
 
 Level = Literal["off", "note", "warning", "error"]
 
-PROFILES = ("baseline", "standard", "strict")
+PROFILES = ("starter", "standard", "strict")
 """How much is asked for, the least first; the names are those of the rule pack's profiles."""
 
 
