@@ -1,4 +1,4 @@
-"""Which calls read flags: OpenFeature's in each language, and those of vendors where the code says whose they are."""
+"""Which calls read flags: OpenFeature's in each language, and those of vendors where the code says so."""
 
 import re
 from collections.abc import Mapping
@@ -67,7 +67,7 @@ OPENFEATURE: Mapping[Language, tuple[str, ...]] = {
 _VENDORS: Mapping[Vendor, str] = {
     Vendor.LAUNCHDARKLY: r"(?i:(?P<type>bool|string|int|float|double|number|json|jsonvalue)?_?variation"
     r"(?P<details>_?details?)?(?P<context>ctx)?)",
-    Vendor.UNLEASH: r"(?P<flag>is_?[eE]nabled\??|IsEnabled|enabled\?)|(?P<details>[gG]et_?[vV]ariant|useVariant)|useFlag",
+    Vendor.UNLEASH: r"is_?[eE]nabled\??|IsEnabled|enabled\?|useFlag|(?P<details>[gG]et_?[vV]ariant|useVariant)",
     Vendor.SPLIT: r"[gG]et_?[tT]reatment(?P<details>_?[wW]ith_?[cC]onfig)?(?:Async|_async)?",
 }
 OF_VENDORS: Mapping[Vendor, re.Pattern[str]] = {

@@ -86,6 +86,6 @@ def _entries(reader: Reader, node: Node, depth: int) -> Iterator[Attribute]:
         and (call := syntax.call(node)) is not None
         and call.name in ("of", "entry")
     ):
-        for key, value in zip(call.given[::2], call.given[1::2], strict=False):
-            if isinstance(term := syntax.term(key.node), Known):
-                yield reader.attribute(str(term.value), value.node, key.node)
+        for first, second in zip(call.given[::2], call.given[1::2], strict=False):
+            if isinstance(term := syntax.term(first.node), Known):
+                yield reader.attribute(str(term.value), second.node, first.node)

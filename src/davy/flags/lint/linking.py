@@ -31,6 +31,8 @@ from davy.flags.lint.usage import Default, How, Language, Scan, Usage
 HOPS = 4
 """Through how many files a name is followed."""
 
+_SCRIPTS = (Language.JAVASCRIPT, Language.TYPESCRIPT, Language.TSX)
+
 _MOST = 32
 """How many keys one usage may have before it counts as unknown."""
 
@@ -157,7 +159,7 @@ class _Linker:
             return NOTHING
         return found
 
-    # -- calls of functions that hand a key on -------------------------------------------------------------------
+    # -- calls of functions that hand a key on -------------------------------------------------------------
 
     def _sites(self, some: Facts, called: set[tuple[str, str]]) -> Iterator[Usage]:
         seen: set[object] = set()
@@ -175,7 +177,7 @@ class _Linker:
         return any(each.usage.call == site.evaluation.usage.call for each in some.evaluations)
 
     def _wrappers(self, some: Facts, site: Site) -> Iterator[tuple[Facts, Wrapper]]:
-        """Yield the wrappers that a call may mean: of its own file, of what it imports, of what it is called on."""
+        """Yield the wrappers that a call may mean: of its own file, of what it imports or is called on."""
         *receiver, name = site.parts
         inner = {each.evaluation for each in some.wrappers if each.name == name}
         own = [(some, each) for each in some.wrappers if each.name == name]
@@ -251,7 +253,7 @@ class _Linker:
             )
         return replace(self._told(owner, usage, found, wrapper.default), default=None)
 
-    # -- names ---------------------------------------------------------------------------------------------------
+    # -- names ---------------------------------------------------------------------------------------------
 
     def resolve(self, some: Facts, term: Term, hops: int = 0, seen: frozenset[object] = frozenset()) -> Found:
         """Return the values that a term may have; none where one of them is unknown."""
@@ -341,6 +343,8 @@ class _Linker:
         if some.language is Language.PYTHON and binding.name and len(inner) > 1:  # `from package import module`
             module = f"{binding.module}{'' if binding.module.endswith('.') else '.'}{binding.name}"
             found += [(file, inner[1:]) for file in files.module(module, some.file, some.language)]
+        if some.language in _SCRIPTS and inner[0] != "default":  # what `module.exports` is put to
+            found += [(file, ("default", *inner)) for file, _ in found]
         if some.language in (Language.JAVA, Language.CSHARP) and len(inner) > 1:
             cls = binding.module.rpartition(".")[2]
             found += [(file, (cls, *inner)) for file, _ in found]

@@ -1,7 +1,7 @@
 """Tell at the speed of memory which files may read flags; the rest is never parsed.
 
-One pattern holds every name that `davy.flags.lint.calls` knows. It runs on RE2, whose time is linear in the text
-whatever the text; a file that it does not match has nothing to find in it.
+One pattern holds every name that `davy.flags.lint.calls` knows. It runs on RE2, whose time is linear in any
+text; a file that it does not match has nothing to find in it.
 """
 
 from collections.abc import Iterable

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class CSharp(Syntax):
-    """C#: every call waits, arguments may have names, constants are members of classes anywhere in a namespace."""
+    """C#: every call waits, arguments may have names, constants are members of classes."""
 
     language = Language.CSHARP
     roles: ClassVar[dict[str, Role]] = {

@@ -77,6 +77,8 @@ class Script(Syntax):
     def declared(self, node: Node) -> Iterator[tuple[str, Node | None]]:
         """Yield what a variable, a field, a member of an enum or an assignment names."""
         left, right = field(node, "name", "left", "property", "key"), field(node, "value", "right")
+        if node.type == "export_statement" and right is not None:
+            yield "default", right
         if left is None or right is None:
             return
         name = text_of(left)

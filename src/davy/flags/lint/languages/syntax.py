@@ -160,7 +160,7 @@ class Syntax:
         pieces: list[Term] = []
         for each in node.named_children:
             if each.type in self.holes:
-                inner = named(each)
+                inner = [inside for inside in named(each) if "brace" not in inside.type]
                 pieces.append(self.term(inner[0], depth + 1) if len(inner) == 1 else UNKNOWN)
             elif "escape" in each.type:
                 pieces.append(escaped(text_of(each)))
