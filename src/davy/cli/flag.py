@@ -4,7 +4,10 @@ import click
 
 from davy.cli.lazy import Lazy
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "lint": ("davy.cli.flag_lint", "Hold what code reads of flags against what is declared."),
+    "cleanup": ("davy.cli.flag_cleanup", "Take a flag out of code and out of the registry."),
+}
 """Every command: where it lives and what it is for."""
 
 

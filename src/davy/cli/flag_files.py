@@ -2,13 +2,12 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from davy.cli.manifests import read_manifests
 from davy.errors import NotFound, UsageError
-from davy.flags.lint.prefilter import SUFFIXES, language_of
+from davy.flags.lint.prefilter import language_of
 from davy.flags.lint.rules.paths import Ownership, codeowners
 from davy.flags.lint.rules.settings import LintSettings, check
 from davy.flags.lint.scan import scan_texts
@@ -78,7 +77,7 @@ def read_declared(sources: Sequence[str]) -> Declared:
             f"there is no flag in {', '.join(sources)}",
             hint="a flag is a FeatureFlag, or stands under `flags` of a document of flagd",
         )
-    return Declared(registry, tuple(replace(each) for each in findings), dict(texts))
+    return Declared(registry, findings, dict(texts))
 
 
 def read_code(paths: Sequence[str]) -> Code:
@@ -124,6 +123,3 @@ def _files(path: Path) -> list[tuple[str, bytes]]:
 def _shown(path: Path) -> str:
     shown = os.path.relpath(path)
     return str(path) if shown.startswith("..") else shown
-
-
-__all__ = ["SUFFIXES", "Code", "Declared", "read_code", "read_declared", "read_owned", "read_settings"]

@@ -1,7 +1,6 @@
 """`davy flag lint`: hold what code reads of flags against what is declared."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,7 +15,7 @@ from davy.cli.setting import Setting, talk
 from davy.control.admission import view as shown
 from davy.control.judging import Judged
 from davy.errors import NotFound, UsageError
-from davy.flags.lint.rules import RULES, LintSettings, View, lint
+from davy.flags.lint.rules import RULES, View, lint
 from davy.flags.lint.rules import baseline as baselines
 from davy.flags.lint.rules.every import CHECKS
 from davy.flags.lint.rules.excuses import NEEDLE, excused, excuses
@@ -31,7 +30,11 @@ FORMS = ("text", "json", "sarif", "junit", "github", "gitlab")
 @click.command("lint")
 @click.argument("paths", nargs=-1, metavar="[PATH]…")
 @click.option(
-    "--flags", "sources", multiple=True, metavar="FILE|DIR", help="Where flags are declared; may be given again."
+    "--flags",
+    "sources",
+    multiple=True,
+    metavar="FILE|DIR",
+    help="Where flags are declared; may be given again.",
 )
 @click.option("--config", metavar="FILE", help="Settings.  [default: davy-flags.yaml, where it is there]")
 @click.option("--baseline", metavar="FILE", help="Findings that are not told of, since they were there before.")
@@ -67,7 +70,7 @@ def command(
     if write_baseline and (baseline is None or changed or select or ignore):
         raise UsageError(
             "--write-baseline writes all that is found to the file of --baseline",
-            hint="--baseline davy-flags.baseline.json --write-baseline, without --changed, --select and --ignore",
+            hint="--baseline flags.json --write-baseline, without --changed, --select and --ignore",
         )
     settings = read_settings(config)
     declared = read_declared(sources or settings.flags)
@@ -128,7 +131,9 @@ def _named(text: str) -> list[str]:
     for code in codes:
         if code not in RULES:
             meant = nearest(code, RULES)
-            raise NotFound(f"there is no rule {code}", hint=f"did you mean {meant}?" if meant else "F001 … F021")
+            raise NotFound(
+                f"there is no rule {code}", hint=f"did you mean {meant}?" if meant else "F001 … F021"
+            )
     return codes
 
 
@@ -201,7 +206,7 @@ def _of_change(findings: Sequence[Finding], ref: str, code: Code, declared: Decl
     """
     from davy.adapters.git_objects import changed_since
 
-    changed = changed_since(ref, [*code.texts, *declared.texts])
+    changed = changed_since(ref, {**declared.texts, **code.texts})
     return [each for each in findings if each.place.file in changed]
 
 
@@ -246,6 +251,3 @@ def _show_json(findings: Sequence[Finding], code: Code, judged: Sequence[Judged]
         },
         "json",
     )
-
-
-__all__ = ["LintSettings", "command", "replace"]

@@ -48,15 +48,7 @@ def _cut(found: Sequence[Finding], shown: Sequence[Finding]) -> dict[str, Any]:
 
 def _rule(finding: Finding) -> dict[str, Any]:
     """Describe a rule: what is true of each of its results, and so nothing of the one that was met first."""
-    known = RULES.get(finding.code)
-    page = DOCUMENTATION if finding.code.startswith(("DV", "PD")) else ""
-    if finding.code in FLAGS:
-        known, page = FLAGS[finding.code], FLAG_RULES
-    title, why, fix = (
-        (known.title, known.why, getattr(known, "fix", ""))
-        if known
-        else (finding.title, finding.why or finding.title, "")
-    )
+    title, why, fix, page = _told(finding)
     return {
         "id": finding.code,
         "shortDescription": {"text": plain(title, 255)},
@@ -64,6 +56,17 @@ def _rule(finding: Finding) -> dict[str, Any]:
         "help": {"text": "\n".join([plain(why), *([f"fix: {plain(fix)}"] if fix else [])])},
         "helpUri": f"{page}#{quote(finding.code.lower())}" if page else DOCUMENTATION,
     }
+
+
+def _told(finding: Finding) -> tuple[str, str, str, str]:
+    """Return the title of a rule, why it matters, how to mend it, and the page that tells of it."""
+    if finding.code in FLAGS:
+        flag = FLAGS[finding.code]
+        return flag.title, flag.why, "", FLAG_RULES
+    page = DOCUMENTATION if finding.code.startswith(("DV", "PD")) else ""
+    if (known := RULES.get(finding.code)) is not None:
+        return known.title, known.why, known.fix, page
+    return finding.title, finding.why or finding.title, "", page
 
 
 def _result(finding: Finding, codes: list[str], report: Report) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The rules of the flag linter: each is a pure function of what is declared, what code reads, and what time it is."""
+"""The rules of the flag linter: pure functions of what is declared, what code reads, and what time it is."""
 
 from davy.flags.lint.rules.every import lint
 from davy.flags.lint.rules.settings import LintSettings

@@ -9,16 +9,49 @@ from davy.model.finding import Place
 
 _DEAD = {"@openfeature/js-sdk": "@openfeature/server-sdk, or @openfeature/web-sdk in a browser"}
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_QUOTES = ('"', "'", "`")
 _LAST = re.compile(r"[A-Za-z_]\w*(?=\W*\Z)")
 
 PERSONAL = frozenset(
     (
-        "email", "mail", "e mail", "name", "first name", "last name", "full name", "given name", "family name",
-        "surname", "user name", "username", "phone", "phone number", "mobile", "telephone", "ip", "ip address",
-        "remote addr", "address", "street", "postcode", "zip", "zip code", "birthday", "birth date", "date of birth",
-        "dob", "ssn", "passport", "tax id", "iban", "card number", "credit card", "latitude", "longitude",
+        "email",
+        "mail",
+        "e mail",
+        "name",
+        "first name",
+        "last name",
+        "full name",
+        "given name",
+        "family name",
+        "surname",
+        "user name",
+        "username",
+        "phone",
+        "phone number",
+        "mobile",
+        "telephone",
+        "ip",
+        "ip address",
+        "remote addr",
+        "address",
+        "street",
+        "postcode",
+        "zip",
+        "zip code",
+        "birthday",
+        "birth date",
+        "date of birth",
+        "dob",
+        "ssn",
+        "passport",
+        "tax id",
+        "iban",
+        "card number",
+        "credit card",
+        "latitude",
+        "longitude",
     )
-)  # fmt: skip
+)
 """Names of attributes that are personal data, in words."""
 
 
@@ -53,11 +86,12 @@ def _personal(attribute: Attribute, view: View) -> str:
     """Return the name that says that an attribute is personal: its own, or that of its value; else nothing."""
     allowed = {_words(name) for name in view.settings.personal.allow}
     known = PERSONAL | {_words(name) for name in view.settings.personal.attributes}
-    last = _LAST.search(attribute.value)
-    for name in (attribute.name, *([last[0]] if last and not attribute.value.startswith(('"', "'", "`")) else ())):
-        if _words(name) in known and _words(attribute.name) not in allowed:
-            return name
-    return ""
+    names = [attribute.name]
+    if (last := _LAST.search(attribute.value)) and not attribute.value.startswith(_QUOTES):
+        names.append(last[0])
+    if _words(attribute.name) in allowed:
+        return ""
+    return next((name for name in names if _words(name) in known), "")
 
 
 def _words(name: str) -> str:

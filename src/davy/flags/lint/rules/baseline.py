@@ -43,7 +43,10 @@ def read(text: bytes) -> Baseline:
 def write(findings: Sequence[tuple[Finding, str]]) -> str:
     """Write a baseline of findings, each with its fingerprint, in an order that does not move with lines."""
     entries = sorted(
-        (Entry(fingerprint, each.code, each.place.file, each.path or each.title) for each, fingerprint in findings),
+        (
+            Entry(fingerprint, each.code, each.place.file, each.path or each.title)
+            for each, fingerprint in findings
+        ),
         key=lambda entry: (entry.file, entry.code, entry.about, entry.fingerprint),
     )
     rows = ",\n".join(f"    {json.dumps(msgspec.to_builtins(entry), ensure_ascii=False)}" for entry in entries)

@@ -40,7 +40,9 @@ def expired(view: View) -> Iterator[Found]:
         if end is None or view.now < end - view.settings.warn_s:
             continue
         late = view.now - end
-        for found in view.at("F003", flag.place, _told(flag, late, end, view), _way_out(flag, view), path=flag.key):
+        for found in view.at(
+            "F003", flag.place, _told(flag, late, end, view), _way_out(flag, view), path=flag.key
+        ):
             harsh = late >= view.settings.grace_s
             severity = found.finding.severity
             title = found.finding.title if late >= 0 else "a flag expires soon"
@@ -74,7 +76,9 @@ def unread(view: View) -> Iterator[Found]:
     for flag in view.registry.flags.values():
         if flag.key not in view.by_key and not key_among(flag.key, view.settings.elsewhere):
             label = f"nothing reads `{flag.key}`{unless}"
-            fix = f"take it out: davy flag cleanup {flag.key} --write; or name it in `elsewhere` of the settings"
+            fix = (
+                f"take it out: davy flag cleanup {flag.key} --write; or name it in `elsewhere` of the settings"
+            )
             yield from view.at("F004", flag.place, label, fix, path=flag.key)
 
 

@@ -14,7 +14,9 @@ from davy.model.instant import BadInstant, lasting, parse_end
 NEEDLE = b"davy: allow"
 """What a text has that has an exception, so that others need not be looked at."""
 
-_ALLOW = re.compile(r"(?P<before>.*?)(?P<mark>#|//|/\*|\{/\*|<!--|\*)\s*(?P<all>davy:\s*allow\b(?P<rest>[^\n]*))")
+_ALLOW = re.compile(
+    r"(?P<before>.*?)(?P<mark>#|//|/\*|\{/\*|<!--|\*)\s*(?P<all>davy:\s*allow\b(?P<rest>[^\n]*))"
+)
 _FULL = re.compile(
     r"\s+(?P<codes>F\d{3}(?:[\s,]+F\d{3})*)\s+until\s+(?P<until>\S+)\s+because\s+(?P<why>\S.*?)\s*(?:\*/\}?|-->)?\s*"
 )
@@ -66,14 +68,12 @@ def _read(found: re.Match[str], place: Place, line: int) -> Excuse:
         return Excuse((), place, line, length, problem=f"{full['until']!r} is no end: {error}")
 
 
-def excused(
-    view: View, found: Iterable[Found], given: Iterable[Excuse], codes: Iterable[str]
-) -> tuple[list[Found], int]:
-    """Take away what is excused, and tell of exceptions that are none; returns how many were taken away.
+def excused(view: View, found: Iterable[Found], given: Iterable[Excuse], codes: Iterable[str]) -> list[Found]:
+    """Take away what is excused, and tell of exceptions that are none.
 
     `codes` are the rules that were asked: an exception from another may well be needed.
     """
-    asked, given = set(codes), list(given)
+    asked, given = set(codes), tuple(given)
     in_force = {
         (each.place.file, each.line, code): each
         for each in given
@@ -85,13 +85,15 @@ def excused(
     for each in found:
         file = each.finding.place.file
         lines = {each.line, each.finding.place.line}
-        keys = [(file, line, each.finding.code) for line in lines if (file, line, each.finding.code) in in_force]
+        keys = [
+            (file, line, each.finding.code) for line in lines if (file, line, each.finding.code) in in_force
+        ]
         used.update(keys)
         if not keys:
             left.append(each)
     for excuse in given:
         left += _told(view, excuse, [code for code in excuse.codes if code in asked], used)
-    return left, len(list(found)) - len([each for each in left if each.finding.code != "F019"])
+    return left
 
 
 def _told(view: View, excuse: Excuse, codes: Sequence[str], used: set[tuple[str, int, str]]) -> Iterator[Found]:
@@ -99,7 +101,10 @@ def _told(view: View, excuse: Excuse, codes: Sequence[str], used: set[tuple[str,
     if excuse.problem:
         label, fix = excuse.problem, "write: davy: allow F009 until 2027-01-01 because …"
     elif view.now >= excuse.until:
-        label, fix = f"it ended {lasting(view.now - excuse.until)} ago", "mend what it excused, and take it away"
+        label, fix = (
+            f"it ended {lasting(view.now - excuse.until)} ago",
+            "mend what it excused, and take it away",
+        )
     elif idle := [code for code in codes if (excuse.place.file, excuse.line, code) not in used]:
         label, fix = f"there is no {' and no '.join(idle)} here to excuse", "take it away"
     else:

@@ -40,7 +40,9 @@ def unsafe_default(view: View) -> Iterator[Found]:
         if usage.default is None or not usage.default.known or safe not in variants:
             continue
         if not _same(usage.default.value, variants[safe]):
-            label = f"the default is {_shown(usage.default.value)}, and {_shown(variants[safe])} is safe (`{safe}`)"
+            label = (
+                f"the default is {_shown(usage.default.value)}, and {_shown(variants[safe])} is safe (`{safe}`)"
+            )
             fix = f"write {_shown(variants[safe])} as the default"
             yield from view.at_key("F005", usage, label, fix, path=flag.key)
 

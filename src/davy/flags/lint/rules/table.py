@@ -1,8 +1,6 @@
-"""Every rule: what is wrong in a few words, how bad that is, and why it matters. The documentation is held to it."""
+"""Every rule: what is wrong in a few words, how bad that is, and why it matters; the documentation has it, too."""
 
 from typing import Literal, NamedTuple
-
-from davy.model.finding import Severity
 
 Level = Literal["off", "note", "warning", "error"]
 
@@ -22,12 +20,12 @@ RULES: dict[str, Rule] = {
     "F001": Rule(
         "code reads a flag that is not declared",
         ("error", "error", "error"),
-        "a flag that nobody declares has no owner and no end, and answers with whatever the caller's default is",
+        "a flag that nobody declares has no owner and no end, and answers with the caller's default",
     ),
     "F002": Rule(
         "a flag lacks an owner, a ticket or an expiry",
         ("error", "error", "error"),
-        "a flag without an owner, a ticket and an end is never taken out, and nobody knows what happens if it is",
+        "without an owner, a ticket and an end it is never taken out, and nobody knows what happens if it is",
     ),
     "F003": Rule(
         "a flag has expired",
@@ -47,7 +45,7 @@ RULES: dict[str, Rule] = {
     "F006": Rule(
         "a flag is read as a type that it is not",
         ("error", "error", "error"),
-        "every evaluation of it fails with TYPE_MISMATCH and answers with the caller's default, whatever is served",
+        "every evaluation fails with TYPE_MISMATCH and answers with the caller's default, whatever is served",
     ),
     "F007": Rule(
         "code that runs in front of users reads a flag for servers only",
@@ -77,12 +75,12 @@ RULES: dict[str, Rule] = {
     "F012": Rule(
         "a flag is read under another flag",
         ("note", "warning", "warning"),
-        "two flags are four programs, and most of them are never tested; the inner one works only if the outer does",
+        "two flags are four programs, most of them never tested; the inner one works only if the outer does",
     ),
     "F013": Rule(
         "the key of a retired flag is used again",
         ("error", "error", "error"),
-        "an old instance that still knows it wakes up what was dead: so Knight Capital lost 440 million dollars",
+        "an old instance that still knows it wakes up what was dead: Knight Capital lost 440 million dollars",
     ),
     "F014": Rule(
         "a provider is set without waiting until it is ready",
@@ -117,7 +115,7 @@ RULES: dict[str, Rule] = {
     "F020": Rule(
         "part of the code could not be read",
         ("note", "warning", "warning"),
-        "there may be flags in it that nobody sees, so what is said of the rest is not all that there is to say",
+        "there may be flags in it that nobody sees, and more to say than is said here",
     ),
     "F021": Rule(
         "the baseline excuses what is not there any more",

@@ -13,7 +13,7 @@ from davy.model.finding import Finding, Place
 
 
 class Found(NamedTuple):
-    """A finding, and the line of the statement that it is about: a comment there, or above it, may excuse it."""
+    """A finding, and the line of the statement that it is about: a comment there, or above, may excuse it."""
 
     finding: Finding
     line: int
