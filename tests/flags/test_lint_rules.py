@@ -1,4 +1,4 @@
-"""Every rule ships with an example that fires and one that passes; the page about them shows these very files."""
+"""Every rule ships with an example that fires and one that passes; the page about them shows these files."""
 
 from pathlib import Path
 from typing import Any

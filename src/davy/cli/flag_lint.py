@@ -74,6 +74,8 @@ def command(
         )
     settings = read_settings(config)
     declared = read_declared(sources or settings.flags)
+    if any(each.severity == "error" for each in declared.findings):
+        _refuse_declared(setting, declared, form)
     code = read_code(paths or settings.paths or (".",))
     codes = _codes(select, ignore)
     view = View(
@@ -99,6 +101,16 @@ def command(
     findings.sort(key=lambda each: (each.place, each.code))
     _show(setting, findings, declared, code, form, known)
     refuse([shown(each) for each in findings], "flags are not as they should be")
+
+
+def _refuse_declared(setting: Setting, declared: Declared, form: str) -> None:
+    """Tell what is wrong with the registry, and nothing of code: it would read flags that nobody could read.
+
+    Raises:
+        Unreadable: always.
+    """
+    _show(setting, declared.findings, declared, Code((), {}), form, 0)
+    refuse([shown(each) for each in declared.findings], "the flags cannot be read, and code was not looked at")
 
 
 def _now(instant: str | None, setting: Setting) -> float:
@@ -170,7 +182,7 @@ def _write_baseline(file: str, findings: Sequence[Finding]) -> None:
         Path(file).write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from error
-    talk(f"{file} excuses {len(fit)} findings; it may only grow shorter")
+    talk(f"{file} excuses {_counted(len(fit), 'finding')}; it may only grow shorter")
 
 
 def _beyond(view: View, file: str, findings: Sequence[Finding], *, whole: bool) -> list[Finding]:
@@ -229,10 +241,15 @@ def _show(
 
         write(setting, Report(findings, judged, __version__, command="davy flag lint"), results, form)
     reads = sum(len(scan.usages) for scan in code.scans)
-    told = f"{len(judged)} flags, {reads} reads in {sum(bool(scan.usages) for scan in code.scans)} files"
+    files = sum(bool(scan.usages) for scan in code.scans)
+    told = f"{_counted(len(judged), 'flag')}, {_counted(reads, 'read')} in {_counted(files, 'file')}"
     if known:
-        told += f"; {known} findings are in the baseline"
+        told += f"; the baseline excuses {_counted(known, 'finding')}"
     talk(told)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _show_json(findings: Sequence[Finding], code: Code, judged: Sequence[Judged]) -> None:

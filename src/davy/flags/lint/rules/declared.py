@@ -7,7 +7,7 @@ from davy.flags.details import FlagType
 from davy.flags.governance import FlagKind, OnError
 from davy.flags.lint.rules.paths import key_among
 from davy.flags.lint.rules.view import Found, View
-from davy.flags.lint.usage import How, Usage
+from davy.flags.lint.usage import How
 from davy.flags.registry import Declaration
 from davy.model.instant import BadInstant, lasting, parse_end, written
 
@@ -24,7 +24,9 @@ def incomplete(view: View) -> Iterator[Found]:
         if missing:
             label = f"`{flag.key}` has no {' and no '.join(missing)}"
             fix = "write " + ", ".join(f"`{name}: {_EXAMPLES[name]}`" for name in missing)
-            yield from view.at("F002", flag.place, label, fix, path=flag.key)
+            yield from view.at(
+                "F002", flag.place, label, fix, path=flag.key, length=len(flag.key) + len("name: ")
+            )
 
 
 _EXAMPLES = {"owner": "team-payments", "jira": "PAY-123", "expiry": "2027-03-01"}
@@ -79,7 +81,9 @@ def unread(view: View) -> Iterator[Found]:
             fix = (
                 f"take it out: davy flag cleanup {flag.key} --write; or name it in `elsewhere` of the settings"
             )
-            yield from view.at("F004", flag.place, label, fix, path=flag.key)
+            yield from view.at(
+                "F004", flag.place, label, fix, path=flag.key, length=len(flag.key) + len("name: ")
+            )
 
 
 def _few(places: Iterable[object]) -> str:
@@ -96,7 +100,14 @@ def polarity(view: View) -> Iterator[Found]:
             continue
         if problem := _fails_open(flag, word, kill):
             label, fix = problem
-            yield from view.at("F010", flag.place, f"`{flag.key}` {label}", fix, path=flag.key)
+            yield from view.at(
+                "F010",
+                flag.place,
+                f"`{flag.key}` {label}",
+                fix,
+                path=flag.key,
+                length=len(flag.key) + len("name: "),
+            )
 
 
 def _fails_open(flag: Declaration, word: str, kill: bool) -> tuple[str, str] | None:
@@ -127,11 +138,6 @@ def retired(view: View) -> Iterator[Found]:
     for key, place in view.registry.retired.items():
         label, fix = f"`{key}` was retired at {place}", "take a key that never was"
         if (flag := view.registry.flags.get(key)) is not None:
-            yield from view.at("F013", flag.place, label, fix, path=key)
+            yield from view.at("F013", flag.place, label, fix, path=key, length=len(key))
         for usage in view.by_key.get(key, ()):
             yield from view.at_key("F013", usage, label, fix, path=key)
-
-
-def usages_of(view: View, key: str) -> tuple[Usage, ...]:
-    """Return every read of a flag."""
-    return view.by_key.get(key, ())

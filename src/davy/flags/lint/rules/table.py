@@ -1,4 +1,4 @@
-"""Every rule: what is wrong in a few words, how bad that is, and why it matters; the documentation has it, too."""
+"""Every rule: what is wrong in a few words, how bad that is, and why it matters; the documentation has all."""
 
 from typing import Literal, NamedTuple
 
