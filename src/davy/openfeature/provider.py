@@ -551,7 +551,7 @@ def flat(context: EvaluationContext | None) -> Mapping[str, Any]:
         return _NONE
     attributes = context.attributes
     for value in attributes.values():
-        if type(value) not in _PLAIN:
+        if type(value) is not str and type(value) not in _PLAIN:
             attributes = {name: _json(value) for name, value in attributes.items()}
             break
     key = context.targeting_key
