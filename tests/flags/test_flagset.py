@@ -30,7 +30,7 @@ def asked(found: Details) -> tuple[Any, ...]:
         ({"targeting": {}}, {}, (False, "off", "STATIC", None)),
         ({"defaultVariant": "gone"}, {}, (True, None, "ERROR", "GENERAL")),
         ({"targeting": {"cat": "gone"}}, {}, (True, None, "ERROR", "GENERAL")),
-        ({"targeting": {"merge": ["on"]}}, {}, (True, "on", "TARGETING_MATCH", None)),
+        ({"targeting": {"merge": ["on"]}}, {}, (True, None, "ERROR", "GENERAL")),
         ({"targeting": {"$ref": "gone"}}, {}, (True, None, "ERROR", "PARSE_ERROR")),
         (
             {"targeting": {"var": "$flagd.timestamp"}, "variants": {str(int(NOW)): True}},

@@ -214,6 +214,9 @@ def _targeted(flag: Definition, metadata: Metadata, choose: Choose) -> Answer:
             found = choose(context)
         except RuleError as error:
             return _failed(ErrorCode.PARSE_ERROR, f"flag `{flag.key}`: {error}", default, metadata)
+        if isinstance(found, list | dict):
+            message = f"flag `{flag.key}`: its rule says a list or an object, and no variant"
+            return _failed(ErrorCode.GENERAL, message, default, metadata)
         if found is None:
             variant, reason, row = flag.default_variant, Reason.DEFAULT, otherwise
         else:
