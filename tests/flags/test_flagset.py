@@ -69,6 +69,12 @@ def test_a_value_and_its_reason(
     assert asked(found.evaluate("a", "bool", True, context)) == answer
 
 
+def test_nobody_in_particular_may_be_asked_for() -> None:
+    found = flags(a=flag(targeting={"if": [{"var": "x"}, "on"]}))
+    for answer in (found.evaluate("a", bool, True), found.evaluate("a", bool, True, {})):
+        assert asked(answer) == (False, "off", "DEFAULT", None)
+
+
 def test_a_flag_that_is_not_there_is_not_found() -> None:
     found = flags().evaluate("a", "string", "code")
     assert asked(found) == ("code", None, Reason.ERROR, ErrorCode.FLAG_NOT_FOUND)
