@@ -40,9 +40,7 @@ class Go(Syntax):
 
     def call(self, node: Node) -> Call | None:
         """Take a call apart."""
-        function = field(node, "function")
-        if function is None:
-            return None
+        function = field(node, "function") or node
         given = tuple(Given("", each) for each in named(field(node, "arguments")))
         if function.type == "identifier":
             return Call(text_of(function), None, given)

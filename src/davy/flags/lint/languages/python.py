@@ -48,9 +48,7 @@ class Python(Syntax):
 
     def call(self, node: Node) -> Call | None:
         """Take a call apart."""
-        function, arguments = field(node, "function"), field(node, "arguments")
-        if function is None:
-            return None
+        function, arguments = field(node, "function") or node, field(node, "arguments")
         given = tuple(self._given(each) for each in named(arguments))
         if function.type == "identifier":
             return Call(text_of(function), None, given)
