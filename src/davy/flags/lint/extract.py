@@ -333,9 +333,9 @@ class _Reader:
 
     def _is_meant(self, call: Call, asked: Meaning, key: Given | None) -> bool:
         """Say whether a call is OpenFeature's, and not of something else with a method of that name."""
-        splat = any("splat" in each.node.type or "spread" in each.node.type for each in call.given)
         if key is None:
-            return splat and self.speaks
+            return False
+        splat = any("splat" in each.node.type or "spread" in each.node.type for each in call.given)
         given = len(call.given) - asked.key
         if given < 2 and not splat and not (asked.hook and self.speaks):
             return False
