@@ -49,8 +49,8 @@ def test_a_package_of_go_that_is_not_here_says_nothing() -> None:
 
 def test_wrappers_of_files_that_are_not_told_of_are_known_by_their_import() -> None:
     texts = {
-        "wrap.py": b"def is_on(key):\n    return client.get_boolean_value(key, False)\n"
-        b"def is_off(key):\n    return client.get_boolean_value(key, False)\n",
+        "wrap.py": b"def is_off(key):\n    return client.get_boolean_value(key, False)\n"
+        b"def is_on(key):\n    return client.get_boolean_value(key, False)\n",
         "read.py": b"import other\nfrom wrap import is_on\nfrom wrap import gone\nimport wrap as w\n"
         b"is_on('a.b')\nw.is_on('c.d')\nx.is_on('e.f')\nother.is_on('g.h')\n",
         "other.py": b"",

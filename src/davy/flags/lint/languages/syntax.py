@@ -128,8 +128,8 @@ class Syntax(ABC):
                 yield text_of(each)
             elif (found := field(each, "name", "pattern", "left")) is not None:
                 yield text_of(found)
-            elif each.named_children:
-                yield text_of(each.named_children[0])
+            else:
+                yield text_of((each.named_children or [each])[0])
 
     def term(self, node: Node | None, depth: int = 0) -> Term:
         """Return what an expression says of its value."""
