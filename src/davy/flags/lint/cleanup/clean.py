@@ -96,7 +96,9 @@ def _cleaned(
         return Cleaned(source, left=tuple(Left(usage.place, why) for usage in concerned))
     left += [Left(taken[origin].place, why) for origin, why in whys]
     return Cleaned(
-        fresh, tuple(usage.place for usage in taken), tuple(sorted(left, key=lambda each: each.place))
+        fresh,
+        tuple(usage.place for usage in taken),
+        tuple(sorted(dict.fromkeys(left), key=lambda each: each.place)),
     )
 
 

@@ -1,0 +1,198 @@
+"""A flag is taken out of code: what comes out is written down, and Python does what it did."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from davy.flags.details import Json
+from davy.flags.lint.cleanup.clean import Cleaned, clean
+from davy.flags.lint.scan import scan
+
+CASES = sorted((Path(__file__).parents[1] / "cases" / "flag_cleanup").glob("*.yaml"))
+KEY = "shop.cheap"
+
+
+def cleaned(text: str, file: str, value: Json, *, elsewhere: bool = False) -> Cleaned:
+    return clean(scan(text.encode(), file), text.encode(), KEY, value, lambda name: elsewhere)
+
+
+@pytest.mark.parametrize("value", [True, False])
+@pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
+def test_what_comes_out_is_what_is_written_down(path: Path, value: bool) -> None:
+    case: dict[str, Any] = YAML(typ="safe").load(path)
+    word = str(value).lower()
+    found = cleaned(case["before"], path.stem, value)
+    assert found.text.decode() == case[f"when_{word}"]
+    left = [f"{each.place.line}:{each.place.column} {each.why}" for each in found.left]
+    assert left == case.get(f"left_{word}", [])
+
+
+@pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
+def test_what_was_cleaned_is_clean(path: Path) -> None:
+    case: dict[str, Any] = YAML(typ="safe").load(path)
+    again = cleaned(case["when_true"], path.stem, True)
+    assert again.text.decode() == case["when_true"]
+    assert again.taken == ()
+
+
+# Programs that read a flag, made up: a trace of what they do has to stay the same.
+
+NAMES = ("a", "b", "on", "x")
+QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
+"""Programs do not shrink in a time that anybody would wait for."""
+
+
+SIMPLE = ["True", "a", "b", "on", "x", "FLAG", "FLAG", "FLAG", "see(1)", "see(0)", "not FLAG"]
+JOINED = [
+    "(%) and (%)",
+    "(% or %)",
+    "(not (%))",
+    "(% if % else %)",
+    "(%) == True",
+    "bool(%)",
+    "[see(i) for i in (1, 2) if %]",
+    "(%) and (%) and (%)",
+]
+
+
+@st.composite
+def expressions(draw: st.DrawFn, depth: int) -> str:
+    form = draw(st.sampled_from(SIMPLE + JOINED if depth else SIMPLE))
+    first, *rest = form.split("%")
+    return first + "".join(draw(expressions(depth - 1)) + part for part in rest)
+
+
+LEAVES = [
+    "see(%)",
+    "@ = %",
+    "# a remark\nsee(@)",
+    "return %",
+    "@ = FLAG",
+    "yield %",
+    'see("""\n    @\n""")',
+    "FLAG",
+    "pass",
+]
+FORMS = [
+    "if %:\n$",
+    "if FLAG:  # why\n$else:\n$",
+    "if FLAG:\n$",
+    "if not FLAG:\n$",
+    "if %:\n$elif FLAG:\n$else:\n$",
+    "if not FLAG:\n$elif %:\n$",
+    "if %: see(3)\nelse: see(4)",
+    "for @ in (1, 2):\n&",
+    "try:\n$finally:\n    see(5)",
+    "def inner():\n?see(list(inner() or ()))",
+    "while %:\n    see(6)\n&    break",
+]
+
+
+@st.composite
+def blocks(draw: st.DrawFn, depth: int, *, loop: bool = False) -> str:
+    written = "".join(draw(statements(depth, loop)) + "\n" for _ in range(draw(st.integers(1, 3))))
+    lines, inside = [], False
+    for line in written.splitlines(keepends=True):
+        lines.append(line if inside else "    " + line)
+        inside ^= line.count('"""') % 2 == 1
+    return "".join(lines)
+
+
+@st.composite
+def statements(draw: st.DrawFn, depth: int, loop: bool) -> str:
+    form = draw(
+        st.sampled_from(LEAVES + (["continue", "break"] if loop else []) + (FORMS * 2 if depth else []))
+    )
+    written = ""
+    for part in re.split(r"([%@$&?])", form):
+        match part:
+            case "%":
+                written += draw(expressions(2))
+            case "@":
+                written += draw(st.sampled_from(NAMES))
+            case "$" | "&" | "?":
+                written += draw(blocks(depth - 1, loop=part == "&" or (part == "$" and loop)))
+            case _:
+                written += part
+    return written
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> str:
+    body = draw(blocks(2))
+    bound = "".join(f"    {name} = see({at})\n" for at, name in enumerate(NAMES) if draw(st.booleans()))
+    text = f"def program(see, client):\n{bound}{body}"
+    return text.replace("FLAG", f'client.get_boolean_value("{KEY}", False)')
+
+
+class Client:
+    """Answers with one value, whatever is asked."""
+
+    def __init__(self, value: bool) -> None:
+        self.value = value
+
+    def get_boolean_value(self, key: str, default: bool) -> bool:
+        return self.value
+
+
+class Seen(Exception):
+    """Enough was seen."""
+
+
+def trace(text: str, value: bool) -> list[str]:
+    """Run a program, and return everything that can be seen of it."""
+    seen: list[str] = []
+
+    def see(what: object) -> object:
+        seen.append(repr(what))
+        if len(seen) > 200:
+            raise Seen
+        return what
+
+    found: dict[str, Any] = {}
+    exec(compile(text, "program", "exec"), found)
+    try:
+        result = found["program"](see, Client(value))
+        if isinstance(result, Iterator):
+            seen.append("generator")
+            for each in result:
+                see(each)
+        else:
+            seen.append(repr(result))
+    except (NameError, TypeError, Seen) as error:
+        seen.append(type(error).__name__)
+    return seen
+
+
+def reads(text: str) -> bool:
+    try:
+        compile(text, "program", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+@settings(max_examples=300, deadline=None, phases=QUICK)
+@given(programs(), st.booleans())
+def test_a_program_does_what_it_did_with_the_flag_at_that_value(text: str, value: bool) -> None:
+    if not reads(text):
+        return
+    found = cleaned(text, "program.py", value)
+    before = trace(text, value)
+    if before[-1] in ("NameError", "UnboundLocalError"):
+        return  # names that are read are taken to be bound
+    assert trace(found.text.decode(), value) == before, found.text.decode()
+
+
+@settings(max_examples=100, deadline=None, phases=QUICK)
+@given(programs(), st.booleans())
+def test_every_read_is_gone_or_is_told_of(text: str, value: bool) -> None:
+    found = cleaned(text, "program.py", value)
+    rest = scan(found.text, "program.py").usages
+    assert not rest or found.left or not reads(text)
