@@ -5,6 +5,8 @@ import click
 from davy.cli.lazy import Lazy
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "eval": ("davy.cli.flag_eval", "Evaluate a flag of a document, and say why it is what it is."),
+    "refs": ("davy.cli.flag_refs", "Find the code that reads a flag."),
     "lint": ("davy.cli.flag_lint", "Hold what code reads of flags against what is declared."),
     "cleanup": ("davy.cli.flag_cleanup", "Take a flag out of code and out of the registry."),
 }

@@ -152,7 +152,7 @@ class _Reader:
 
     def _facts(self, root: Node) -> Facts:
         guards = [self._guards(around) for _, around in self.evaluations]
-        evaluations = tuple(
+        evaluations = tuple(  # a guard may be a call of a wrapper, too
             self._nested(evaluation, guard)
             for (evaluation, _), guard in zip(self.evaluations, guards, strict=True)
         )
@@ -534,7 +534,8 @@ class _Reader:
         """Yield the evaluations of a condition, and of the variables that it looks at."""
         words = set(_WORDS.findall(self.text[start:end].decode("utf-8", "replace")))
         values = [(first, last) for names, first, last in self.assigned if last <= start and words & names]
-        for index, (each, _) in enumerate(self.evaluations):
+        evaluated = [*(each for each, _ in self.evaluations), *(site.evaluation for site, _ in self.sites)]
+        for index, each in enumerate(evaluated):
             call = each.usage.call.start
             if start <= call < end or any(first <= call < last for first, last in values):
                 yield index

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, Protocol
+from hashlib import blake2b
+from typing import NamedTuple, Protocol, TypeAlias
 
+import re2
 from msgspec.structs import replace
 
 from davy.flags.details import Json
@@ -12,6 +14,7 @@ from davy.flags.lint.calls import SPEAKING
 from davy.flags.lint.extract import extract
 from davy.flags.lint.languages.syntax import TAILS
 from davy.flags.lint.modules import Files, snake
+from davy.flags.lint.prefilter import language_of, may_hold
 from davy.flags.lint.terms import (
     Argument,
     Binding,
@@ -37,10 +40,22 @@ _MOST = 32
 """How many keys one usage may have before it counts as unknown."""
 
 
+Family: TypeAlias = str
+"""Languages whose modules import each other."""
+
+
+def family(language: Language) -> Family:
+    """Return what a language is a dialect of."""
+    return "script" if language in _SCRIPTS else language.value
+
+
 class Sources(Protocol):
     """The other files, as far as they are asked for."""
 
-    files: Files
+    @property
+    def files(self) -> Files:
+        """The names of all files."""
+        ...
 
     def facts(self, file: str) -> Facts | None:
         """Return what a file says; None where it cannot be read."""
@@ -72,16 +87,66 @@ class Found(NamedTuple):
 NOTHING = Found((), How.DYNAMIC)
 
 
-def wrapper_names(facts: Iterable[Facts]) -> frozenset[str]:
-    """Return the names of functions that hand a key on, whose calls are to be looked for everywhere."""
-    return frozenset(each.name for some in facts for each in some.wrappers)
+def wrappers_of(facts: Iterable[Facts]) -> list[Facts]:
+    """Return the files that have functions which hand a key on."""
+    return [each for each in facts if each.wrappers]
+
+
+class Calls:
+    """What calls of wrappers look like, to find the files that may have some without parsing the rest.
+
+    Args:
+        facts: the files with wrappers; a file without a word of where one is from is not looked at for it.
+    """
+
+    def __init__(self, facts: Iterable[Facts]) -> None:
+        places: dict[tuple[Family, str], set[str]] = {}
+        directories: dict[tuple[Family, str], set[str]] = {}
+        for some in facts:
+            for each in some.wrappers:
+                place = family(some.language), each.name
+                stem = some.file.rpartition("/")[2].partition(".")[0]
+                package = some.file.rpartition("/")[0]
+                near = package.rpartition("/")[2]
+                # `__init__` and `index` are imported by the name of their directory
+                words = {each.owner, near if stem in ("__init__", "index") or some.package else stem}
+                places.setdefault(place, set()).update(word.lower() for word in words if word)
+                directories.setdefault(place, set()).add(package)
+        self.names = frozenset(name for _, name in places)
+        self.digest = _digest(places)
+        self._places = places
+        self._directories = directories
+        self._patterns = {
+            kind: re2.compile(
+                "|".join(re2.escape(name) for each, name in sorted(places) if each == kind).encode()
+            )
+            for kind in {kind for kind, _ in places}
+        }
+
+    def may_be_in(self, file: str, text: bytes) -> bool:
+        """Say whether a file may call one of them."""
+        language = language_of(file)
+        kind = None if language is None else family(language)
+        pattern = self._patterns.get(kind) if kind is not None else None
+        if kind is None or pattern is None or pattern.search(text) is None:
+            return False
+        if may_hold(text):
+            return True
+        directory = file.rpartition("/")[0]
+        lowered = text.lower().replace(b"_", b"")
+        return any(
+            directory in self._directories[kind, name]
+            or any(word.replace("_", "").encode() in lowered for word in words)
+            for (each, name), words in self._places.items()
+            if each == kind and name.encode() in text
+        )
 
 
 def link(facts: Iterable[Facts], sources: Sources) -> list[Scan]:
     """Return what was found in each file, with every key that can be known.
 
     Args:
-        facts: of the files that are told of, each read with the names of all wrappers (`wrapper_names`).
+        facts: of the files that are told of, each read with the names of all wrappers (`Calls.names`).
         sources: all files, for constants and wrappers that come from others.
     """
     linker = _Linker(list(facts), sources)
@@ -101,35 +166,21 @@ class _Linker:
 
     def scans(self) -> list[Scan]:
         called: set[tuple[str, str]] = set()
-        through = {some.file: list(self._sites(some, called)) for some in self.all}
-        return [self._scan(some, through[some.file], called) for some in self.all]
+        through = [self._sites(some, called) for some in self.all]
+        return [self._scan(some, sites, called) for some, sites in zip(self.all, through, strict=True)]
 
-    def _scan(self, some: Facts, sites: list[Usage], called: set[tuple[str, str]]) -> Scan:
-        usages = [self._usage(some, each, called) for each in some.evaluations]
-        keys = [each.keys for each in usages]
-        direct = [
-            self._nested(some, each.nested, usage, keys)
-            for each, usage in zip(some.evaluations, usages, strict=True)
+    def _scan(self, some: Facts, sites: list[Usage | None], called: set[tuple[str, str]]) -> Scan:
+        usages = [*(self._usage(some, each, called) for each in some.evaluations), *sites]
+        nested = [*(each.nested for each in some.evaluations), *(each.evaluation.nested for each in some.sites)]
+        told = [
+            replace(usage, inside=_guards(usage, [usages[index] for index in indices]))
+            for usage, indices in zip(usages, nested, strict=True)
+            if usage is not None
         ]
-        guarded = [self._nested(some, site[0], site[1], keys) for site in self._with_guards(some, sites)]
-        everything = sorted([*direct, *guarded], key=lambda usage: (usage.call.start, usage.call.end))
+        told.sort(key=lambda usage: (usage.call.start, usage.call.end))
         return Scan(
-            some.file,
-            some.language,
-            tuple(everything),
-            some.providers,
-            some.imports,
-            some.attributes,
-            some.broken,
+            some.file, some.language, tuple(told), some.providers, some.imports, some.attributes, some.broken
         )
-
-    def _with_guards(self, some: Facts, sites: list[Usage]) -> Iterator[tuple[tuple[int, ...], Usage]]:
-        nested = {each.evaluation.usage.call: each.evaluation.nested for each in some.sites}
-        yield from ((nested[usage.call], usage) for usage in sites)
-
-    def _nested(self, some: Facts, nested: tuple[int, ...], usage: Usage, keys: list[tuple[str, ...]]) -> Usage:
-        inside = dict.fromkeys(key for index in nested for key in keys[index])
-        return replace(usage, inside=tuple(key for key in inside if key not in usage.keys))
 
     def _usage(self, some: Facts, evaluation: Evaluation, called: set[tuple[str, str]]) -> Usage:
         usage = evaluation.usage
@@ -161,16 +212,17 @@ class _Linker:
 
     # -- calls of functions that hand a key on -------------------------------------------------------------
 
-    def _sites(self, some: Facts, called: set[tuple[str, str]]) -> Iterator[Usage]:
-        seen: set[object] = set()
-        for site in some.sites:
-            if site.evaluation.usage.call in seen or self._evaluates(some, site):
-                continue
-            for owner, wrapper in self._wrappers(some, site):
-                seen.add(site.evaluation.usage.call)
-                called.add((owner.file, wrapper.name))
-                yield self._through(some, site, owner, wrapper)
-                break
+    def _sites(self, some: Facts, called: set[tuple[str, str]]) -> list[Usage | None]:
+        """Return the calls of wrappers as usages, None where a call is of something else with that name."""
+        return [self._site(some, site, called) for site in some.sites]
+
+    def _site(self, some: Facts, site: Site, called: set[tuple[str, str]]) -> Usage | None:
+        if self._evaluates(some, site):
+            return None
+        for owner, wrapper in self._wrappers(some, site):
+            called.add((owner.file, wrapper.name))
+            return self._through(some, site, owner, wrapper)
+        return None
 
     def _evaluates(self, some: Facts, site: Site) -> bool:
         """Say whether a call is one of OpenFeature's anyway."""
@@ -190,8 +242,7 @@ class _Linker:
         yield from self._imported(some, site)
 
     def _means(self, some: Facts, site: Site, receiver: list[str], owner: Facts, wrapper: Wrapper) -> bool:
-        family = {Language.JAVASCRIPT: "script", Language.TYPESCRIPT: "script", Language.TSX: "script"}
-        if family.get(owner.language, owner.language) != family.get(some.language, some.language):
+        if family(owner.language) != family(some.language):
             return False
         last = receiver[-1] if receiver else ""
         if wrapper.owner and last and _alike(last, wrapper.owner):
@@ -352,6 +403,18 @@ class _Linker:
             cls = binding.module.rpartition(".")[2]
             found = [(file, (cls, *inner)) for file, _ in found]
         return found
+
+
+def _digest(places: Mapping[tuple[Family, str], set[str]]) -> bytes:
+    """Return what stands for all that calls are looked for by."""
+    told = sorted((kind, name, sorted(words)) for (kind, name), words in places.items())
+    return blake2b(repr(told).encode(), digest_size=8).digest()
+
+
+def _guards(usage: Usage, guards: Iterable[Usage | None]) -> tuple[str, ...]:
+    """Return the keys of what has to be evaluated before, without those of the usage itself."""
+    keys = (key for each in guards if each is not None for key in each.keys)
+    return tuple(dict.fromkeys(key for key in keys if key not in usage.keys))
 
 
 def _within(binding: Binding, parts: tuple[str, ...]) -> tuple[str, ...] | None:

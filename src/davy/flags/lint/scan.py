@@ -1,7 +1,7 @@
 """Read one file on its own: what `davy.flags.lint.linking` does with many, without the others."""
 
 from davy.flags.lint.extract import extract
-from davy.flags.lint.linking import MemorySources, link
+from davy.flags.lint.linking import Calls, MemorySources, link, wrappers_of
 from davy.flags.lint.prefilter import language_of, may_hold
 from davy.flags.lint.usage import Scan
 
@@ -15,17 +15,13 @@ def scan(text: bytes, file: str) -> Scan:
 
 
 def scan_texts(texts: dict[str, bytes]) -> list[Scan]:
-    """Return what several texts hold together, by their names; in the order of those."""
-    from davy.flags.lint.linking import wrapper_names
-
+    """Return what several texts hold together, in their order; those in which nothing may be are left out."""
     sources = MemorySources(texts)
-    facts = [
-        found for file in texts if may_hold(texts[file]) and (found := extract(texts[file], file)) is not None
+    facts = [found for file in texts if may_hold(texts[file]) and (found := extract(texts[file], file))]
+    calls = Calls(wrappers_of(facts))
+    before = {each.file: each for each in facts}
+    again = [
+        extract(text, file, calls.names) if calls.may_be_in(file, text) else before.get(file)
+        for file, text in texts.items()
     ]
-    names = wrapper_names(facts)
-    again = (
-        [found for file in texts if (found := extract(texts[file], file, names)) is not None]
-        if names
-        else facts
-    )
-    return link(again, sources)
+    return link([each for each in again if each is not None], sources)

@@ -1,15 +1,16 @@
 """What is written for a key or a default, before anybody looked it up, and what a file says of itself."""
 
+from typing import Any
+
 import msgspec
 
-from davy.flags.details import Json
 from davy.flags.lint.usage import Attribute, Import, Language, SetProvider, Span, Usage
 
 
 class Known(msgspec.Struct, frozen=True, tag="known"):
     """A value that is written out."""
 
-    value: Json
+    value: Any  # JSON
 
 
 class Name(msgspec.Struct, frozen=True, tag="name"):
@@ -55,7 +56,10 @@ class Binding(msgspec.Struct, frozen=True):
 
 
 class Evaluation(msgspec.Struct, frozen=True):
-    """A usage whose key is still to be looked up. `nested` are the evaluations that guard it, by index."""
+    """A usage whose key is still to be looked up. `nested` are the evaluations that guard it.
+
+    They are named by where they are among the evaluations and then the sites of the file.
+    """
 
     usage: Usage
     key: Term

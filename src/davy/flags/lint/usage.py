@@ -1,10 +1,11 @@
 """What is found in a text of code: where it reads flags, sets providers, imports and builds contexts."""
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
-from davy.flags.details import FlagType, Json
+from davy.flags.details import FlagType
 from davy.model.finding import Place
 
 
@@ -52,10 +53,10 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Default(msgspec.Struct, frozen=True):
-    """What the caller falls back on. Where it is not `known` the value says nothing."""
+    """What the caller falls back on. Where it is not `known` the value, which is JSON, says nothing."""
 
     known: bool
-    value: Json
+    value: Any
     span: Span
 
 
