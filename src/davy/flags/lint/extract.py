@@ -7,6 +7,7 @@ around, tells who is inside of whom. So a text costs what it is long, however de
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -115,7 +116,9 @@ class _Reader:
         self.evaluations: list[tuple[Evaluation, tuple[Frame, ...]]] = []
         self.sites: list[tuple[Site, tuple[Frame, ...]]] = []
         self.wrappers: list[Wrapper] = []
-        self.assigned: list[tuple[frozenset[str], int, int]] = []
+        self.assigned: dict[str, list[tuple[int, int]]] = {}
+        self.starts: list[tuple[int, int]] = []
+        self.guarding: dict[tuple[int, int], tuple[int, ...]] = {}
         self.comments: dict[int, str] = {}
 
     def read(self) -> Facts:
@@ -151,6 +154,8 @@ class _Reader:
         return self._facts(root)
 
     def _facts(self, root: Node) -> Facts:
+        evaluated = [*(each for each, _ in self.evaluations), *(site.evaluation for site, _ in self.sites)]
+        self.starts = sorted((each.usage.call.start, index) for index, each in enumerate(evaluated))
         guards = [self._guards(around) for _, around in self.evaluations]
         evaluations = tuple(  # a guard may be a call of a wrapper, too
             self._nested(evaluation, guard)
@@ -171,7 +176,7 @@ class _Reader:
             sites=sites,
             providers=tuple(self.providers),
             imports=tuple(self.imports),
-            attributes=tuple(self.attributes),
+            attributes=tuple(self.attributes) if self.speaks or self.evaluations else (),
             broken=root.has_error,
         )
 
@@ -231,8 +236,9 @@ class _Reader:
     def _declare(self, node: Node, around: tuple[Frame, ...]) -> None:
         scope = _path(around)
         declared = list(self.syntax.declared(node))
-        names = frozenset(word for name, _ in declared for word in _WORDS.findall(name))
-        self.assigned.append((names, node.start_byte, node.end_byte))
+        for name, _ in declared:
+            for word in _WORDS.findall(name):
+                self.assigned.setdefault(word, []).append((node.start_byte, node.end_byte))
         for name, value in declared:
             if value is None and name in self.bound:
                 continue
@@ -524,21 +530,28 @@ class _Reader:
     def _nested(self, evaluation: Evaluation, conditions: tuple[tuple[int, int], ...]) -> Evaluation:
         """Say which evaluations decide whether another one is reached."""
         at = evaluation.usage.call.start
-        found: list[int] = []
+        found: dict[int, None] = {}
         for start, end in conditions:
             if not start <= at < end:
-                found += self._evaluated_in(start, end)
-        return msgspec.structs.replace(evaluation, nested=tuple(dict.fromkeys(found)))
+                found.update(dict.fromkeys(self._guarding(start, end)))
+        return msgspec.structs.replace(evaluation, nested=tuple(found)) if found else evaluation
 
-    def _evaluated_in(self, start: int, end: int) -> Iterator[int]:
-        """Yield the evaluations of a condition, and of the variables that it looks at."""
+    def _guarding(self, start: int, end: int) -> tuple[int, ...]:
+        """Return the evaluations of a condition, and of the variables that it looks at."""
+        if (known := self.guarding.get((start, end))) is not None:
+            return known
         words = set(_WORDS.findall(self.text[start:end].decode("utf-8", "replace")))
-        values = [(first, last) for names, first, last in self.assigned if last <= start and words & names]
-        evaluated = [*(each for each, _ in self.evaluations), *(site.evaluation for site, _ in self.sites)]
-        for index, each in enumerate(evaluated):
-            call = each.usage.call.start
-            if start <= call < end or any(first <= call < last for first, last in values):
-                yield index
+        spans = [span for word in sorted(words) for span in self.assigned.get(word, ()) if span[1] <= start]
+        found = tuple(
+            index for first, last in [(start, end), *spans] for index in self._evaluated_in(first, last)
+        )
+        self.guarding[start, end] = found
+        return found
+
+    def _evaluated_in(self, start: int, end: int) -> list[int]:
+        """Return the evaluations in a piece of the text."""
+        first = bisect_left(self.starts, (start, 0))
+        return [index for _, index in self.starts[first : bisect_left(self.starts, (end, 0))]]
 
     def _place(self, node: Node) -> Place:
         row, column = node.start_point

@@ -37,8 +37,8 @@ _NAMES = re2.compile(
     rb"|(?:Boolean|String|Float|Int|Object)Value"
     rb"|use(?:Suspense)?(?:(?:Boolean|String|Number|Object)?Flag)\b"
     rb"|use(?:Suspense)?(?:Boolean|String|Number|Object)Flag"
-    rb"|(?i:launch[-_]?darkly|ld_?client|unleash|split(?:io|software|_?client|[-_.]io)|\bsplit\b.{0,80}treatment)"
-    rb"|(?i:\b_?ld\b.{0,80}variation)"
+    rb"|(?i:launch[-_]?darkly|ld_?client|unleash|split(?:io|software|_?client|[-_.]io))"
+    rb"|(?i:\b_?ld\W+\w*variation|\bsplit\W+get_?treatment)"
     rb"|(?i:set_?(?:named_?)?provider)"
 )
 
