@@ -16,7 +16,7 @@ from davy.cli.setting import Setting, talk
 from davy.control.admission import view as shown
 from davy.control.judging import Judged
 from davy.errors import NotFound, UsageError
-from davy.flags.lint.rules import RULES, View, lint
+from davy.flags.lint.rules import RULES, LintSettings, View, lint
 from davy.flags.lint.rules import baseline as baselines
 from davy.flags.lint.rules.every import CHECKS
 from davy.flags.lint.rules.excuses import NEEDLE, excused, excuses
@@ -88,7 +88,7 @@ def command(
         _now(instant, setting),
         line=lambda place: _line(place.file, place.line, code, declared),
         owned=read_owned(settings.codeowners),
-        whole=not since and (not paths or set(paths) >= set(settings.paths)),
+        whole=not since and _is_whole(paths, settings),
     )
     found = _without_excused(view, lint(view, codes), code, declared, codes)
     findings = [*declared.findings, *(each.finding for each in found)]
@@ -104,6 +104,13 @@ def command(
     findings.sort(key=lambda each: (each.place, each.code))
     _show(setting, findings, declared, code, form, known)
     refuse([shown(each) for each in findings], "flags are not as they should be")
+
+
+def _is_whole(paths: Sequence[str], settings: LintSettings) -> bool:
+    """Say whether all of the code is looked at: what settings name, or directories and no single file."""
+    if settings.paths:
+        return not paths or set(paths) >= set(settings.paths)
+    return all(Path(path).is_dir() for path in paths)
 
 
 def _refuse_declared(setting: Setting, declared: Declared, form: str) -> None:

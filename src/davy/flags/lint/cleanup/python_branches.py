@@ -19,7 +19,7 @@ def fold_if(mark: Node, parent: Node, marks: Marks, source: bytes) -> Fold:
     others = parent.children_by_field_name("alternative")
     if marks.value(text(mark)):
         check_drop(others)
-        return _unwrapped(parent, body, source)
+        return _unwrapped(parent, body, others, source)
     check_drop([body])
     if not others:
         return Fold((removed(parent, source),))
@@ -27,7 +27,7 @@ def fold_if(mark: Node, parent: Node, marks: Marks, source: bytes) -> Fold:
         return Fold((Edit(parent.start_byte, others[0].start_byte + len(b"elif"), b"if"),))
     last = others[0].child_by_field_name("body")
     assert last
-    return _unwrapped(parent, last, source)
+    return _unwrapped(parent, last, [body], source)
 
 
 def fold_clause(mark: Node, parent: Node, marks: Marks, source: bytes) -> Fold:
@@ -72,14 +72,14 @@ def removed(statement: Node, source: bytes) -> Edit:
     return without_lines(source, statement.start_byte, _tail(source, statement.end_byte, statement))
 
 
-def _unwrapped(statement: Node, body: Node, source: bytes) -> Fold:
+def _unwrapped(statement: Node, body: Node, dropped: list[Node], source: bytes) -> Fold:
     """Put a branch in the place of its `if`, and take away what is behind it if it never ends there."""
     block = statement.parent
     assert block
     kept = [each for each in body.named_children if each.type != "comment"]
     rest = _rest(statement, block) if kept[-1].type in _ENDS else []
     try:
-        check_drop(rest)
+        check_drop([*dropped, *rest])
     except Unsafe:
         rest = []  # it is never reached, and does no harm
     end = _tail(source, rest[-1].end_byte if rest else statement.end_byte, statement)
