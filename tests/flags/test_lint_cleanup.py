@@ -12,7 +12,9 @@ from ruamel.yaml import YAML
 
 from davy.flags.details import Json
 from davy.flags.lint.cleanup.clean import Cleaned, clean
+from davy.flags.lint.cleanup.registry import without_flag
 from davy.flags.lint.scan import scan
+from davy.flags.registry import read_registry
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "flag_cleanup").glob("*.yaml"))
 KEY = "shop.cheap"
@@ -196,3 +198,98 @@ def test_every_read_is_gone_or_is_told_of(text: str, value: bool) -> None:
     found = cleaned(text, "program.py", value)
     rest = scan(found.text, "program.py").usages
     assert not rest or found.left or not reads(text)
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "value", "after"),
+    [
+        ("a.py", 'x = f(c.get_string_value("shop.cheap", "a"))', "b", 'x = f("b")'),
+        ("a.py", 'x = f(c.get_string_value("shop.cheap", "a"))', 'say "b"', "x = f('say \"b\"')"),
+        ("a.py", 'x = f"{c.get_string_value(KEY, "")}"', "b", None),
+        ("a.py", "x = f\"{c.get_string_value('shop.cheap', '')}\"", "b", "x = f\"{'b'}\""),
+        ("a.py", 'x = f\'{c.get_string_value("shop.cheap", "")}\'', "b", "x = f'{\"b\"}'"),
+        ("a.py", 'x = c.get_string_value("shop.cheap", "a") in ("b", "c")', "b", "x = True"),
+        ("a.py", 'x = c.get_string_value("shop.cheap", "a") not in {"c": 1}', "b", "x = True"),
+        ("a.py", 'x = (c.get_object_value("shop.cheap", {}))["a"]', {"a": 1}, "x = ({'a': 1})[\"a\"]"),
+        ("a.py", 'x = c.get_object_value("shop.cheap", {}) in {1}', {"a": 1}, "x = {'a': 1} in {1}"),
+        ("a.py", 'if c.get_float_value("shop.cheap", 1.0) > 0: f()', 0.5, "if 0.5 > 0: f()"),
+        ("a.py", 'x = c.get_integer_value("shop.cheap", 1).real', 5, "x = (5).real"),
+        ("a.py", 'x = -c.get_integer_value("shop.cheap", 1) ** 2', -5, "x = -(-5) ** 2"),
+        ("a.py", 'def f(): return(c.get_integer_value("shop.cheap", 1))', 5, "def f(): return 5"),
+        ("a.ts", 'f(await c.getStringValue("shop.cheap", "a"));', "b", 'f("b");'),
+        ("a.ts", "f(await c.getStringValue('shop.cheap', 'a'), 'c');", "b", "f('b', 'c');"),
+        (
+            "a.ts",
+            "f(await c.getStringValue('shop.cheap', 'a') === 'b', 'b' !== 'c');",
+            "b",
+            "f(true, 'b' !== 'c');",
+        ),
+        ("a.ts", "f((await c.getNumberValue('shop.cheap', 1)).toFixed());", 5, "f((5).toFixed());"),
+        ("a.ts", "f(() => (await c.getObjectValue('shop.cheap', {})));", {"a": 1}, 'f(() => ({"a": 1}));'),
+        ("a.ts", "if (await c.getObjectValue('shop.cheap', {})) f();", {}, "f();"),
+        ("a.ts", "f(await c.getNumberValue('shop.cheap', 1) ** 2);", -5, "f((-5) ** 2);"),
+    ],
+)
+def test_values_are_written_as_the_language_has_them(
+    file: str, before: str, value: Json, after: str | None
+) -> None:
+    found = cleaned(before + "\n", file, value)
+    assert found.text.decode() == (before if after is None else after) + "\n"
+
+
+def test_a_name_that_another_file_may_mean_stays() -> None:
+    text = 'from a import client\nKEY = "shop.cheap"\nx = client.get_boolean_value(KEY, False)\n'
+    assert cleaned(text, "a.py", True).text == b"x = True\n"
+    kept = cleaned(text, "a.py", True, elsewhere=True).text.decode()
+    assert kept == 'from a import client\nKEY = "shop.cheap"\nx = True\n'
+
+
+FLAG = """\
+apiVersion: davy.dev/v1alpha1
+kind: FeatureFlag
+metadata: {name: NAME}
+spec:
+  owner: team-shop
+  jira: SHOP-1
+  expiry: "2027-03-01"
+  variants: {reduced: true, full: false}
+  safeValue: false
+  defaultVariant: full
+"""
+ONE, TWO, THREE = (FLAG.replace("NAME", name) for name in ("shop.one", "shop.two", "shop.three"))
+ENTRY = '{"state": "ENABLED", "variants": {"a": true}, "defaultVariant": "a"}'
+BLOCK = "    state: ENABLED\n    variants: {a: true}\n    defaultVariant: a\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        (ONE, ""),
+        (f"---\n{ONE}", ""),
+        (f"{ONE}---\n{TWO}", TWO),
+        (f"{TWO}---\n{ONE}", TWO),
+        (f"{TWO}---\n{ONE}---\n{THREE}", f"{TWO}---\n{THREE}"),
+        (f"# about one\n{ONE}---\n# about two\n{TWO}", f"# about two\n{TWO}"),
+        (f'{{"flags": {{"shop.one": {ENTRY}, "shop.two": {ENTRY}}}}}', f'{{"flags": {{"shop.two": {ENTRY}}}}}'),
+        (f'{{"flags": {{"shop.two": {ENTRY}, "shop.one": {ENTRY}}}}}', f'{{"flags": {{"shop.two": {ENTRY}}}}}'),
+        (
+            f'{{"flags": {{\n  "shop.one": {ENTRY},\n  "shop.two": {ENTRY}\n}}}}\n',
+            f'{{"flags": {{\n  "shop.two": {ENTRY}\n}}}}\n',
+        ),
+        (f'{{"flags": {{"shop.one": {ENTRY}}}}}', '{"flags": {}}'),
+        (f"flags:\n  shop.one:\n{BLOCK}  shop.two:\n{BLOCK}", f"flags:\n  shop.two:\n{BLOCK}"),
+        (f"flags:\n  shop.two:\n{BLOCK}  shop.one:\n{BLOCK}", f"flags:\n  shop.two:\n{BLOCK}"),
+        (f"flags:\n  shop.one:\n{BLOCK}metadata: {{version: 1}}\n", "flags: {}\nmetadata: {version: 1}\n"),
+        (f"kind: List\nitems:\n- {ONE.replace(chr(10), chr(10) + '  ').strip()}\n", None),
+        (f"{ONE}---\n{TWO.replace('owner', 'ownr')}", None),
+    ],
+)
+def test_a_declaration_goes_and_everything_around_it_stays(text: str, after: str | None) -> None:
+    registry, _ = read_registry([("flags.yaml", text.encode())])
+    line = registry.flags["shop.one"].place.line
+    assert without_flag(text, "flags.yaml", "shop.one", line) == after
+
+
+def test_what_cannot_be_read_is_not_touched() -> None:
+    assert without_flag("flags: [", "flags.yaml", "shop.one", 1) is None
+    assert without_flag("a: 1\n", "flags.yaml", "shop.one", 1) is None
