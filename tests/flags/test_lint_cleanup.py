@@ -237,6 +237,17 @@ def test_values_are_written_as_the_language_has_them(
     assert found.text.decode() == (before if after is None else after) + "\n"
 
 
+def test_what_a_vendor_answers_with_may_be_more_than_the_value() -> None:
+    text = 'import ldclient\nx = ldclient.get().variation("shop.cheap", context, "a")\n'
+    found = cleaned(text, "a.py", "b")
+    assert [each.why for each in found.left] == ["what launchdarkly answers with is more than the value"]
+
+
+def test_blank_lines_at_the_top_go_with_what_was_there() -> None:
+    text = 'from a import client\n\n\nif client.get_boolean_value("shop.cheap", False):\n    f()\n'
+    assert cleaned(text, "a.py", True).text == b"f()\n"
+
+
 def test_a_name_that_another_file_may_mean_stays() -> None:
     text = 'from a import client\nKEY = "shop.cheap"\nx = client.get_boolean_value(KEY, False)\n'
     assert cleaned(text, "a.py", True).text == b"x = True\n"

@@ -342,3 +342,15 @@ def test_settings_that_cannot_be_are_each_found() -> None:
         "expiry.warn",
         "expiry.grace",
     ]
+
+
+def test_a_baseline_of_another_version_is_not_read() -> None:
+    with pytest.raises(msgspec.ValidationError, match="version 2 is not known"):
+        baseline.read(b'{"version": 2, "findings": []}')
+
+
+def test_a_key_that_was_retired_is_not_declared_again() -> None:
+    view = viewed({"flags": flag("shop.cheap"), "files": {"a.py": READ}})
+    view.registry = msgspec.structs.replace(view.registry, retired={"shop.cheap": Place("old.yaml", 1, 1)})
+    found = [str(each.finding.place) for each in lint(view, ["F013"])]
+    assert found == ["a.py:1:26", "flags.yaml:4:3"]
