@@ -32,7 +32,7 @@ def keys(scanned: Scanned) -> list[str]:
 
 
 def scan(top: Path, cache: Path | None = None, since: str = "") -> Scanned:
-    return scan_tree(SourceTree([str(top)]), cache=cache, since=since)
+    return scan_tree(SourceTree([str(top)]), cache=cache, since=since, settle_ns=0)
 
 
 def test_what_git_ignores_and_what_is_vendored_is_not_read(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The page about the rules of the flag linter: from the table that it decides by, and the examples that tests run."""
+"""The page about the rules of the flag linter: from its table, and from the examples that tests run."""
 
 from pathlib import Path
 from typing import Any

@@ -182,7 +182,7 @@ def test_nothing_is_passed_over_in_code_that_is_installed() -> None:
         if facts is not None and (facts.evaluations or facts.providers):
             found += 1
             passed_over += not may_hold(text)
-    assert found > 10
+    assert found >= 5
     assert passed_over == 0
 
 

@@ -311,8 +311,6 @@ class _Reader:
             return
         default = None if asked.default is None else _picked(call.given, asked.default, DEFAULT)
         context = None if asked.context is None else _picked(call.given, asked.context, CONTEXT)
-        if default is not None and asked.vendor is not Vendor.OPENFEATURE and default is key:
-            default = None
         evaluation = self._evaluation(call, node, around, asked, key, default, context)
         self.evaluations.append((evaluation, around))
         self._wrapper(evaluation, around)
@@ -335,9 +333,9 @@ class _Reader:
 
     def _is_meant(self, call: Call, asked: Meaning, key: Given | None) -> bool:
         """Say whether a call is OpenFeature's, and not of something else with a method of that name."""
-        splat = any("splat" in each.node.type or "spread" in each.node.type for each in call.given)
         if key is None:
-            return splat and self.speaks
+            return False
+        splat = any("splat" in each.node.type or "spread" in each.node.type for each in call.given)
         given = len(call.given) - asked.key
         if given < 2 and not splat and not (asked.hook and self.speaks):
             return False
@@ -512,9 +510,7 @@ class _Reader:
             module = binding.module
             if module:
                 self.imports.append(Import(self._place(node), module))
-            elif (
-                binding.local != binding.name and binding.local
-            ):  # `export { A as B }`: a name for what is here
+            elif binding.local != binding.name:  # `export { A as B }`: another name for what is here
                 self.constants[binding.local] = Name((binding.name,))
 
     # -- who guards whom -----------------------------------------------------------------------------------
@@ -637,12 +633,10 @@ def _object(syntax: Syntax, node: Node) -> Node | None:
         elif (
             syntax.roles.get(node.type) is Role.CALL
             and (call := syntax.call(node)) is not None
-            and call.name in ("freeze", "Object.freeze")
+            and call.name == "freeze"
+            and (frozen := call.given[0].node if call.given else call.receiver) is not None
         ):
-            target = call.given[0].node if call.given else call.receiver
-            if target is None:
-                return None
-            node = target
+            node = frozen
         else:
             return None
     return None

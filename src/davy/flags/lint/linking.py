@@ -325,9 +325,8 @@ class _Linker:
             case Choice(options):
                 found = [self.resolve(some, each, hops, seen) for each in options]
                 values = tuple(value for each in found for value in each.values)
-                return (
-                    NOTHING if not all(each.values for each in found) else Found(values[:_MOST], How.TEMPLATE)
-                )
+                known = values and all(each.values for each in found)
+                return Found(values[:_MOST], How.TEMPLATE) if known else NOTHING
             case Joined(parts):
                 return self._together([self.resolve(some, each, hops, seen) for each in parts])
             case _:

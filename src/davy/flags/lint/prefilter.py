@@ -4,8 +4,6 @@ One pattern holds every name that `davy.flags.lint.calls` knows. It runs on RE2,
 text; a file that it does not match has nothing to find in it.
 """
 
-from collections.abc import Iterable
-
 import re2
 
 from davy.flags.lint.usage import Language
@@ -52,8 +50,3 @@ def language_of(file: str) -> Language | None:
 def may_hold(text: bytes) -> bool:
     """Say whether a text may have something to find in it. Never says no to one that has."""
     return _NAMES.search(text) is not None
-
-
-def mentions(text: bytes, names: Iterable[str]) -> bool:
-    """Say whether one of these names is in a text."""
-    return any(name.encode() in text for name in names)

@@ -39,7 +39,7 @@ _TIGHT = (
 
 
 def _is_loose(value: Json, parent: Node) -> bool:
-    """Say whether a value needs brackets: an object may look like a block, `5.a` and `-5 ** 2` mean no number."""
+    """Say whether a value needs brackets: an object looks like a block, `5.a` and `-5 ** 2` mean no number."""
     if isinstance(value, bool | str | list) or value is None:
         return False
     return isinstance(value, dict) or value < 0 or parent.type == "member_expression"
