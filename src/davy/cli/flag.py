@@ -4,7 +4,12 @@ import click
 
 from davy.cli.lazy import Lazy
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "list": ("davy.cli.flag_list", "The flags that are declared."),
+    "show": ("davy.cli.flag_show", "One flag: what governs it, and what it is in each environment."),
+    "render": ("davy.cli.flag_render", "The document of an environment, for everything that reads flagd's."),
+    "diff": ("davy.cli.flag_diff", "What differs between environments, or since a commit."),
+}
 """Every command: where it lives and what it is for."""
 
 
