@@ -1,12 +1,13 @@
-"""The same in Python, over OFREP: DAVY_FLAGS=http://127.0.0.1:8013 DAVY_TOKEN=… python checkout_flag.py acct-1."""
+"""The same in Python: DAVY_FLAGS=http://127.0.0.1:8013 DAVY_TOKEN=… python checkout_flag.py acct-1."""
 
 import json
 import os
 import sys
 
-from openfeature import api
 from openfeature.contrib.provider.ofrep import OFREPProvider
 from openfeature.evaluation_context import EvaluationContext
+
+from openfeature import api
 
 headers = {"Authorization": f"Bearer {os.environ['DAVY_TOKEN']}"}
 api.set_provider_and_wait(OFREPProvider(os.environ["DAVY_FLAGS"], headers_factory=lambda: headers))

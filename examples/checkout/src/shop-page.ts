@@ -23,14 +23,15 @@ await OpenFeature.setProviderAndWait(provider);
 const client = OpenFeature.getClient();
 
 function show(event: string): void {
-  const discount = client.getBooleanDetails('checkout.discount-enabled', false);
-  const fraud = client.getStringDetails('checkout.fraud-rules', 'unknown');
+  const banner = client.getBooleanDetails('shop.banner-enabled', false);
+  // That one is for servers: for a page it is not there.
+  const fraud = client.getBooleanDetails('payments.fraud-check-enabled', false);
   console.log(
     JSON.stringify({
       event,
-      discount: discount.value,
-      reason: discount.reason,
-      metadata: discount.flagMetadata,
+      banner: banner.value,
+      reason: banner.reason,
+      metadata: banner.flagMetadata,
       fraud: fraud.value,
       fraudError: fraud.errorCode,
       asked,
