@@ -110,7 +110,7 @@ def test_a_stream_without_a_sign_of_life_is_given_up() -> None:
     it = StandIn(document(a__b=flag()))
     it.silent = True
     with serving(it):
-        api.set_provider_and_wait(remote(it.url))
+        api.set_provider_and_wait(remote(it.url, timeout_s=60.0))
         until(lambda: it.count("/flags/v1/stream") >= 2)
 
 
@@ -122,6 +122,16 @@ def test_acknowledgements_that_were_not_taken_are_told_again() -> None:
         until(lambda: it.count("/flags/v1/acknowledgements") >= 2)
         it.refuse.clear()
         until(lambda: [each["version"] for each in it.acknowledged] == [1])
+
+
+def test_a_linked_flag_of_which_a_server_does_not_say_that_its_gate_is_open_is_closed() -> None:
+    linked = flag("on", safe="off", rollout="shop/checkout")
+    opened = flag("on", safe="off", rollout="shop/checkout", gate="open", gateEvidence="sha256:1")
+    with serving(StandIn(document(a__b=linked, a__c=opened))) as it:
+        api.set_provider_and_wait(remote(it.url))
+        client = api.get_client()
+        assert client.get_boolean_details("a.b", True).reason == "DISABLED"
+        assert client.get_boolean_value("a.c", False) is True
 
 
 def test_an_earlier_version_is_not_taken() -> None:

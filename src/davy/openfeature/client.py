@@ -15,7 +15,7 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Client:
-    """Evaluates by a provider, directly. The provider has to be initialised, by OpenFeature or by `start`.
+    """Evaluates by a provider, directly. That has to be initialised, by OpenFeature or by its `initialize`.
 
     A context is a mapping of JSON values in which `targetingKey` is the targeting key, or OpenFeature's own.
     Nothing is raised: what goes wrong is the caller's default with an error, as OpenFeature has it.

@@ -40,11 +40,12 @@ class Count:
 class Series:
     """What is counted together."""
 
-    __slots__ = ("count", "failed", "hit", "key", "requests", "version")
+    __slots__ = ("count", "failed", "hit", "key", "label", "requests", "version")
 
-    def __init__(self, key: SeriesKey, version: int) -> None:
+    def __init__(self, key: SeriesKey, version: int, label: str) -> None:
         self.key = key
         self.version = version
+        self.label = label
         self.count = Count()
         self.requests = Count()
         self.failed = Count()
@@ -59,18 +60,25 @@ class Counted(NamedTuple):
     reason: str
     error: str
     version: int
+    label: str
     evaluations: int
     requests: int
     failed: int
 
 
 class Counts:
-    """All series of one version of a document; asked for by the key at each evaluation."""
+    """All series of one version of a document; asked for by the key at each evaluation.
 
-    __slots__ = ("known", "version")
+    Args:
+        version: as a server counts it.
+        label: what telemetry calls it.
+    """
 
-    def __init__(self, version: int) -> None:
+    __slots__ = ("known", "label", "version")
+
+    def __init__(self, version: int, label: str) -> None:
         self.version = version
+        self.label = label
         self.known: dict[SeriesKey, Series] = {}
 
 
@@ -86,12 +94,12 @@ class Counting:
         self._lock = threading.Lock()
         self._all: list[Counts] = []
         self._dropped = Count()
-        self._over = Series(("", None, ""), 0)
+        self._over = Series(("", None, ""), 0, "")
         self._over.hit = self._dropped.add
 
-    def version(self, version: int) -> Counts:
+    def version(self, version: int, label: str = "") -> Counts:
         """Return where to count evaluations by this version from now on."""
-        counts = Counts(version)
+        counts = Counts(version, label or str(version))
         with self._lock:
             self._all.append(counts)
         return counts
@@ -104,7 +112,7 @@ class Counting:
                 return series
             if sum(len(each.known) for each in self._all) >= self._limit:
                 return self._over
-            series = counts.known[shown] = Series(shown, counts.version)
+            series = counts.known[shown] = Series(shown, counts.version, counts.label)
             return series
 
     def take(self) -> tuple[list[Counted], int]:
@@ -130,7 +138,7 @@ def _taken(series: Series) -> Counted | None:
     counts = series.count.take(), series.requests.take(), failed
     if not any(counts):
         return None
-    return Counted(flag, variant or "", reason, "".join(error), series.version, *counts)
+    return Counted(flag, variant or "", reason, "".join(error), series.version, series.label, *counts)
 
 
 def ended(met: Iterable[Series], *, failed: bool) -> None:

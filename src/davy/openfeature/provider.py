@@ -79,7 +79,7 @@ class Origins(msgspec.Struct, frozen=True):
     """Where the documents of a provider come from, and how far they are trusted."""
 
     source: Callable[[Instance], Source]
-    gate: Gate | None
+    gate: Gate
     environment: str
     server: Callable[[], Server] | None = None
     keeping: Callable[[], Keeping] | None = None
@@ -246,7 +246,7 @@ class DavyProvider(AbstractProvider):
         text = bundled.encode() if isinstance(bundled, str) else bundled
         origins = Origins(
             source=lambda instance: RemoteSource(server, instance, pace or Pace()),
-            gate=None,
+            gate=Gate(environment, artifact=artifact, unsaid=True),
             environment=environment,
             server=server,
             keeping=keeping if keep is not None else None,
@@ -291,7 +291,7 @@ class DavyProvider(AbstractProvider):
         """Return the provider's name."""
         return _METADATA
 
-    def initialize(self, evaluation_context: EvaluationContext) -> None:
+    def initialize(self, evaluation_context: EvaluationContext | None = None) -> None:
         """Start, and wait until there is a document or the deadline has passed.
 
         Without a document from its source it goes on with what was kept or bundled, as `STALE`.
@@ -376,7 +376,7 @@ class DavyProvider(AbstractProvider):
     @property
     def version(self) -> str:
         """The version of the document in force, as telemetry has it; empty before there is one."""
-        return self._holder.held.label
+        return self._holder.held.counts.label if self._holder.has_document else ""
 
     @property
     def age_s(self) -> float:
@@ -525,7 +525,7 @@ class DavyProvider(AbstractProvider):
 
     def _follow(self, held: Held, key: str, details: Details, context: Mapping[str, Any]) -> None:
         if self._telemetry is not None:
-            self._telemetry.evaluated(key, details, context, held.counts.version, held.label)
+            self._telemetry.evaluated(key, details, context, held.counts.label)
 
     def _state(self) -> tuple[int, float] | None:
         holder = self._holder
