@@ -1,6 +1,7 @@
 """The provider by a server: what is followed, acknowledged and kept, and what it does without the server."""
 
 import json
+import os
 import stat
 import threading
 from pathlib import Path
@@ -310,6 +311,29 @@ def test_it_ends_while_it_waits_for_a_stream() -> None:
         until(lambda: not any(each.name.startswith("davy-") for each in threading.enumerate()))
         assert provider.status is Status.NOT_READY
     until(lambda: threading.active_count() <= before + 1)
+
+
+def test_a_child_that_was_forked_follows_and_acknowledges_by_itself() -> None:
+    with serving(StandIn(document(a__b=flag()))) as it:
+        provider = remote(it.url)
+        api.set_provider_and_wait(provider)
+        until(lambda: it.streams == 1)
+        child = os.fork()
+        if child == 0:  # pragma: no cover - what it does is seen by the server
+            try:
+                client = Client(provider)
+                until(lambda: client.get_boolean_details("a.b", True).variant == "off")
+                provider.shutdown()
+            finally:
+                os._exit(0)
+        until(lambda: len({each["instance"]["id"] for each in it.acknowledged}) == 2)
+        until(lambda: it.streams == 2)
+        it.put(document(a__b=flag("off")))
+        os.waitpid(child, 0)
+        until(lambda: [each["version"] for each in it.acknowledged].count(2) == 2)
+        reports = [each for each in it.reports if each["instance"]["id"] != provider.instance.id]
+        until(lambda: it.streams == 1)
+        assert sum(one["count"] for each in reports for one in each["exposures"]) > 0
 
 
 def test_waits_grow_and_differ() -> None:

@@ -1,7 +1,12 @@
 """The provider for Python and the server of flags, with each other."""
 
+import json
+from collections.abc import Mapping
+
+from openfeature.contrib.provider.ofrep import OFREPProvider
+from openfeature.evaluation_context import EvaluationContext
 from openfeature.provider import ProviderStatus
-from tests.serve.flagging import SERVER, document, flag, serving
+from tests.serve.flagging import SERVER, document, flag, serving, shown
 
 from davy.openfeature import Audit, DavyProvider, Pace
 from davy.testing.patience import until
@@ -59,6 +64,46 @@ def test_what_was_counted_arrives_and_is_taken() -> None:
             assert report.instance == provider.instance
         finally:
             api.shutdown()
+
+
+def test_the_provider_of_ofrep_is_governed_like_any_other() -> None:
+    rules = provider_text(
+        {
+            "checkout.discount": ("off", {"safe": "off"}),
+            "checkout.secret": ("on", {"safe": "off", "rollout": "shop/checkout"}),
+            "search.ranking": ("on", {"safe": "off", "onError": "last-known"}),
+        }
+    )
+    context = EvaluationContext("u-1")
+    with serving() as here:
+        inner = OFREPProvider(f"http://127.0.0.1:{here.port}", headers_factory=lambda: shown(SERVER))
+        api.set_provider_and_wait(DavyProvider.from_text(rules).govern(inner))
+        client = api.get_client()
+        assert client.get_boolean_value("checkout.discount", False, context) is True
+        assert client.get_boolean_details("checkout.secret", True, context).reason == "DISABLED"
+        assert client.get_boolean_value("search.ranking", False, context) is True
+    try:
+        assert client.get_boolean_details("checkout.discount", True, context).variant == "off"
+        kept = client.get_boolean_details("search.ranking", False, context)
+        assert (kept.value, kept.reason) == (True, "STALE")
+    finally:
+        api.shutdown()
+
+
+def provider_text(flags: Mapping[str, tuple[str, Mapping[str, str]]]) -> str:
+    return json.dumps(
+        {
+            "flags": {
+                key: {
+                    "state": "ENABLED",
+                    "variants": {"on": True, "off": False},
+                    "defaultVariant": default,
+                    "metadata": metadata,
+                }
+                for key, (default, metadata) in flags.items()
+            }
+        }
+    )
 
 
 def test_a_server_that_is_followed_keeps_it_ready() -> None:

@@ -319,7 +319,8 @@ class _Evaluation:
     def _before(self) -> Details | None:
         """Return what the definitions decide by themselves."""
         held, definition = self._held, self._definition
-        if definition is None and self._around.governor.holder.has_document:
+        is_broken = self._key in held.definitions.broken
+        if definition is None and not is_broken and self._around.governor.holder.has_document:
             if self._around.undeclared == "pass":
                 return None
             message = f"{self._key} is not declared"
