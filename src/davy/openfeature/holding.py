@@ -214,6 +214,7 @@ class Holder:
         self._lock = threading.RLock()
         self._word = ticks()
         self._kept_at = 0.0
+        self._ended = False
         self.settled = threading.Event()
         self.why = ""
         self.held: Held = self._empty(Status.NOT_READY)
@@ -232,6 +233,8 @@ class Holder:
         """Take in a document; one that is broken or older than what is held is not taken."""
         with self._lock:
             before = self.held
+            if self._ended:
+                return False
             if document.version and document.version < before.document.version and not self._is_fallback:
                 self.trouble(
                     f"version {document.version} came after {before.document.version}, and is not taken"
@@ -251,7 +254,7 @@ class Holder:
     def confirmed(self) -> None:
         """Take in that what is held still holds."""
         with self._lock:
-            if not self.has_document or self._is_fallback:
+            if self._ended or not self.has_document or self._is_fallback:
                 return
             self._word = self._ticks()
             if self.held.status is not Status.READY:
@@ -261,6 +264,8 @@ class Holder:
     def trouble(self, why: str, *, final: bool = False) -> None:
         """Take in that nothing can be learnt: at first fall back, later become stale in time."""
         with self._lock:
+            if self._ended:
+                return
             is_new, self.why = why != self.why, why
             if not self.has_document:
                 self.fall_back()
@@ -282,7 +287,7 @@ class Holder:
     def fall_back(self) -> None:
         """Hold what was kept or bundled, for want of anything better; it is stale."""
         with self._lock:
-            if self.has_document:
+            if self._ended or self.has_document:
                 return
             for fallback in (self._from_disk, self._from_bundle):
                 try:
@@ -296,9 +301,14 @@ class Holder:
                     self.settled.set()
                     return
 
+    def begin(self) -> None:
+        """Take in what is told from now on."""
+        self._ended = False
+
     def forget(self) -> None:
-        """Hold nothing any more, as before the first document."""
+        """Hold nothing any more, as before the first document, and take in nothing until `begin`."""
         with self._lock:
+            self._ended = True
             self.held = self._empty(Status.NOT_READY)
             self.settled.clear()
             self.why = ""

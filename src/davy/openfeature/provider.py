@@ -458,6 +458,7 @@ class DavyProvider(AbstractProvider):
                 self._counting, self._instance, server, self._telemetry, self._audit.interval_s, time.time
             )
             source, reporting = self._source, self._reporting
+        self._holder.begin()
         source.start(self._holder)
         reporting.start()
         return self._holder
