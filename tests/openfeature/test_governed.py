@@ -120,6 +120,17 @@ def test_a_declaration_that_cannot_be_read_lets_nothing_through() -> None:
     assert inner.asked == []
 
 
+def test_a_context_that_cannot_be_read_is_a_failure_and_opens_nothing() -> None:
+    inner = Asked({"a.b": on(), "a.c": on()})
+    client = client_of(inner, document(a__b=flag("on", safe="off"), a__c=LINKED))
+    endless: dict[str, Any] = {}
+    endless["x"] = endless
+    context = EvaluationContext("u", endless)
+    assert client.get_boolean_details("a.b", True, context).variant == "off"
+    assert client.get_boolean_details("a.c", True, context).reason == "DISABLED"
+    assert inner.asked == []
+
+
 def test_without_definitions_nothing_is_let_through() -> None:
     inner = Asked({"a.b": on()})
     with pytest.raises(GeneralError):
