@@ -80,6 +80,13 @@ LOOK_S = 0.5
     help="What the ledger is called, once and for all.  [default: davy.invalid/ and eight digits]",
 )
 @click.option(
+    "--environment",
+    default="production",
+    show_default=True,
+    metavar="NAME",
+    help="Whose flags it serves; in production gates are shut until a canary has passed.",
+)
+@click.option(
     "--http",
     default="",
     metavar="HOST:PORT",
@@ -104,6 +111,7 @@ def command(
     reason: str,
     on_template_change: OnTemplateChange,
     origin: str,
+    environment: str,
     http: str,
     hooks: Path | None,
     *,
@@ -137,6 +145,7 @@ def command(
                 attain=attain,
                 rules=rules,
                 origin=origin,
+                environment=environment,
             )
         except NotWanted as reason:
             return talk(f"no longer standing by: {reason}")
