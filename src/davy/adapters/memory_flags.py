@@ -2,13 +2,11 @@
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
-from typing import Any
 
-import msgspec
-
+from davy.flags import load
 from davy.flags.remote import Acknowledgement, Changed, ExposureReport
 from davy.flags.serving import Document
 
@@ -25,25 +23,35 @@ class MemoryFlags:
     Args:
         text: the first document.
         version: returns the version of the next document; it is raised where it would not grow.
+
+    Raises:
+        UsageError: the text is no document of flagd.
     """
 
     def __init__(self, text: bytes = EMPTY, version: Callable[[], int] = int) -> None:
         self._next = version
         self._lock = threading.Lock()
+        self._set = load(text)
         self._document = Document(text, max(1, version()), _digest(text))
-        self._told: list[Callable[[Changed], None]] = []
+        self.subscribers: list[Callable[[Changed], None]] = []
         self.acknowledged: OrderedDict[str, Acknowledgement] = OrderedDict()
         self.reports: deque[ExposureReport] = deque(maxlen=_REPORTS)
 
     def publish(self, text: bytes) -> None:
-        """Serve another document from now on, and tell whoever wants to know; the same again is no change."""
+        """Serve another document from now on, and tell whoever wants to know; the same again is no change.
+
+        Raises:
+            UsageError: the text is no document of flagd; what was before stays.
+        """
+        read = load(text)
         with self._lock:
             before = self._document
             if text == before.text:
                 return
             self._document = Document(text, max(before.version + 1, self._next()), _digest(text))
-            changed = Changed(self._document.version, self._document.digest, _different(before.text, text))
-            for tell in tuple(self._told):
+            changed = Changed(self._document.version, self._document.digest, tuple(self._set.changed(read)))
+            self._set = read
+            for tell in tuple(self.subscribers):
                 with suppress(Exception):  # whoever cannot be told must not keep it from the others
                     tell(changed)
 
@@ -53,11 +61,11 @@ class MemoryFlags:
 
     def subscribe(self, told: Callable[[Changed], None]) -> Callable[[], None]:
         """Call back after each change, in order, before `publish` returns."""
-        self._told.append(told)
+        self.subscribers.append(told)
 
         def end() -> None:
             with suppress(ValueError):
-                self._told.remove(told)
+                self.subscribers.remove(told)
 
         return end
 
@@ -80,17 +88,3 @@ class MemoryFlags:
 
 def _digest(text: bytes) -> str:
     return f"sha256:{sha256(text).hexdigest()}"
-
-
-def _different(before: bytes, after: bytes) -> tuple[str, ...]:
-    """Return the keys of the flags that are not what they were; shared rules may change any of them."""
-    one, other = _read(before), _read(after)
-    if any(one.get(name) != other.get(name) for name in ("$evaluators", "metadata")):
-        return tuple(sorted({*one["flags"], *other["flags"]}))
-    keys = {*one["flags"], *other["flags"]}
-    return tuple(sorted(key for key in keys if one["flags"].get(key) != other["flags"].get(key)))
-
-
-def _read(text: bytes) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = msgspec.json.decode(text)
-    return {**found, "flags": found.get("flags", {})}

@@ -6,6 +6,7 @@ flagd's daemon and JavaScript hash UTF-8 (v2), Python hashes CBOR of RFC 8949 (v
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from mmh3 import hash as murmur3
@@ -50,27 +51,24 @@ def fractional(bucketing: Bucketing, key: str, context: Any, arguments: Sequence
     """Draw where who is drawn by, a weight or a variant is computed; null where that makes no sense.
 
     The first argument is what is drawn by, unless it is a list: then all are `[variant, weight]`, and the
-    targeting key is drawn by, salted with the key of the flag.
+    targeting key is drawn by, salted with the key of the flag. Where it is null, the second bucketing does
+    that, too.
     """
     if not arguments:
         return None
-    shares = arguments
-    if isinstance(arguments[0], list | tuple):
+    first, shares = arguments[0], arguments
+    if not (listed := isinstance(first, list | tuple)):
+        shares = arguments[1:]
+    if listed or (first is None and bucketing is Bucketing.V2):
         user = context.get("targetingKey") if isinstance(context, Mapping) else None
         data = _encoded_user(bucketing, key, user)
     else:
-        shares = arguments[1:]
-        data = encoded(bucketing, arguments[0])
-    weights = [weight(share) for share in shares]
-    total = sum(each for each in weights if each is not None)
-    if data is None or None in weights or not 0 < total <= MOST:
+        data = encoded(bucketing, first)
+    weights = [found for share in shares if (found := weight(share)) is not None]
+    bounds = list(accumulate(weights))
+    if data is None or len(weights) < len(shares) or not bounds or not 0 < bounds[-1] <= MOST:
         return None
-    bucket = (murmur3(data, 0, False) * total) >> 32
-    for share, each in zip(shares, weights, strict=True):
-        bucket -= each or 0
-        if bucket < 0:
-            return share[0]
-    raise AssertionError("a bucket is less than the sum of the weights")
+    return shares[bisect_right(bounds, (murmur3(data, 0, False) * bounds[-1]) >> 32)][0]
 
 
 def weight(share: Any) -> int | None:

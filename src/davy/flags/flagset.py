@@ -11,6 +11,7 @@ from davy.errors import UsageError
 from davy.flags.clock import wall
 from davy.flags.definition import Definition, Definitions
 from davy.flags.details import Details, ErrorCode, FlagType, Json, Metadata, Reason
+from davy.flags.gate import is_baked
 from davy.flags.governance import Bucketing
 from davy.flags.targeting import BadRule, Choose, RuleError, compile_rule
 from davy.flags.targeting.values import text
@@ -162,7 +163,7 @@ class FlagSet:
         metadata = {**self.metadata, **flag.metadata}
         if not flag.enabled:
             return lambda type, default, _: Details(default, None, Reason.DISABLED, None, "", metadata)
-        if _is_held(metadata):
+        if is_baked(flag):
             return _fixed(flag, metadata, Reason.DISABLED)
         if not flag.targeting:
             return _fixed(flag, metadata, Reason.STATIC)
@@ -180,11 +181,6 @@ def _bucketing_of(name: object) -> Bucketing:
     except ValueError:
         known = " or ".join(each.value for each in Bucketing)
         raise UsageError(f"there is no bucketing `{name}`", hint=f"it is {known}") from None
-
-
-def _is_held(metadata: Metadata) -> bool:
-    """Say whether a gate is closed, or somebody killed the flag: it is served with what is safe."""
-    return metadata.get("gate") == "closed" or metadata.get("killed") is True
 
 
 def _failing(code: ErrorCode, message: str, metadata: Metadata) -> Answer:

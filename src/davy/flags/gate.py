@@ -20,7 +20,8 @@ PRODUCTION = "production"
 EvidenceByRollout = Mapping[Key, Sequence[Evidence]]
 """The canaries that passed, by their rollout."""
 
-_SAID = ("gate", "gateReason", "gateEvidence", "killed")
+SAID = ("gate", "gateReason", "gateEvidence", "killed")
+"""Names in metadata that say what became of a flag; nobody else writes them."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -114,7 +115,7 @@ def safe_variant(definition: Definition) -> str | None:
 
 def _judged(flag: Definition, verdict: Verdict) -> Definition:
     if is_baked(flag):
-        said = {name: flag.metadata[name] for name in _SAID if name in flag.metadata}
+        said = {name: flag.metadata[name] for name in SAID if name in flag.metadata}
         return _safe(flag, said)
     if not verdict.open:
         return _safe(flag, {"gate": "closed", "gateReason": verdict.why})
@@ -126,7 +127,7 @@ def _judged(flag: Definition, verdict: Verdict) -> Definition:
 def _safe(flag: Definition, said: Mapping[str, bool | int | float | str]) -> Definition:
     """Answer with what is safe, whatever is asked; a flag for which nothing is safe is switched off."""
     variant = safe_variant(flag)
-    metadata = {name: value for name, value in flag.metadata.items() if name not in _SAID} | dict(said)
+    metadata = {name: value for name, value in flag.metadata.items() if name not in SAID} | dict(said)
     return Definition(flag.key, flag.variants, variant is not None, variant, None, metadata)
 
 

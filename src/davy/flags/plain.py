@@ -19,6 +19,7 @@ from davy.model.source import join
 from davy.model.targeting import outcomes
 
 FIELDS = ("state", "variants", "defaultVariant", "targeting", "metadata")
+_OF_THE_SET = ("flagSetId", "version")
 _STATES = ("ENABLED", "DISABLED")
 
 
@@ -34,7 +35,11 @@ class PlainDocument:
         self.document = document
         self.findings: list[Finding] = []
         self.evaluators = self._mapping("$evaluators")
-        self._common = self._metadata(self._mapping("metadata"), "metadata")
+        self._common = {
+            name: value
+            for name, value in self._metadata(self._mapping("metadata"), "metadata").items()
+            if name not in _OF_THE_SET
+        }
         self.flags = [found for key, flag in self._mapping("flags").items() if (found := self._read(key, flag))]
 
     def _mapping(self, path: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """From a rule to a Python function: what is the same for everybody is decided once, when it is compiled.
 
 The text that is compiled is made of names that are counted here, of names of functions of Davy's, and of
-literals through `repr`: nothing that a user writes can become code. A branch that is too deep for one expression
-becomes a function of its own, so that neither Python's parser nor its stack meets anything that is deep.
+literals through `repr`: nothing that a user writes can become code. A branch that is too deep for one
+expression becomes a function of its own, so that neither the parser nor the stack meets anything deep.
 """
 
 import math
@@ -307,12 +307,12 @@ def _sem_ver(compiler: Compiler, _: str, arguments: list[Json], outer: bool, lev
 
 def _each(compiler: Compiler, name: str, arguments: list[Json], outer: bool, level: int) -> Code:
     """Write an operator that has a rule for each item of a list."""
-    items, rule, *more = (*arguments, None, None)
+    items, rule, initial = (*arguments, None, None, None)[:3]
     code = (
         f"{_EACH[name]}({compiler.expression(items, outer, level).text}, {compiler.function(rule, outer=False)}"
     )
     if name == "reduce":
-        return Code(f"{code}, {compiler.expression(more[0], outer, level).text})")
+        return Code(f"{code}, {compiler.expression(initial, outer, level).text})")
     return Code(f"(not {code}))" if name == "none" else f"{code})")
 
 

@@ -80,8 +80,8 @@ def cat(*values: Any) -> str:
 
 def substr(value: Any, start: Any, length: Any = None) -> str:
     """Cut a piece out of a text; what is negative counts from the end."""
-    whole = text(value)
-    rest = whole[_index(start) :] if number(start) >= 0 else whole[max(0, len(whole) + _index(start)) :]
+    whole, begin = text(value), _index(start)
+    rest = whole[begin if begin >= 0 else max(0, len(whole) + begin) :]
     return rest if length is None else rest[: _index(length)]
 
 

@@ -49,10 +49,10 @@ def text(value: Any, depth: int = _DEPTH) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return str(number(value))
-    if isinstance(value, float):
-        return _text_of_float(value)
+    if isinstance(value, int) and -_LARGEST <= value <= _LARGEST:
+        return str(value)
+    if isinstance(value, int | float):
+        return _text_of_float(number(value))
     if isinstance(value, list | tuple):
         return ",".join(joined(item, depth - 1) for item in value) if depth else ""
     return value.isoformat() if isinstance(value, datetime) else "[object Object]"
