@@ -56,3 +56,10 @@ def test_who_leaves_and_who_came_long_ago_is_forgotten() -> None:
     assert next(iter(flags.acknowledged)) == "i2"
     flags.left("i2")
     assert "i2" not in flags.acknowledged
+
+
+def test_what_a_version_is_called_changes_no_flag() -> None:
+    flags, told = MemoryFlags(document(False, metadata={"version": "a"})), list[Changed]()
+    flags.subscribe(told.append)
+    flags.publish(document(True, metadata={"version": "b"}))
+    assert told[-1].flags == (KEY,)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 
-from davy.flags import load
+import msgspec
+
+from davy.flags import FlagSet, load
 from davy.flags.remote import Acknowledgement, Changed, ExposureReport
 from davy.flags.serving import Document
 
@@ -31,7 +33,7 @@ class MemoryFlags:
     def __init__(self, text: bytes = EMPTY, version: Callable[[], int] = int) -> None:
         self._next = version
         self._lock = threading.Lock()
-        self._set = load(text)
+        self._set = _unnamed(text)
         self._document = Document(text, max(1, version()), _digest(text))
         self.subscribers: list[Callable[[Changed], None]] = []
         self.acknowledged: OrderedDict[str, Acknowledgement] = OrderedDict()
@@ -43,7 +45,7 @@ class MemoryFlags:
         Raises:
             UsageError: the text is no document of flagd; what was before stays.
         """
-        read = load(text)
+        read = _unnamed(text)
         with self._lock:
             before = self._document
             if text == before.text:
@@ -88,3 +90,10 @@ class MemoryFlags:
 
 def _digest(text: bytes) -> str:
     return f"sha256:{sha256(text).hexdigest()}"
+
+
+def _unnamed(text: bytes) -> FlagSet:
+    """Read a document without what its version is called: that by itself changes no flag."""
+    definitions = load(text).definitions
+    metadata = {name: value for name, value in definitions.metadata.items() if name != "version"}
+    return FlagSet(msgspec.structs.replace(definitions, metadata=metadata))
