@@ -47,7 +47,7 @@ def line(flag: FlagView) -> Line:
         span(flag.key, "strong"),
         span(f"  v{flag.version}  "),
         span("killed" if flag.killed else f"gate {flag.gate.state}", look),
-        span(f"  {flag.serves}  heard by {heard(flag)}{overdue}"),
+        span(f"  {flag.why.removeprefix(flag.key).strip()}  heard by {heard(flag)}{overdue}"),
     )
 
 

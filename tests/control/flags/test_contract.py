@@ -18,7 +18,7 @@ class TestFlagsOfAnEngine(FlagsContract):
         text = SWITCH.replace("checkout.cards-enabled", KEY).replace("high", "low")
         lab.declare(text.replace('  defaultVariant: "on"\n', ""))
 
-        def toggle(on: bool) -> None:  # noqa: FBT001  as the contract calls it
+        def toggle(on: bool) -> None:
             lab.ask(requests.SetFlag(KEY, "because", on=on))
 
         return lab.engine.flags, toggle

@@ -37,9 +37,12 @@ def test_a_flag_is_off_until_the_canary_of_its_rollout_has_passed(released: Flag
 def test_a_gate_opens_in_the_transaction_that_ends_its_analysis(released: FlagLab) -> None:
     sizes: list[list[str]] = []
     commit = released.store.commit
-    released.store.commit = lambda changes, drafts: (  # type: ignore[method-assign]
-        sizes.append([draft.kind for draft in drafts]) or commit(changes, drafts)
-    )
+
+    def noted(changes: Any, drafts: Any) -> Any:
+        sizes.append([draft.kind for draft in drafts])
+        return commit(changes, drafts)
+
+    released.store.commit = noted  # type: ignore[method-assign]
     released.promoted("app:2")
     opening = [kinds for kinds in sizes if "flag_gate_opened" in kinds]
     assert ["analysis_finished" in kinds or "change_promoted" in kinds for kinds in opening] == [True, True]

@@ -14,9 +14,6 @@ MOST = 20_000
 KEEP_S = 60.0
 """Seconds between two times that the rows are stored."""
 
-SLACK_S = 60.0
-"""How far ahead of ours an instance's clock may be."""
-
 
 class Row(msgspec.Struct, frozen=True, order=True):
     """What a sum is of."""
@@ -45,8 +42,8 @@ class Kept(msgspec.Struct, frozen=True):
 class Exposures:
     """Sums what instances count; usable from any thread.
 
-    `rejected` counts reports that are none of ours: of instances that are not connected, of versions that there
-    never was, of a time that was told already or is yet to come. `dropped` counts evaluations of no row.
+    `rejected` counts reports that are none of ours: of instances that are not connected, and of a time that was
+    told already by their own clock. `dropped` counts evaluations of no row.
     """
 
     def __init__(self, now: Callable[[], float], kept: Mapping[str, bytes]) -> None:
@@ -70,7 +67,7 @@ class Exposures:
         id_ = report.instance.id
         with self._guard:
             since = self._until.get(id_, float("-inf"))
-            ours = known and since <= report.since <= report.until <= self._now() + SLACK_S
+            ours = known and since <= report.since <= report.until
             if not ours or any(min(each.count, each.requests, each.failed) < 0 for each in report.exposures):
                 self.rejected += 1
                 return False

@@ -13,6 +13,9 @@ from davy.control.flags.table import Table, changed
 from davy.flags.remote import Acknowledgement, Changed, ExposureReport
 from davy.flags.serving import Document
 
+OUR_OWN = "ofrep/"
+"""How those are named that evaluate for others, in this process: they have no stream that tells of them."""
+
 MOST_ARTIFACTS = 64
 """How many documents are kept at once; one for every artifact that instances say they are."""
 
@@ -67,7 +70,8 @@ class ServedFlags:
 
     def count(self, report: ExposureReport) -> None:
         """Take in what an instance has counted."""
-        known = self._instances.find(report.instance.id) is not None
+        id_ = report.instance.id
+        known = id_.startswith(OUR_OWN) or self._instances.find(id_) is not None
         self._exposures.count(report, known=known, latest=self._interlock.table.generation)
 
     def _tell(self, before: Table, after: Table) -> None:

@@ -15,6 +15,7 @@ from davy.flags.evidence import Evidence
 from davy.flags.gate import PRODUCTION, Verdict, enforced, judge, safe_variant
 from davy.flags.governance import Governance
 from davy.flags.overlays import definition_of, governance_of, overlaid
+from davy.flags.rendering import rendered
 from davy.ledger.store import Record, Store
 from davy.model.flag import FeatureFlag
 from davy.model.key import Key
@@ -180,15 +181,14 @@ class Table:
     def definitions(self, artifact: str = "") -> Definitions:
         """Return what is served to instances of an artifact, gates and kills in it."""
         alive = [flag for _, flag in sorted(self.flags.items()) if not flag.manifest.spec.retired]
-        wanted = Definitions({flag.key.name: flag.served for flag in alive})
+        set_metadata = {"flagSetId": self.environment}
+        wanted = Definitions({flag.key.name: flag.served for flag in alive}, {}, set_metadata)
         killed = {flag.key.name for flag in alive if flag.state.dead}
         return enforced(wanted, self.environment, self._evidence(artifact), killed, artifact)
 
     def text(self, artifact: str = "") -> bytes:
         """Return the document for instances of an artifact."""
-        found = self.definitions(artifact)
-        flags = {key: _spelled(flag) for key, flag in found.flags.items()}
-        return msgspec.json.encode({"flags": flags, "metadata": {"flagSetId": self.environment}})
+        return rendered(self.definitions(artifact))
 
     def _evidence(self, artifact: str) -> Mapping[Key, tuple[Evidence, ...]]:
         if artifact:
@@ -226,18 +226,6 @@ def _other(before: Table, after: Table) -> Iterator[Key]:
         if known is None or known.state.generation != flag.state.generation:
             yield key
     yield from before.flags.keys() - after.flags.keys()
-
-
-def _spelled(flag: Definition) -> dict[str, object]:
-    """Write a flag as flagd's schema has it."""
-    found: dict[str, object] = {
-        "state": "ENABLED" if flag.enabled else "DISABLED",
-        "variants": flag.variants,
-        "defaultVariant": flag.default_variant,
-    }
-    if flag.targeting:
-        found["targeting"] = flag.targeting
-    return {**found, "metadata": flag.metadata}
 
 
 def _key(name: str) -> Key:
