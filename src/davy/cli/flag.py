@@ -5,14 +5,6 @@ import click
 from davy.cli.lazy import Lazy
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "set": ("davy.cli.flag_set", "Turn a flag on or off, or set a variant or a share of users."),
-    "kill": ("davy.cli.flag_kill", "Give everybody what is safe, at once."),
-    "restore": ("davy.cli.flag_restore", "End a kill, through an open gate."),
-    "approve": ("davy.cli.flag_approve", "Agree to a change that somebody else asks for."),
-    "status": ("davy.cli.flag_status", "Show what users get of a flag, why, and who has heard of it."),
-    "history": ("davy.cli.flag_history", "Read the record of one flag."),
-    "drill": ("davy.cli.flag_drill", "Rehearse the kill of a kill switch."),
-    "drills": ("davy.cli.flag_drills", "List the drills; overdue ones are a failure."),
     "list": ("davy.cli.flag_list", "The flags that are declared."),
     "show": ("davy.cli.flag_show", "One flag: what governs it, and what it is in each environment."),
     "render": ("davy.cli.flag_render", "The document of an environment, for everything that reads flagd's."),
@@ -23,6 +15,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "refs": ("davy.cli.flag_refs", "Find the code that reads a flag."),
     "lint": ("davy.cli.flag_lint", "Hold what code reads of flags against what is declared."),
     "cleanup": ("davy.cli.flag_cleanup", "Take a flag out of code and out of the registry."),
+    "set": ("davy.cli.flag_set", "Turn a flag on or off, or set a variant or a share of users."),
+    "kill": ("davy.cli.flag_kill", "Give everybody what is safe, at once."),
+    "restore": ("davy.cli.flag_restore", "End a kill, through an open gate."),
+    "approve": ("davy.cli.flag_approve", "Agree to a change that somebody else asks for."),
+    "status": ("davy.cli.flag_status", "Show what users get of a flag, why, and who has heard of it."),
+    "history": ("davy.cli.flag_history", "Read the record of one flag."),
+    "drill": ("davy.cli.flag_drill", "Rehearse the kill of a kill switch."),
+    "drills": ("davy.cli.flag_drills", "List the drills; overdue ones are a failure."),
 }
 """Every command: where it lives and what it is for."""
 
