@@ -5,6 +5,7 @@ languages; about one file in a hundred evaluates flags. Two ways of others go ov
 run: parsing everything with tree-sitter, and looking for one word. Figures are medians, with a warm page cache.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -121,20 +122,20 @@ def _figures(top: Path, cache: Path, lines: int, files: int, hits: int) -> Itera
         "HEAD",
     ]
     processes = [run([*command, str(top)]) for _ in range(RUNS)]
+    in_process, on_wall = (median([each[index] for each in processes]) for index in (0, 1))
     parsed, _ = timed(lambda: parse_everything(top), runs=1)
     searched, _ = timed(lambda: search(top), runs=3)
     about = f"{lines} lines, {files} files, {hits} with flags"
     yield Figure(f"{about}: processor", whole, "s", RUNS, 2.0)
-    yield Figure("the same: wall", whole_wall, "s", RUNS, 2.0)
+    yield Figure("the same: wall", whole_wall, "s", RUNS)
     yield Figure("as it was, with the cache: processor", cached, "s", RUNS, 0.5)
-    yield Figure("as it was, with the cache: wall", cached_wall, "s", RUNS, 0.5)
+    yield Figure("as it was, with the cache: wall", cached_wall, "s", RUNS)
     yield Figure(f"{CHANGED} files changed since a commit: processor", diff * 1000, "ms", RUNS, 200)
-    yield Figure(f"{CHANGED} files changed since a commit: wall", diff_wall * 1000, "ms", RUNS, 200)
+    yield Figure(f"{CHANGED} files changed since a commit: wall", diff_wall * 1000, "ms", RUNS)
     yield Figure("the same without a cache: processor", bare * 1000, "ms", RUNS, 200)
-    yield Figure("the same without a cache: wall", bare_wall * 1000, "ms", RUNS, 200)
-    yield Figure(
-        "davy flag refs --changed, whole process: wall", median([each[1] for each in processes]), "ms", RUNS
-    )
+    yield Figure("the same without a cache: wall", bare_wall * 1000, "ms", RUNS)
+    yield Figure("davy flag refs --changed, whole process: processor", in_process, "ms", RUNS)
+    yield Figure("the same: wall", on_wall, "ms", RUNS)
     yield Figure("tree-sitter parses everything: processor", parsed, "s", 1)
     yield Figure("every file read, and searched for one word: processor", searched, "s", 3)
 
@@ -143,10 +144,15 @@ def timed(work: Callable[[], object], runs: int = RUNS) -> tuple[float, float]:
     """Return median seconds of the processor and on the wall."""
     taken = []
     for _ in range(runs):
-        wall, processor = time.perf_counter(), time.process_time()
+        wall, processor = time.perf_counter(), used()
         work()
-        taken.append((time.process_time() - processor, time.perf_counter() - wall))
+        taken.append((used() - processor, time.perf_counter() - wall))
     return median([each[0] for each in taken]), median([each[1] for each in taken])
+
+
+def used() -> float:
+    """Return seconds of the processor that this process has had, and Git for it."""
+    return sum(os.times()[:4])
 
 
 def write_code(top: Path) -> tuple[int, int, int]:

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from davy.flags.lint.linking import MemorySources
-from davy.flags.lint.scan import scan, scan_texts
+from davy.flags.lint.scan import scan_texts
 from davy.flags.lint.usage import Scan, Usage
 
 CASES = Path(__file__).parents[1] / "cases" / "flag_scan"

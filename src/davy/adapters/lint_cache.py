@@ -8,14 +8,15 @@ from pathlib import Path
 
 import msgspec
 
+from davy import __version__
 from davy.adapters.files import replace
 from davy.adapters.source_tree import Stat
 from davy.flags.lint.terms import Facts
 
-VERSION = "1"
+VERSION = f"1 {__version__}"
 """Changes with what is found; what another version found is not taken over."""
 
-_SETTLED_NS = 2_000_000_000
+SETTLE_NS = 2_000_000_000
 """A file that changed so shortly before it was looked at may change again and have the same time."""
 
 
@@ -43,13 +44,13 @@ class LintCache:
     Runs at the same time are safe: each reads a whole file and puts a whole one in its place.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, settle_ns: int = SETTLE_NS) -> None:
         self._path = path
         self._kept = Kept() if path is None else _load(path)
         self._decoded: dict[bytes, Facts] = {}
         self._fresh: dict[bytes, Facts] = {}
         self._files: dict[str, Seen] = {}
-        self._now = time.time_ns()
+        self._settled = time.time_ns() - settle_ns
 
     def seen(self, name: str, stat: Stat, names: bytes) -> bytes | None:
         """Return the digest of a file that is as it was, and was read with the same wrappers in mind."""
@@ -61,7 +62,7 @@ class LintCache:
 
     def keep(self, name: str, stat: Stat, names: bytes, digest: bytes) -> None:
         """Keep what a file held."""
-        if stat.changed_ns < self._now - _SETTLED_NS:
+        if stat.changed_ns <= self._settled:
             self._files[name] = Seen(*stat, digest, names)
 
     def facts(self, digest: bytes) -> Facts | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from davy.adapters.lint_cache import LintCache, digest_of
+from davy.adapters.lint_cache import SETTLE_NS, LintCache, digest_of
 from davy.adapters.source_tree import SourceTree, Stat, Unread
 from davy.flags.lint.extract import extract
 from davy.flags.lint.linking import Calls, link, wrappers_of
@@ -25,7 +25,9 @@ class Scanned(NamedTuple):
     unread: list[Unread]
 
 
-def scan_tree(tree: SourceTree, *, cache: Path | None = None, since: str = "") -> Scanned:
+def scan_tree(
+    tree: SourceTree, *, cache: Path | None = None, since: str = "", settle_ns: int = SETTLE_NS
+) -> Scanned:
     """Scan the code of a tree.
 
     Args:
@@ -33,8 +35,9 @@ def scan_tree(tree: SourceTree, *, cache: Path | None = None, since: str = "") -
         cache: a file that keeps what was found; None for none.
         since: a commit: only files that differ from it are told of. Constants and wrappers that they use are
             looked up in the others.
+        settle_ns: how long ago a file has to have changed last to be known again without being read.
     """
-    return _Scanner(tree, LintCache(cache)).scan(tree.changed(since) if since else None)
+    return _Scanner(tree, LintCache(cache, settle_ns)).scan(tree.changed(since) if since else None)
 
 
 class _Scanner:

@@ -25,7 +25,10 @@ LARGEST = 1_500_000
 
 
 class Stat(NamedTuple):
-    """What is known of a file without reading it; the same again is taken to be the same file."""
+    """What is known of a file without reading it; the same again is taken to be the same file.
+
+    `changed_ns` is when its contents or anything else about it changed, which nobody can set back.
+    """
 
     size: int
     changed_ns: int
@@ -71,7 +74,7 @@ class SourceTree:
             if found.st_size > self.largest:
                 self.unread.append(Unread(name, f"larger than {self.largest} bytes"))
                 continue
-            yield name, Stat(found.st_size, found.st_mtime_ns, found.st_ino)
+            yield name, Stat(found.st_size, found.st_ctime_ns, found.st_ino)
 
     def read(self, name: str) -> bytes:
         """Read a file; what cannot be read is `unread`, and what is no text is empty."""

@@ -5,16 +5,16 @@ import click
 from davy.cli.lazy import Lazy
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "eval": ("davy.cli.flag_eval", "Evaluate a flag of a document, and say why it is what it is."),
     "list": ("davy.cli.flag_list", "The flags that are declared."),
     "show": ("davy.cli.flag_show", "One flag: what governs it, and what it is in each environment."),
     "render": ("davy.cli.flag_render", "The document of an environment, for everything that reads flagd's."),
     "diff": ("davy.cli.flag_diff", "What differs between environments, or since a commit."),
-    "eval": ("davy.cli.flag_eval", "Evaluate a flag of a document, and say why it is what it is."),
-    "serve": ("davy.cli.flag_serve", "Serve flags from files to SDKs, over HTTP."),
-    "token": ("davy.cli.flag_token", "Say who may ask a server of flags for what."),
     "refs": ("davy.cli.flag_refs", "Find the code that reads a flag."),
     "lint": ("davy.cli.flag_lint", "Hold what code reads of flags against what is declared."),
-    "cleanup": ("davy.cli.flag_cleanup", "Take a flag out of code and out of the registry."),
+    "cleanup": ("davy.cli.flag_cleanup", "Take a flag out of code and out of Git."),
+    "serve": ("davy.cli.flag_serve", "Serve flags from files to SDKs, over HTTP."),
+    "token": ("davy.cli.flag_token", "Say who may ask a server of flags for what."),
     "set": ("davy.cli.flag_set", "Turn a flag on or off, or set a variant or a share of users."),
     "kill": ("davy.cli.flag_kill", "Give everybody what is safe, at once."),
     "restore": ("davy.cli.flag_restore", "End a kill, through an open gate."),

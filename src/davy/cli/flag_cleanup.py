@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import click
 
+from davy.adapters.source_tree import SourceTree
 from davy.cli.fix import diff, replace_file
-from davy.cli.flag_files import Code, Declared, read_code, read_declared, read_settings
+from davy.cli.flag_files import Code, Declared, Texts, read_code, read_declared, read_settings
 from davy.cli.options import at_home, output
 from davy.cli.setting import Setting, talk
 from davy.errors import NotFound, Refused, UsageError
@@ -65,8 +66,10 @@ def command(
     Exits 1 when places are left to a person.
     """
     settings = read_settings(config)
-    declared = read_declared(sources or settings.flags)
-    code = read_code(paths or settings.paths or (".",))
+    declared = read_declared(setting, sources or settings.flags or (".",))
+    where = paths or settings.paths or (".",)
+    found = read_code(setting, where, no_cache=True)
+    code = Code(found.scans, Texts(SourceTree(where).names))
     fixed = _value(declared.registry, key, variant, value)
     cleaned = {
         scan.file: clean(scan, code.texts[scan.file], key, fixed, _used_elsewhere(scan.file, code))

@@ -1,16 +1,16 @@
 """What commands about flags read: settings, the registry, code, and who owns it."""
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from davy.adapters.source_tree import SourceTree
+from davy.cli.flag_scanning import scan_code
 from davy.cli.manifests import read_manifests
+from davy.cli.setting import Setting
 from davy.errors import NotFound, UsageError
-from davy.flags.lint.prefilter import language_of
 from davy.flags.lint.rules.paths import Ownership, codeowners
 from davy.flags.lint.rules.settings import LintSettings, check
-from davy.flags.lint.scan import scan_texts
 from davy.flags.lint.usage import Scan
 from davy.flags.registry import Registry, read_registry
 from davy.model.finding import BadManifest, Finding
@@ -18,10 +18,6 @@ from davy.model.settings import load_settings
 
 CONFIG = "davy-flags.yaml"
 CODEOWNERS = ("CODEOWNERS", ".github/CODEOWNERS", ".gitlab/CODEOWNERS", "docs/CODEOWNERS")
-LARGEST = 2 * 1024 * 1024
-"""Bytes of a file of code; what is larger was made by a program, and is passed over."""
-
-_PASSED_OVER = {"node_modules", "vendor", "__pycache__", "dist", "build", "target", "venv", "site-packages"}
 
 
 class Declared(NamedTuple):
@@ -30,6 +26,25 @@ class Declared(NamedTuple):
     registry: Registry
     findings: tuple[Finding, ...]
     texts: Mapping[str, bytes]
+
+
+class Texts(Mapping[str, bytes]):
+    """Texts of files, each read when somebody asks for it; what cannot be read is empty."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._tree = SourceTree(())
+        self._texts: dict[str, bytes | None] = dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> bytes:
+        if (found := self._texts[name]) is None:
+            found = self._texts[name] = self._tree.read(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
 
 
 class Code(NamedTuple):
@@ -60,18 +75,14 @@ def read_settings(file: str | None) -> LintSettings:
     return read.value
 
 
-def read_declared(sources: Sequence[str]) -> Declared:
+def read_declared(setting: Setting, sources: Sequence[str]) -> Declared:
     """Read the registry.
 
     Raises:
-        DavyError: nobody says where it is, it cannot be read, or there is nothing in it.
+        DavyError: it cannot be read, or there is nothing in it.
     """
-    if not sources:
-        raise UsageError(
-            "nobody says where flags are declared", hint=f"--flags flags/, or `flags: [flags]` in {CONFIG}"
-        )
     texts = read_manifests(sources)
-    registry, findings = read_registry(texts)
+    registry, findings = read_registry(texts, namespace=setting.namespace)
     if not registry.flags and not registry.retired and not findings:
         raise UsageError(
             f"there is no flag in {', '.join(sources)}",
@@ -80,14 +91,16 @@ def read_declared(sources: Sequence[str]) -> Declared:
     return Declared(registry, findings, dict(texts))
 
 
-def read_code(paths: Sequence[str]) -> Code:
-    """Read code, and what it reads of flags.
+def read_code(
+    setting: Setting, paths: Sequence[str], *, since: str = "", skip: Sequence[str] = (), no_cache: bool = False
+) -> Code:
+    """Find what code reads of flags; the texts are those of files with something in them.
 
     Raises:
-        DavyError: a path is not there, or cannot be read.
+        DavyError: a path is not there, or there is no such commit.
     """
-    texts = {name: text for path in paths for name, text in _files(Path(path))}
-    return Code(tuple(scan_texts(texts)), texts)
+    scanned = scan_code(setting, paths, since=since, skip=skip, no_cache=no_cache)
+    return Code(tuple(scanned.scans), Texts([scan.file for scan in scanned.scans]))
 
 
 def read_owned(file: str) -> tuple[Ownership, ...]:
@@ -102,24 +115,3 @@ def read_owned(file: str) -> tuple[Ownership, ...]:
     if file:
         raise NotFound(f"there is no {file}", hint="`codeowners` of the settings names a file that is there")
     return ()
-
-
-def _files(path: Path) -> list[tuple[str, bytes]]:
-    """Return the files of code at and below a path, named as seen from the working directory."""
-    if path.is_file():
-        return [(_shown(path), path.read_bytes())]
-    if not path.is_dir():
-        raise NotFound(f"there is no {path}", hint="name a file or a directory that is there")
-    found = []
-    for directory, below, names in os.walk(path):
-        below[:] = sorted(name for name in below if name[0] != "." and name not in _PASSED_OVER)
-        for name in sorted(names):
-            file = Path(directory, name)
-            if language_of(name) is not None and file.is_file() and file.stat().st_size <= LARGEST:
-                found.append((_shown(file), file.read_bytes()))
-    return found
-
-
-def _shown(path: Path) -> str:
-    shown = os.path.relpath(path)
-    return str(path) if shown.startswith("..") else shown

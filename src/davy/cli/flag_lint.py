@@ -9,13 +9,14 @@ import msgspec
 from davy import __version__
 from davy.cli.findings import refuse, tell
 from davy.cli.flag_files import Code, Declared, read_code, read_declared, read_owned, read_settings
+from davy.cli.flag_scanning import code_options
 from davy.cli.options import at_home, output
 from davy.cli.reports.report import Report
 from davy.cli.setting import Setting, talk
 from davy.control.admission import view as shown
 from davy.control.judging import Judged
 from davy.errors import NotFound, UsageError
-from davy.flags.lint.rules import RULES, View, lint
+from davy.flags.lint.rules import RULES, LintSettings, View, lint
 from davy.flags.lint.rules import baseline as baselines
 from davy.flags.lint.rules.every import CHECKS
 from davy.flags.lint.rules.excuses import NEEDLE, excused, excuses
@@ -39,10 +40,10 @@ FORMS = ("text", "json", "sarif", "junit", "github", "gitlab")
 @click.option("--config", metavar="FILE", help="Settings.  [default: davy-flags.yaml, where it is there]")
 @click.option("--baseline", metavar="FILE", help="Findings that are not told of, since they were there before.")
 @click.option("--write-baseline", is_flag=True, help="Write what is found now to the file of --baseline.")
-@click.option("--changed", metavar="REF", help="Only tell of files that differ from a commit.")
 @click.option("--now", "instant", metavar="INSTANT", help="What time it is taken to be; a day is its end.")
 @click.option("--select", metavar="CODES", help="Only ask these rules: F001,F003.")
 @click.option("--ignore", metavar="CODES", help="Do not ask these rules.")
+@code_options
 @output(*FORMS)
 @at_home
 @click.pass_obj
@@ -53,10 +54,12 @@ def command(
     config: str | None,
     baseline: str | None,
     write_baseline: bool,
-    changed: str | None,
     instant: str | None,
     select: str | None,
     ignore: str | None,
+    since: str,
+    skip: tuple[str, ...],
+    no_cache: bool,
     form: str,
 ) -> None:
     """Hold what code reads of flags against what is declared; needs no engine.
@@ -67,16 +70,16 @@ def command(
 
     Exits 1 when a rule says no, 2 when something cannot be read (DV…).
     """
-    if write_baseline and (baseline is None or changed or select or ignore):
+    if write_baseline and (baseline is None or since or select or ignore):
         raise UsageError(
             "--write-baseline writes all that is found to the file of --baseline",
             hint="--baseline flags.json --write-baseline, without --changed, --select and --ignore",
         )
     settings = read_settings(config)
-    declared = read_declared(sources or settings.flags)
+    declared = read_declared(setting, sources or settings.flags or (".",))
     if any(each.severity == "error" for each in declared.findings):
         _refuse_declared(setting, declared, form)
-    code = read_code(paths or settings.paths or (".",))
+    code = read_code(setting, paths or settings.paths, since=since, skip=skip, no_cache=no_cache)
     codes = _codes(select, ignore)
     view = View(
         declared.registry,
@@ -85,7 +88,7 @@ def command(
         _now(instant, setting),
         line=lambda place: _line(place.file, place.line, code, declared),
         owned=read_owned(settings.codeowners),
-        whole=not paths or bool(settings.paths and set(paths) >= set(settings.paths)),
+        whole=not since and _is_whole(paths, settings),
     )
     found = _without_excused(view, lint(view, codes), code, declared, codes)
     findings = [*declared.findings, *(each.finding for each in found)]
@@ -94,13 +97,20 @@ def command(
         return
     before = len(findings)
     if baseline is not None:
-        findings = _beyond(view, baseline, findings, whole=not (select or ignore or changed))
+        findings = _beyond(view, baseline, findings, whole=not (select or ignore or since))
     known = before - len([each for each in findings if each.code != "F021"])
-    if changed is not None:
-        findings = _of_change(findings, changed, code, declared)
+    if since:
+        findings = _of_change(findings, since, declared)
     findings.sort(key=lambda each: (each.place, each.code))
     _show(setting, findings, declared, code, form, known)
     refuse([shown(each) for each in findings], "flags are not as they should be")
+
+
+def _is_whole(paths: Sequence[str], settings: LintSettings) -> bool:
+    """Say whether all of the code is looked at: what settings name, or directories and no single file."""
+    if settings.paths:
+        return not paths or set(paths) >= set(settings.paths)
+    return all(Path(path).is_dir() for path in paths)
 
 
 def _refuse_declared(setting: Setting, declared: Declared, form: str) -> None:
@@ -210,16 +220,16 @@ def _beyond(view: View, file: str, findings: Sequence[Finding], *, whole: bool) 
     return left
 
 
-def _of_change(findings: Sequence[Finding], ref: str, code: Code, declared: Declared) -> list[Finding]:
-    """Leave out what is in files that are as they were in a commit.
+def _of_change(findings: Sequence[Finding], ref: str, declared: Declared) -> list[Finding]:
+    """Leave out what is in declarations that are as they were in a commit; of code only the rest was read.
 
     Raises:
         DavyError: there is no such commit, or Git cannot be asked.
     """
     from davy.adapters.git_objects import changed_since
 
-    changed = changed_since(ref, {**declared.texts, **code.texts})
-    return [each for each in findings if each.place.file in changed]
+    changed = changed_since(ref, declared.texts)
+    return [each for each in findings if each.place.file in changed or each.place.file not in declared.texts]
 
 
 def _show(

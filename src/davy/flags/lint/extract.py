@@ -7,6 +7,7 @@ around, tells who is inside of whom. So a text costs what it is long, however de
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -115,7 +116,9 @@ class _Reader:
         self.evaluations: list[tuple[Evaluation, tuple[Frame, ...]]] = []
         self.sites: list[tuple[Site, tuple[Frame, ...]]] = []
         self.wrappers: list[Wrapper] = []
-        self.assigned: list[tuple[frozenset[str], int, int]] = []
+        self.assigned: dict[str, list[tuple[int, int]]] = {}
+        self.starts: list[tuple[int, int]] = []
+        self.guarding: dict[tuple[int, int], tuple[int, ...]] = {}
         self.comments: dict[int, str] = {}
 
     def read(self) -> Facts:
@@ -151,6 +154,8 @@ class _Reader:
         return self._facts(root)
 
     def _facts(self, root: Node) -> Facts:
+        evaluated = [*(each for each, _ in self.evaluations), *(site.evaluation for site, _ in self.sites)]
+        self.starts = sorted((each.usage.call.start, index) for index, each in enumerate(evaluated))
         guards = [self._guards(around) for _, around in self.evaluations]
         evaluations = tuple(  # a guard may be a call of a wrapper, too
             self._nested(evaluation, guard)
@@ -171,7 +176,7 @@ class _Reader:
             sites=sites,
             providers=tuple(self.providers),
             imports=tuple(self.imports),
-            attributes=tuple(self.attributes),
+            attributes=tuple(self.attributes) if self.speaks or self.evaluations else (),
             broken=root.has_error,
         )
 
@@ -231,8 +236,9 @@ class _Reader:
     def _declare(self, node: Node, around: tuple[Frame, ...]) -> None:
         scope = _path(around)
         declared = list(self.syntax.declared(node))
-        names = frozenset(word for name, _ in declared for word in _WORDS.findall(name))
-        self.assigned.append((names, node.start_byte, node.end_byte))
+        for name, _ in declared:
+            for word in _WORDS.findall(name):
+                self.assigned.setdefault(word, []).append((node.start_byte, node.end_byte))
         for name, value in declared:
             if value is None and name in self.bound:
                 continue
@@ -305,8 +311,6 @@ class _Reader:
             return
         default = None if asked.default is None else _picked(call.given, asked.default, DEFAULT)
         context = None if asked.context is None else _picked(call.given, asked.context, CONTEXT)
-        if default is not None and asked.vendor is not Vendor.OPENFEATURE and default is key:
-            default = None
         evaluation = self._evaluation(call, node, around, asked, key, default, context)
         self.evaluations.append((evaluation, around))
         self._wrapper(evaluation, around)
@@ -329,9 +333,9 @@ class _Reader:
 
     def _is_meant(self, call: Call, asked: Meaning, key: Given | None) -> bool:
         """Say whether a call is OpenFeature's, and not of something else with a method of that name."""
-        splat = any("splat" in each.node.type or "spread" in each.node.type for each in call.given)
         if key is None:
-            return splat and self.speaks
+            return False
+        splat = any("splat" in each.node.type or "spread" in each.node.type for each in call.given)
         given = len(call.given) - asked.key
         if given < 2 and not splat and not (asked.hook and self.speaks):
             return False
@@ -506,9 +510,7 @@ class _Reader:
             module = binding.module
             if module:
                 self.imports.append(Import(self._place(node), module))
-            elif (
-                binding.local != binding.name and binding.local
-            ):  # `export { A as B }`: a name for what is here
+            elif binding.local != binding.name:  # `export { A as B }`: another name for what is here
                 self.constants[binding.local] = Name((binding.name,))
 
     # -- who guards whom -----------------------------------------------------------------------------------
@@ -524,21 +526,28 @@ class _Reader:
     def _nested(self, evaluation: Evaluation, conditions: tuple[tuple[int, int], ...]) -> Evaluation:
         """Say which evaluations decide whether another one is reached."""
         at = evaluation.usage.call.start
-        found: list[int] = []
+        found: dict[int, None] = {}
         for start, end in conditions:
             if not start <= at < end:
-                found += self._evaluated_in(start, end)
-        return msgspec.structs.replace(evaluation, nested=tuple(dict.fromkeys(found)))
+                found.update(dict.fromkeys(self._guarding(start, end)))
+        return msgspec.structs.replace(evaluation, nested=tuple(found)) if found else evaluation
 
-    def _evaluated_in(self, start: int, end: int) -> Iterator[int]:
-        """Yield the evaluations of a condition, and of the variables that it looks at."""
+    def _guarding(self, start: int, end: int) -> tuple[int, ...]:
+        """Return the evaluations of a condition, and of the variables that it looks at."""
+        if (known := self.guarding.get((start, end))) is not None:
+            return known
         words = set(_WORDS.findall(self.text[start:end].decode("utf-8", "replace")))
-        values = [(first, last) for names, first, last in self.assigned if last <= start and words & names]
-        evaluated = [*(each for each, _ in self.evaluations), *(site.evaluation for site, _ in self.sites)]
-        for index, each in enumerate(evaluated):
-            call = each.usage.call.start
-            if start <= call < end or any(first <= call < last for first, last in values):
-                yield index
+        spans = [span for word in sorted(words) for span in self.assigned.get(word, ()) if span[1] <= start]
+        found = tuple(
+            index for first, last in [(start, end), *spans] for index in self._evaluated_in(first, last)
+        )
+        self.guarding[start, end] = found
+        return found
+
+    def _evaluated_in(self, start: int, end: int) -> list[int]:
+        """Return the evaluations in a piece of the text."""
+        first = bisect_left(self.starts, (start, 0))
+        return [index for _, index in self.starts[first : bisect_left(self.starts, (end, 0))]]
 
     def _place(self, node: Node) -> Place:
         row, column = node.start_point
@@ -624,12 +633,10 @@ def _object(syntax: Syntax, node: Node) -> Node | None:
         elif (
             syntax.roles.get(node.type) is Role.CALL
             and (call := syntax.call(node)) is not None
-            and call.name in ("freeze", "Object.freeze")
+            and call.name == "freeze"
+            and (frozen := call.given[0].node if call.given else call.receiver) is not None
         ):
-            target = call.given[0].node if call.given else call.receiver
-            if target is None:
-                return None
-            node = target
+            node = frozen
         else:
             return None
     return None

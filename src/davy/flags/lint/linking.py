@@ -36,6 +36,9 @@ HOPS = 4
 
 _SCRIPTS = (Language.JAVASCRIPT, Language.TYPESCRIPT, Language.TSX)
 
+_STEPS = 2000
+"""How many names are looked up for one usage; constants that double each other would go on for good."""
+
 _MOST = 32
 """How many keys one usage may have before it counts as unknown."""
 
@@ -158,6 +161,7 @@ class _Linker:
 
     def __init__(self, facts: list[Facts], sources: Sources) -> None:
         self.all = facts
+        self._steps = 0
         self.sources = sources
         self.by_name: dict[str, list[tuple[Facts, Wrapper]]] = {}
         for some in facts:
@@ -197,6 +201,7 @@ class _Linker:
 
     def _told(self, some: Facts, usage: Usage, found: Found, default: Term) -> Usage:
         known = usage.default
+        self._steps = 0
         if known is not None:
             values = self.resolve(some, default)
             if len(values.values) == 1:
@@ -205,6 +210,7 @@ class _Linker:
         return replace(usage, keys=keys, how=found.how, default=known)
 
     def _keys(self, some: Facts, term: Term) -> Found:
+        self._steps = 0
         found = self.resolve(some, term)
         if not all(isinstance(each, str) and each for each in found.values):
             return NOTHING
@@ -308,6 +314,9 @@ class _Linker:
 
     def resolve(self, some: Facts, term: Term, hops: int = 0, seen: frozenset[object] = frozenset()) -> Found:
         """Return the values that a term may have; none where one of them is unknown."""
+        self._steps += 1
+        if self._steps > _STEPS:
+            return NOTHING
         match term:
             case Known(value):
                 return Found((value,), How.LITERAL)
@@ -316,9 +325,8 @@ class _Linker:
             case Choice(options):
                 found = [self.resolve(some, each, hops, seen) for each in options]
                 values = tuple(value for each in found for value in each.values)
-                return (
-                    NOTHING if not all(each.values for each in found) else Found(values[:_MOST], How.TEMPLATE)
-                )
+                known = values and all(each.values for each in found)
+                return Found(values[:_MOST], How.TEMPLATE) if known else NOTHING
             case Joined(parts):
                 return self._together([self.resolve(some, each, hops, seen) for each in parts])
             case _:

@@ -4,8 +4,6 @@ One pattern holds every name that `davy.flags.lint.calls` knows. It runs on RE2,
 text; a file that it does not match has nothing to find in it.
 """
 
-from collections.abc import Iterable
-
 import re2
 
 from davy.flags.lint.usage import Language
@@ -37,8 +35,8 @@ _NAMES = re2.compile(
     rb"|(?:Boolean|String|Float|Int|Object)Value"
     rb"|use(?:Suspense)?(?:(?:Boolean|String|Number|Object)?Flag)\b"
     rb"|use(?:Suspense)?(?:Boolean|String|Number|Object)Flag"
-    rb"|(?i:launch[-_]?darkly|ld_?client|unleash|split(?:io|software|_?client|[-_.]io)|\bsplit\b.{0,80}treatment)"
-    rb"|(?i:\b_?ld\b.{0,80}variation)"
+    rb"|(?i:launch[-_]?darkly|ld_?client|unleash|split(?:io|software|_?client|[-_.]io))"
+    rb"|(?i:\b_?ld\W+\w*variation|\bsplit\W+get_?treatment)"
     rb"|(?i:set_?(?:named_?)?provider)"
 )
 
@@ -52,8 +50,3 @@ def language_of(file: str) -> Language | None:
 def may_hold(text: bytes) -> bool:
     """Say whether a text may have something to find in it. Never says no to one that has."""
     return _NAMES.search(text) is not None
-
-
-def mentions(text: bytes, names: Iterable[str]) -> bool:
-    """Say whether one of these names is in a text."""
-    return any(name.encode() in text for name in names)

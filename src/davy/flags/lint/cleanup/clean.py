@@ -96,7 +96,9 @@ def _cleaned(
         return Cleaned(source, left=tuple(Left(usage.place, why) for usage in concerned))
     left += [Left(taken[origin].place, why) for origin, why in whys]
     return Cleaned(
-        fresh, tuple(usage.place for usage in taken), tuple(sorted(left, key=lambda each: each.place))
+        fresh,
+        tuple(usage.place for usage in taken),
+        tuple(sorted(dict.fromkeys(left), key=lambda each: each.place)),
     )
 
 
@@ -116,24 +118,22 @@ def _read(dialect: Dialect, root: Node, usage: Usage, key: str, value: Json) -> 
     if usage.vendor is not Vendor.OPENFEATURE and usage.types != (FlagType.BOOLEAN,):
         raise Unsafe(f"what {usage.vendor} answers with is more than the value")
     node = root.descendant_for_byte_range(usage.call.start, usage.call.end)
-    while node is not None and node.type not in ("call", "call_expression"):
-        node = node.parent
-    assert node
+    assert node is not None
+    assert node.type in ("call", "call_expression"), node.type
     return dialect.read(node, details=usage.details)
 
 
+_CLASSES: dict[FlagType, tuple[type, ...]] = {
+    FlagType.BOOLEAN: (bool,),
+    FlagType.STRING: (str,),
+    FlagType.INTEGER: (int,),
+    FlagType.FLOAT: (int, float),
+    FlagType.OBJECT: (dict, list),
+}
+
+
 def _is_of(value: Json, type_: FlagType) -> bool:
-    match type_:
-        case FlagType.BOOLEAN:
-            return isinstance(value, bool)
-        case FlagType.STRING:
-            return isinstance(value, str)
-        case FlagType.INTEGER:
-            return isinstance(value, int) and not isinstance(value, bool)
-        case FlagType.FLOAT:
-            return isinstance(value, int | float) and not isinstance(value, bool)
-        case FlagType.OBJECT:
-            return isinstance(value, dict | list)
+    return type(value) in _CLASSES[type_]
 
 
 def simplify(dialect: Dialect, source: bytes, marks: Marks) -> tuple[bytes, list[tuple[int, str]]]:

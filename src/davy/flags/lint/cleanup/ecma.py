@@ -29,6 +29,22 @@ _STRING = re.compile(rb"""(["'])([^"'\\]*)\1""")
 _CONDITIONS = {"if_statement", "while_statement", "do_statement", "for_statement"}
 
 
+_TIGHT = (
+    "member_expression",
+    "arrow_function",
+    "expression_statement",
+    "unary_expression",
+    "binary_expression",
+)
+
+
+def _is_loose(value: Json, parent: Node) -> bool:
+    """Say whether a value needs brackets: an object looks like a block, `5.a` and `-5 ** 2` mean no number."""
+    if isinstance(value, bool | str | list) or value is None:
+        return False
+    return isinstance(value, dict) or value < 0 or parent.type == "member_expression"
+
+
 class Ecma:
     """The rules of JavaScript and of what is made of it."""
 
@@ -56,12 +72,7 @@ class Ecma:
             and _is_single(at)
         ):
             written = f"'{written[1:-1]}'"
-        needs = parent is not None and parent.type in (
-            "member_expression",
-            "arrow_function",
-            "expression_statement",
-        )
-        if needs and isinstance(value, int | float | dict) and not isinstance(value, bool):
+        if parent is not None and parent.type in _TIGHT and _is_loose(value, parent):
             written = f"({written})"
         return written.encode()
 
@@ -119,7 +130,7 @@ def _root(node: Node) -> Node:
 
 def _is_single(at: Node) -> bool:
     written = text(_root(at))
-    return written.count(b"'") >= written.count(b'"')
+    return written.count(b"'") > written.count(b'"')
 
 
 def _answers_at_once(call: Node, function: Node) -> bool:

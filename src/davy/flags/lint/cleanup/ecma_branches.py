@@ -80,10 +80,11 @@ def _unwrapped(statement: Node, kept: Node, source: bytes) -> Fold:
         rest = []  # it is never reached, and does no harm
     end = rest[-1].end_byte if rest else statement.end_byte
     outside = without(function_of(statement), [statement, *rest])
-    clashes = block.type.startswith("switch") or any(mentions(outside, name) for name in declared(inner))
+    own = declared([each for each in inner if each.type != "variable_declaration"])
+    clashes = block.type.startswith("switch") or any(mentions(outside, name) for name in own)
     alone = stands_alone(source, statement.start_byte, end, b"//")
     indent = indent_of(source, statement.start_byte)
-    if kept.type == "statement_block" and alone and not (clashes and declared(inner)):
+    if kept.type == "statement_block" and alone and not (clashes and own):
         return Fold((Edit(statement.start_byte, end, _inside(kept, inner[0], source, indent)),))
     return Fold((Edit(statement.start_byte, end, _moved(kept, source, indent)),))
 

@@ -70,10 +70,12 @@ def stands_alone(source: bytes, start: int, end: int, comment: bytes) -> bool:
 
 
 def without_lines(source: bytes, start: int, end: int) -> Edit:
-    """Take whole lines away, and one of two blank lines that would come to stand together."""
+    """Take whole lines away, and blank lines that would come to stand together, or first of all."""
     first, last = line_start(source, start), line_end(source, max(start, end - 1))
     before = source[line_start(source, first - 1) : first].strip() if first else b""
     behind = source[last : line_end(source, last)]
     if behind and not behind.strip() and (not before or before.endswith((b":", b"{"))):
         last += len(behind)
+    while not first and last < len(source) and not source[last : line_end(source, last)].strip():
+        last = line_end(source, last)
     return Edit(first, last)

@@ -55,6 +55,10 @@ class Python:
     def spell(self, value: Json, at: Node | None) -> bytes:
         """Write a value; inside of an f-string with the quotes that it does not have."""
         written = repr(value)
+        parent = at.parent if at is not None else None
+        if parent is not None and isinstance(value, int | float) and not isinstance(value, bool):
+            tight = parent.type == "attribute" or (value < 0 and parent.type.endswith("operator"))
+            return (f"({written})" if tight else written).encode()
         quoted = (
             '"' + written[1:-1] + '"'
             if isinstance(value, str) and not re.search(r"[\"'\\]", written[1:-1])

@@ -12,14 +12,12 @@ _ENDS = {"return_statement", "raise_statement", "continue_statement", "break_sta
 
 def fold_if(mark: Node, parent: Node, marks: Marks, source: bytes) -> Fold:
     """Decide `if P:`."""
-    if parent.child_by_field_name("condition") != mark:
-        return Fold()
     body = parent.child_by_field_name("consequence")
     assert body
     others = parent.children_by_field_name("alternative")
     if marks.value(text(mark)):
         check_drop(others)
-        return _unwrapped(parent, body, source)
+        return _unwrapped(parent, body, others, source)
     check_drop([body])
     if not others:
         return Fold((removed(parent, source),))
@@ -27,7 +25,7 @@ def fold_if(mark: Node, parent: Node, marks: Marks, source: bytes) -> Fold:
         return Fold((Edit(parent.start_byte, others[0].start_byte + len(b"elif"), b"if"),))
     last = others[0].child_by_field_name("body")
     assert last
-    return _unwrapped(parent, last, source)
+    return _unwrapped(parent, last, [body], source)
 
 
 def fold_clause(mark: Node, parent: Node, marks: Marks, source: bytes) -> Fold:
@@ -35,25 +33,23 @@ def fold_clause(mark: Node, parent: Node, marks: Marks, source: bytes) -> Fold:
     statement, body = parent.parent, parent.child_by_field_name("consequence")
     assert statement
     assert body
-    if parent.child_by_field_name("condition") != mark:
-        return Fold()
     clauses = statement.children_by_field_name("alternative")
     if marks.value(text(mark)):
         check_drop(clauses[clauses.index(parent) + 1 :])
-        end, last = _tail(source, body.end_byte, parent), _tail(source, statement.end_byte, parent)
+        end, last = _tail(source, body.end_byte), _tail(source, statement.end_byte)
         return Fold((Edit(parent.start_byte, _colon(parent).end_byte, b"else:"), Edit(end, last)))
     check_drop([parent])
     before = parent.prev_named_sibling
     while before is not None and before.type == "comment":
         before = before.prev_named_sibling
     assert before
-    start = _tail(source, before.end_byte, parent)
-    return Fold((Edit(start, _tail(source, parent.end_byte, parent)),))
+    start = _tail(source, before.end_byte)
+    return Fold((Edit(start, _tail(source, parent.end_byte)),))
 
 
 def fold_while(mark: Node, parent: Node, marks: Marks, source: bytes) -> Fold:
     """`while P:` … that never begins."""
-    if parent.child_by_field_name("condition") != mark or marks.value(text(mark)):
+    if marks.value(text(mark)):
         return Fold()
     if parent.child_by_field_name("alternative") is not None:
         raise Unsafe("the loop never runs, and its `else` always does")
@@ -69,20 +65,20 @@ def removed(statement: Node, source: bytes) -> Edit:
     others = [each for each in block.named_children if each.type != "comment" and each != statement]
     if not alone or not (others or block.type == "module"):
         return Edit(statement.start_byte, statement.end_byte, b"pass")
-    return without_lines(source, statement.start_byte, _tail(source, statement.end_byte, statement))
+    return without_lines(source, statement.start_byte, _tail(source, statement.end_byte))
 
 
-def _unwrapped(statement: Node, body: Node, source: bytes) -> Fold:
+def _unwrapped(statement: Node, body: Node, dropped: list[Node], source: bytes) -> Fold:
     """Put a branch in the place of its `if`, and take away what is behind it if it never ends there."""
     block = statement.parent
     assert block
     kept = [each for each in body.named_children if each.type != "comment"]
     rest = _rest(statement, block) if kept[-1].type in _ENDS else []
     try:
-        check_drop(rest)
+        check_drop([*dropped, *rest])
     except Unsafe:
         rest = []  # it is never reached, and does no harm
-    end = _tail(source, rest[-1].end_byte if rest else statement.end_byte, statement)
+    end = _tail(source, rest[-1].end_byte if rest else statement.end_byte)
     if all(each.type == "pass_statement" for each in body.named_children) and _rest(statement, block):
         return Fold((removed(statement, source),))
     return Fold(
@@ -107,7 +103,7 @@ def _moved(body: Node, source: bytes, indent: bytes) -> bytes:
     if line_start(source, body.start_byte) == line_start(source, colon.start_byte):
         return source[body.start_byte : body.end_byte]
     start = line_end(source, colon.end_byte)
-    piece = source[start : _tail(source, body.end_byte, clause)]
+    piece = source[start : _tail(source, body.end_byte)]
     inside = _inside_of_strings(body)
     deep = indent_of(source, body.start_byte)
     lines, at = [], start
@@ -140,23 +136,7 @@ def _colon(clause: Node, before: Node | None = None) -> Node:
     return found[-1] if before else found[0]
 
 
-def _tail(source: bytes, end: int, statement: Node) -> int:
-    """Return where the last line ends that belongs to a piece: comments behind it, and deeper ones below it."""
-    limit = len(indent_of(source, statement.start_byte))
-    at = _comment_end(source, end)
-    while True:
-        following = at + 1
-        line = source[following : line_end(source, following)]
-        if (
-            not line.lstrip().startswith(b"#")
-            or len(indent_of(source, following)) <= limit
-            or at >= len(source)
-        ):
-            return at
-        at = following + len(line.rstrip(b"\r\n"))
-
-
-def _comment_end(source: bytes, end: int) -> int:
+def _tail(source: bytes, end: int) -> int:
     """Return where the line ends, if nothing but a comment is behind a piece of it."""
     line = source[end : line_end(source, end)].rstrip(b"\r\n")
     rest = line.strip()

@@ -76,12 +76,8 @@ def below(node: Node) -> Iterator[Node]:
 def scope_of(node: Node) -> Node:
     """Return the function, class or module that a name at this node belongs to."""
     at = node.parent
-    if at is not None and at.type in ("function_definition", "class_definition"):
-        body = at.child_by_field_name("body")
-        if body is None or node.start_byte < body.start_byte:  # its name, and what is evaluated outside of it
-            inner = at.child_by_field_name("parameters")
-            if inner is None or not inner.start_byte <= node.start_byte < inner.end_byte:
-                at = at.parent
+    if at is not None and at.type in _SCOPES and at.child_by_field_name("name") == node:
+        at = at.parent  # what is defined is bound around it
     while at is not None and at.type not in _SCOPES:
         at = at.parent
     assert at is not None

@@ -9,7 +9,7 @@ from davy.flags.lint.cleanup.dialect import Leftover
 from davy.flags.lint.cleanup.listed import without_item
 from davy.flags.lint.cleanup.marks import text
 from davy.flags.lint.cleanup.python_branches import removed
-from davy.flags.lint.cleanup.python_scope import below, impure, scope_of
+from davy.flags.lint.cleanup.python_scope import below, impure, reflects, scope_of
 
 
 def unused(root: Node, source: bytes, shrunk: set[bytes]) -> Iterator[Leftover]:
@@ -27,6 +27,8 @@ def _variable(node: Node, source: bytes, shrunk: set[bytes]) -> Iterator[Leftove
         return
     scope = scope_of(statement)
     if name.type != "identifier" or text(name) not in shrunk or scope.type in ("class_definition", "lambda"):
+        return
+    if scope.type == "function_definition" and reflects(scope):
         return
     if impure(value) is None and _mentions(text(scope), text(name)) == 1:
         yield Leftover(text(name).decode(), scope.type == "module", removed(statement, source))

@@ -62,8 +62,7 @@ def _without_entry(text: str, file: str, key: str) -> str | None:
     if document is None:
         return None
     found = document.position(path)
-    if found.key is None:
-        return None
+    assert found.key is not None, "an entry has a key"
     start, end = found.key.start, found.value.end
     others = len(document.value["flags"]) - 1
     rest = text[end:].lstrip()

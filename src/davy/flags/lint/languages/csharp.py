@@ -58,16 +58,14 @@ class CSharp(Syntax):
 
     def call(self, node: Node) -> Call | None:
         """Take a call apart."""
-        function = field(node, "function")
-        if function is None:
-            return None
+        function = field(node, "function") or node
         given = tuple(found for each in named(field(node, "arguments")) for found in self._given(each))
         name, receiver = function, None
         if function.type == "member_access_expression":
             name, receiver = field(function, "name") or function, field(function, "expression")
         elif function.type == "conditional_access_expression":
-            inner = named(function)
-            name, receiver = named(inner[-1])[-1] if named(inner[-1]) else inner[-1], inner[0]
+            *_, last = named(function)
+            name, receiver = (named(last) or [last])[-1], named(function)[0]
         return Call(text_of(name).partition("<")[0], receiver, given)
 
     def term(self, node: Node | None, depth: int = 0) -> Term:
@@ -90,13 +88,11 @@ class CSharp(Syntax):
     def declared(self, node: Node) -> Iterator[tuple[str, Node | None]]:
         """Yield what a field, a variable or a property names."""
         name, value = field(node, "name", "left"), field(node, "value", "right")
-        if name is None:
-            return
         if value is None and node.type == "variable_declarator":
             value = next((each for each in named(node) if each != name), None)
         if value is not None and value.type == "arrow_expression_clause":
             value = next(iter(named(value)), None)
-        if value is not None:
+        if name is not None and value is not None:
             yield text_of(name), value
 
     def imported(self, node: Node) -> Iterator[Binding]:
@@ -108,7 +104,7 @@ class CSharp(Syntax):
         elif any(text_of(each) == "static" for each in node.children):
             yield Binding("*", path, "static")
         else:
-            yield Binding("*", path or (text_of(alias) if alias is not None else ""), "*")
+            yield Binding("*", path, "*")
 
     def package(self, root: Node) -> str:
         """Return the namespace."""
@@ -118,8 +114,7 @@ class CSharp(Syntax):
 
     def _given(self, node: Node) -> Iterator[Given]:
         name, inner = field(node, "name"), named(node)
-        if inner:
-            yield Given("" if name is None else text_of(name), inner[-1])
+        yield from (Given("" if name is None else text_of(name), each) for each in inner[-1:])
 
 
 SYNTAXES = {Language.CSHARP: CSharp()}

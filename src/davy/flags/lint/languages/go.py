@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from davy.flags.lint.languages.syntax import Call, Given, Role, Syntax, field, named, text_of
-from davy.flags.lint.terms import Binding, Known
+from davy.flags.lint.terms import Binding
 from davy.flags.lint.usage import Language
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ class Go(Syntax):
 
     def call(self, node: Node) -> Call | None:
         """Take a call apart."""
-        function = field(node, "function")
-        if function is None:
-            return None
+        function = field(node, "function") or node
         given = tuple(Given("", each) for each in named(field(node, "arguments")))
         if function.type == "identifier":
             return Call(text_of(function), None, given)
@@ -62,11 +60,9 @@ class Go(Syntax):
 
     def imported(self, node: Node) -> Iterator[Binding]:
         """Yield what one line of an import brings: a package."""
-        match self.term(field(node, "path")):
-            case Known(str(path)):
-                alias = field(node, "name")
-                local = path.rpartition("/")[2] if alias is None else text_of(alias)
-                yield Binding("*" if local == "." else local, path, "*" if local == "." else "")
+        path, alias = text_of(field(node, "path") or node).strip('"`'), field(node, "name")
+        local = path.rpartition("/")[2] if alias is None else text_of(alias)
+        yield Binding("*" if local == "." else local, path, "*" if local == "." else "")
 
     def package(self, root: Node) -> str:
         """Return the name of the package."""
@@ -81,7 +77,7 @@ class Go(Syntax):
         element = None if parent is None else parent.parent
         if element is None or element.type != "keyed_element":
             return ""
-        return text_of(element.named_children[0]) if element.named_children[0] != parent else ""
+        return text_of(element.named_children[0])
 
     def parameters(self, node: Node) -> Iterator[str]:
         """Yield the names of parameters; several may have one type."""

@@ -55,21 +55,16 @@ class Java(Syntax):
 
     def call(self, node: Node) -> Call | None:
         """Take a call or a construction apart."""
-        name = field(node, "name", "type")
-        if name is None:
-            return None
+        name = field(node, "name", "type") or node
         given = tuple(Given("", each) for each in named(field(node, "arguments")))
         return Call(text_of(name).partition("<")[0], field(node, "object"), given)
 
     def declared(self, node: Node) -> Iterator[tuple[str, Node | None]]:
         """Yield what a field, a variable or a constant of an enum names; the latter is its first text."""
         name, value = field(node, "name", "left"), field(node, "value", "right")
-        if name is None:
-            return
         if node.type == "enum_constant":
-            texts = [each for each in named(field(node, "arguments")) if each.type in self.strings]
-            yield text_of(name), texts[0] if texts else None
-        elif value is not None:
+            value = next((each for each in named(field(node, "arguments")) if each.type in self.strings), None)
+        if name is not None and (value is not None or node.type == "enum_constant"):
             yield text_of(name), value
 
     def imported(self, node: Node) -> Iterator[Binding]:
@@ -82,7 +77,7 @@ class Java(Syntax):
             yield Binding("*", path, "*")
         elif any(text_of(each) == "static" for each in node.children):
             yield Binding(name, owner, name)
-        elif path:
+        else:
             yield Binding(name, path)
 
     def package(self, root: Node) -> str:

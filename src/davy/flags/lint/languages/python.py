@@ -48,9 +48,7 @@ class Python(Syntax):
 
     def call(self, node: Node) -> Call | None:
         """Take a call apart."""
-        function, arguments = field(node, "function"), field(node, "arguments")
-        if function is None:
-            return None
+        function, arguments = field(node, "function") or node, field(node, "arguments")
         given = tuple(self._given(each) for each in named(arguments))
         if function.type == "identifier":
             return Call(text_of(function), None, given)
@@ -93,9 +91,7 @@ class Python(Syntax):
 
     def _choice(self, node: Node, depth: int) -> Term:
         inner = named(node)
-        if len(inner) != 3:
-            return UNKNOWN
-        return Choice((self.term(inner[0], depth + 1), self.term(inner[2], depth + 1)))
+        return Choice(tuple(self.term(each, depth + 1) for each in (*inner[:1], *inner[2:])))
 
     def _given(self, node: Node) -> Given:
         value = field(node, "value")

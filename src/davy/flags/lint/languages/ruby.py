@@ -48,9 +48,7 @@ class Ruby(Syntax):
 
     def call(self, node: Node) -> Call | None:
         """Take a call apart."""
-        name = field(node, "method")
-        if name is None:
-            return None
+        name = field(node, "method") or node
         given = tuple(self._given(each) for each in named(field(node, "arguments")))
         return Call(text_of(name), field(node, "receiver"), given)
 

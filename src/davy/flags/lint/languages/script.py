@@ -153,7 +153,8 @@ class Script(Syntax):
                 yield Binding(text_of(named(each)[0]), module)
             elif each.type == "named_imports":
                 yield from self._clause(each, module)
-            elif (name := field(each, "name")) is not None:
+            else:
+                name = field(each, "name") or each
                 yield Binding(text_of(field(each, "alias") or name), module, text_of(name))
 
 

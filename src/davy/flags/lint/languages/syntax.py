@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from enum import Enum, auto
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -64,7 +65,7 @@ def field(node: Node, *names: str) -> Node | None:
     return next((found for name in names if (found := node.child_by_field_name(name)) is not None), None)
 
 
-class Syntax:
+class Syntax(ABC):
     """One language. Subclasses are mostly tables; what a language has of its own is a method."""
 
     language: ClassVar[Language]
@@ -96,17 +97,20 @@ class Syntax:
     itself: ClassVar[frozenset[str]] = frozenset(("self", "this", "cls"))
     casts: ClassVar[frozenset[str]] = frozenset(("str", "string", "String"))
 
+    @abstractmethod
     def call(self, node: Node) -> Call | None:
         """Take a call apart."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def declared(self, node: Node) -> Iterator[tuple[str, Node | None]]:
         """Yield what a declaration names, each with its value."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def imported(self, node: Node) -> Iterator[Binding]:
         """Yield the names that an import brings."""
-        raise NotImplementedError
+        ...
 
     def package(self, root: Node) -> str:
         """Return the package that a file says it is in."""
@@ -124,12 +128,8 @@ class Syntax:
                 yield text_of(each)
             elif (found := field(each, "name", "pattern", "left")) is not None:
                 yield text_of(found)
-            elif each.named_children:
-                yield text_of(each.named_children[0])
-
-    def is_lambda(self, node: Node) -> bool:
-        """Say whether a function is one without a name, which runs where it is handed over to."""
-        return not self.name_of(node)
+            else:
+                yield text_of((each.named_children or [each])[0])
 
     def term(self, node: Node | None, depth: int = 0) -> Term:
         """Return what an expression says of its value."""

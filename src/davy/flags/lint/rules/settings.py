@@ -50,7 +50,7 @@ class LintSettings(Part, frozen=True):
         flags: files and directories in which flags are declared.
         paths: files and directories of code.
         profile: how much is asked for.
-        severity: of a rule, where it is to differ from the profile: off, note, warning or error.
+        severity: of a rule, where it is to differ from the profile: none, note, warning or error.
         require: what every flag has to have, of owner, jira and expiry.
         without_expiry: kinds of flags that need no expiry.
         expiry: when an end is told of.
@@ -110,7 +110,7 @@ def seconds(text: str) -> float:
 def check(read: Settings[LintSettings]) -> list[Finding]:
     """Find values that cannot be, each with its place."""
     value = read.value
-    levels = ("off", "note", "warning", "error")
+    levels = ("none", "note", "warning", "error")
     found = [
         _unknown(read, f"severity.{code}", code, "rule", RULES) for code in value.severity if code not in RULES
     ]

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-Level = Literal["off", "note", "warning", "error"]
+Level = Literal["none", "note", "warning", "error"]
 
 PROFILES = ("starter", "standard", "strict")
 """How much is asked for, the least first; the names are those of the rule pack's profiles."""

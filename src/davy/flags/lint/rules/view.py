@@ -80,13 +80,13 @@ class View:
     def at(
         self, code: str, place: Place, label: str, fix: str, *, path: str = "", length: int = 1, line: int = 0
     ) -> Iterator[Found]:
-        """Say something of a place; nothing where the rule is off.
+        """Say something of a place; nothing where the rule has no severity.
 
         The title is that of the rule and `path` is the key: what makes a finding the same one tomorrow says
         nothing that changes with time.
         """
         level = self.settings.level(code)
-        if level == "off":
+        if level == "none":
             return
         shown = self.line(place)
         finding = Finding(
