@@ -29,7 +29,9 @@ def typed(page: Path) -> list[list[str]]:
         for line in block.replace("\\\n", " ").splitlines():
             if language == "sh" or line.startswith("$ "):
                 words = shlex.split(line.removeprefix("$ "), comments=True)
-                found.append(list(takewhile(lambda word: word not in ("|", ">", ">>", "&", "&&", "||"), words)))
+                found.append(
+                    list(takewhile(lambda word: word not in ("|", "<", ">", ">>", "&", "&&", "||"), words))
+                )
     return [words for words in found if words]
 
 
