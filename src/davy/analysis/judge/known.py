@@ -17,6 +17,8 @@ from davy.analysis.judge.warm_up import CEILING, Ceiling, WarmRace
 
 EDGE = 0.9
 """Requests above this share of stable's past are the slow ones, whose clumps are measured."""
+CAUTION = 1.2
+"""By how much more than φ exceeds 1 the evidence is divided."""
 ENOUGH = 100
 """Requests of stable before that is settled, and before anything is bet on the canary's."""
 
@@ -53,7 +55,7 @@ class RatioKnown(msgspec.Struct, frozen=True, tag="ratio"):
         """Settle a window."""
         ours, theirs = counted(metric, canary), counted(metric, stable)
         window = Window(*ours, *theirs)
-        factor = self.dispersion.factor
+        factor = cautious(self.dispersion)
         evidence = self.evidence if spell.cold else self.evidence.warmed(metric.rivals)
         known = msgspec.structs.replace(
             self,
@@ -66,7 +68,7 @@ class RatioKnown(msgspec.Struct, frozen=True, tag="ratio"):
 
     def _bounded(self, metric: Metric, ours: Ratio, theirs: Ratio, spell: Spell) -> Self:
         """Bound the excess, and hold both versions to the objective."""
-        factor = self.dispersion.factor
+        factor = cautious(self.dispersion)
         objective, safe = self.objective, self.safe
         if metric.objective is not None:
             objective = objective.bet(spell.began_s, ours, theirs, most=metric.objective, dispersion=factor)
@@ -184,6 +186,11 @@ def unknown(metric: Metric) -> Known:
     if metric.kind is MetricKind.LATENCY:
         return LatencyKnown(HistShift.over(0, metric.slowdowns))
     return RatioKnown(WarmRace(Race(Bets.on(len(metric.rivals.ratios)))))
+
+
+def cautious(dispersion: Dispersion) -> float:
+    """Return φ with a fifth more of what exceeds 1: it is estimated from few clusters, and E leans on it."""
+    return 1.0 + CAUTION * (dispersion.factor - 1.0)
 
 
 def counted(metric: Metric, side: Side) -> Ratio:
