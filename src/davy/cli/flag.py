@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "refs": ("davy.cli.flag_refs", "Find the code that reads a flag."),
     "lint": ("davy.cli.flag_lint", "Hold what code reads of flags against what is declared."),
     "cleanup": ("davy.cli.flag_cleanup", "Take a flag out of code and out of Git."),
+    "import": ("davy.cli.flag_import", "Turn LaunchDarkly's, Unleash's or flagd's flags into FeatureFlags."),
 }
 """Every command: where it lives and what it is for."""
 
