@@ -14,6 +14,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lint": ("davy.cli.flag_lint", "Hold what code reads of flags against what is declared."),
     "cleanup": ("davy.cli.flag_cleanup", "Take a flag out of code and out of Git."),
     "import": ("davy.cli.flag_import", "Turn LaunchDarkly's, Unleash's or flagd's flags into FeatureFlags."),
+    "eval": ("davy.cli.flag_eval", "Evaluate a flag of a document, and say why it is what it is."),
+    "serve": ("davy.cli.flag_serve", "Serve flags from files to SDKs, over HTTP."),
+    "token": ("davy.cli.flag_token", "Say who may ask a server of flags for what."),
+    "cleanup": ("davy.cli.flag_cleanup", "Take a flag out of code and out of the registry."),
 }
 """Every command: where it lives and what it is for."""
 

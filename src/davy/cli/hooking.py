@@ -33,7 +33,7 @@ from davy.serve.server import Server
 if TYPE_CHECKING:
     from davy.cli.stores import AnyStore
 
-_EXPOSED = (
+EXPOSED = (
     "warning: this is plain HTTP beyond this machine: whoever reaches it reads the metrics, and whoever is"
     " between reads the secrets that are carried. Put it behind what speaks TLS, or listen at 127.0.0.1"
 )
@@ -92,7 +92,7 @@ def serve_hooks(setting: Setting, file: Path, store: str, at: tuple[str, int], c
         with signals() as asked_to_stop, Server(served, context, *at) as server:
             talk(f"davy {__version__} takes in events  pid {os.getpid()}")
             if tls is None and not is_loopback(at[0]):
-                talk(_EXPOSED)
+                talk(EXPOSED)
             talk(f"  at      {'https' if tls else 'http'}://{at[0]}:{server.port}/hooks/SCHEME")
             talk(f"  record  {store or setting.home}")
             while not asked_to_stop.wait(TICK_S):
@@ -112,7 +112,7 @@ def http_of(running: Running, setting: Setting, listen: str, file: Path | None) 
     """
     host, port = address(listen)
     if not is_loopback(host):
-        talk(_EXPOSED)
+        talk(EXPOSED)
     groups: list[Group] = [] if file is None else [hooks(setting, file, running.store, running.engine.now)]
     groups.append(delivery(running.store, running.engine.now, lambda: _rollouts(running.engine)))
     with Server(Http(groups), None, host, port) as server:

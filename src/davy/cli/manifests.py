@@ -12,6 +12,9 @@ SUFFIXES = (".yaml", ".yml", ".json")
 STDIN = "stdin"
 """What findings call standard input."""
 
+_NPM = frozenset(("package.json", "package-lock.json", "tsconfig.json", "node_modules"))
+"""What lies beside manifests where an application is written in JavaScript, and is none."""
+
 LARGEST = 8 * 1024 * 1024
 """Bytes of all the files of one command; a rollout needs a few thousand."""
 
@@ -19,8 +22,8 @@ LARGEST = 8 * 1024 * 1024
 def read_manifests(sources: Iterable[str]) -> list[tuple[str, bytes]]:
     """Return (file name, content) of every file that the sources name; `-` is standard input.
 
-    Directories are read with all that is below them, in the order of names, except what begins with a dot:
-    `-f .` does not mean the workflows of a forge. File names are as seen from the working directory.
+    Directories are read with all that is below them, in the order of names, except what begins with a dot, or
+    is npm's: `-f .` does not mean the workflows of a forge. File names are as seen from the working directory.
 
     Raises:
         UsageError: a source cannot be read, is no file, holds no manifest, or all of it is too much.
@@ -84,9 +87,9 @@ def _walk(source: Path) -> list[Path]:
 
 
 def _visible(below: list[str], names: list[str]) -> list[str]:
-    """Leave out what begins with a dot, both here and further down."""
-    below[:] = [name for name in below if not name.startswith(".")]
-    return [name for name in names if not name.startswith(".")]
+    """Leave out what begins with a dot and what belongs to npm, both here and further down."""
+    below[:] = [name for name in below if not (name.startswith(".") or name in _NPM)]
+    return [name for name in names if not (name.startswith(".") or name in _NPM)]
 
 
 def _unreadable(error: OSError) -> None:

@@ -93,6 +93,10 @@ class Admission:
             ]
         )
 
+    def end(self) -> None:
+        """Be ready no more; reviews are answered all the same."""
+        self.ending = True
+
     def close(self) -> None:
         """Let go of the workers; what they are at has been answered by now."""
         self._pool.shutdown(wait=False, cancel_futures=True)

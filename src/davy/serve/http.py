@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from starlette.applications import Starlette
 from starlette.requests import Request as Call
@@ -30,6 +30,15 @@ class Group(Protocol):
         ...
 
 
+@runtime_checkable
+class Lasting(Protocol):
+    """A group that has answers which last until somebody ends them, such as streams."""
+
+    def end(self) -> None:
+        """End them; called from any thread, perhaps more than once."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What callers may take of the server: real seconds for a head, connections, real seconds at its end."""
@@ -51,6 +60,13 @@ class Http:
         """Return the ASGI app."""
         own = [Route("/healthz", self.alive), Route("/readyz", self.ready), Route("/metrics", self.metrics)]
         return Starlette(routes=[*(route for group in self.groups for route in group.routes()), *own])
+
+    def end(self) -> None:
+        """Be ready no more, and end what lasts."""
+        self.ending = True
+        for group in self.groups:
+            if isinstance(group, Lasting):
+                group.end()
 
     def close(self) -> None:
         """Let go of everything."""

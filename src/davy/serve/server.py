@@ -20,6 +20,9 @@ _IDLE_S = 75
 HANDSHAKE_S = 5.0
 """Real seconds for a TLS handshake."""
 
+STALL_S = 15.0
+"""Real seconds for which a peer may take nothing of what it is sent, once buffers are full."""
+
 
 class Limits(Protocol):
     """What a server holds its callers to."""
@@ -41,9 +44,7 @@ class Limits(Protocol):
 
 
 class Served(Protocol):
-    """What answers; `ending` is set once no more is taken."""
-
-    ending: bool
+    """What answers."""
 
     @property
     def limits(self) -> Limits:
@@ -52,6 +53,10 @@ class Served(Protocol):
 
     def app(self) -> Starlette:
         """Return the ASGI app."""
+        ...
+
+    def end(self) -> None:
+        """Take in that no more is answered soon; called from any thread, perhaps more than once."""
         ...
 
     def close(self) -> None:
@@ -65,8 +70,10 @@ class Server:
     Without a `context` it speaks plain HTTP.
     """
 
-    def __init__(self, served: Served, context: ssl.SSLContext | None, host: str, port: int) -> None:
-        self._served, self._context = served, context
+    def __init__(
+        self, served: Served, context: ssl.SSLContext | None, host: str, port: int, stall_s: float = STALL_S
+    ) -> None:
+        self._served, self._context, self._stall_s = served, context, stall_s
         self._at = (host, port)
 
     @property
@@ -97,7 +104,7 @@ class Server:
         config = uvicorn.Config(
             self._served.app(),
             loop="davy.serve.server:PatientLoop",
-            http=_protocol(limits.head_s),
+            http=_protocol(limits.head_s, self._stall_s),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -117,7 +124,7 @@ class Server:
 
     def stop(self) -> None:
         """Take no more requests, finish those under way, and end."""
-        self._served.ending = True
+        self._served.end()
         self._server.should_exit = True
         self._thread.join()
         self._listener.close()
@@ -148,13 +155,14 @@ class PatientLoop(asyncio.SelectorEventLoop):
         return await super().create_server(*arguments, **options)
 
 
-def _protocol(head_s: float) -> type[asyncio.Protocol]:
-    """Make a protocol that hangs up on whoever takes longer than `head_s` for the head of a request."""
+def _protocol(head_s: float, stall_s: float) -> type[asyncio.Protocol]:
+    """Make a protocol that hangs up on whoever takes too long to send a head, or to read an answer."""
 
     class Impatient(H11Protocol):
         """HTTP/1.1, whose peers cannot hold a connection by a byte now and then."""
 
         _timer: asyncio.TimerHandle | None = None
+        _stalled: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             """Begin to wait, and note whether the peer's certificate was verified."""
@@ -172,10 +180,37 @@ def _protocol(head_s: float) -> type[asyncio.Protocol]:
             elif self._timer is None:
                 self._timer = self.loop.call_later(head_s, self.transport.abort)
 
+        def pause_writing(self) -> None:
+            """Wait for a peer to read what it was sent, but not for ever: it holds what others could use."""
+            super().pause_writing()
+            self._wait_for_reader()
+
+        def resume_writing(self) -> None:
+            """Write on."""
+            self._go_on()
+            super().resume_writing()
+
         def connection_lost(self, exc: Exception | None) -> None:
             """Stop waiting."""
             self._forget()
+            self._go_on()
             super().connection_lost(exc)
+
+        def _wait_for_reader(self) -> None:
+            left = self.transport.get_write_buffer_size()
+
+            def look() -> None:
+                if self.transport.get_write_buffer_size() < left:
+                    self._wait_for_reader()
+                else:
+                    self.transport.abort()
+
+            self._stalled = self.loop.call_later(stall_s, look)
+
+        def _go_on(self) -> None:
+            if self._stalled is not None:
+                self._stalled.cancel()
+                self._stalled = None
 
         def _forget(self) -> None:
             if self._timer is not None:
