@@ -77,6 +77,17 @@ class Shelf:
                 | requests.ReviewWaiver()
             ):
                 return views.WaiverStepView(message="a step", waiver=self.waivers.items[0], generation=2)
+            case (
+                requests.FlagStatus()
+                | requests.FlagList()
+                | requests.FlagHistory()
+                | requests.SetFlag()
+                | requests.KillFlag()
+                | requests.RestoreFlag()
+                | requests.ApproveFlag()
+                | requests.DrillFlag()
+            ):
+                raise NotFound("there are no flags here")
             case requests.DeletePolicy():
                 return views.ActionView(namespace="", name=request.name, message="policy deleted")
         view = self.rollouts.get(request.name)

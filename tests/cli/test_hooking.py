@@ -17,6 +17,7 @@ import pytest
 from tests.serve.hooking import SCHEMES, cases, signed
 
 from davy.adapters.certificate_files import BUNDLE, renew
+from davy.adapters.memory_flags import MemoryFlags
 from davy.adapters.memory_store import MemoryStore
 from davy.adapters.sqlite import SqliteStore
 from davy.cli.hooking import hooks, http_of
@@ -212,6 +213,7 @@ class Engine:
     def __init__(self, home: Path) -> None:
         self.store = SqliteStore(home / "davy.db")
         self.engine = self
+        self.flags = MemoryFlags()
 
     def now(self) -> float:
         return 5.0

@@ -96,6 +96,7 @@ def test_it_greets_and_serves_until_it_is_told_to_stop(
     ]
     assert running.closed
     assert options.pop("rules").first == "starter"
+    assert options.pop("environment") == "production"
     assert options == {"at": "", "speed": 20.0, "in_process": False, "attain": take, "origin": ""}
     assert not (home / "davy.sock").exists()
     assert signal.getsignal(number) == before

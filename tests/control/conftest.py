@@ -136,6 +136,7 @@ class Lab:
         self.template = TEMPLATE
         self.watch_first_s = 0.0
         self.rules = Rules()
+        self.environment = "production"
         self.engine = self.start()
 
     def start(self, tenure: Tenure | None = None) -> Engine:
@@ -156,7 +157,7 @@ class Lab:
         if tenure is not None:
             store, platform = self.store.under(tenure.lease), self.platform.under(tenure.lease.epoch)
         world = World(store, platform, self.traffic, runs, self.spool, queries)
-        setting = Setting(pid=1, speed=1.0, rules=self.rules)
+        setting = Setting(pid=1, speed=1.0, rules=self.rules, environment=self.environment)
         self.engine = Engine(world, catalog, self.clock, setting, tenure, self.store)
         self.platform.changed = self.engine.kick
         self.runs = runs

@@ -16,21 +16,30 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 
+import msgspec
 from tests.live.strace import injected
 
 from davy.adapters import sqlite
 from davy.adapters.sqlite import SqliteStore
+from davy.control.flags import steps
+from davy.control.flags.drafting import Why
+from davy.control.flags.following import Step
+from davy.control.flags.interlock import Interlock
+from davy.control.flags.state import BUCKET, FlagState, Settings
+from davy.control.flags.table import Table
 from davy.errors import IntegrityError
 from davy.ledger import tree
-from davy.ledger.entry import decode, encode
+from davy.ledger.entry import Draft, decode, encode
 from davy.ledger.log import Head
-from davy.ledger.store import StoreUnavailable
+from davy.ledger.store import Record, StoreUnavailable
+from davy.model.flag import FeatureFlag, FeatureFlagSpec
+from davy.model.meta import ObjectMeta
 from davy.testing.log import event
 from davy.testing.store import draft
 
@@ -44,6 +53,21 @@ OFTEN = 100_000
 
 A_LEDGER = 40
 """Kills of the writers of one ledger, before another is begun."""
+
+TOGGLES = 10_000_000
+"""From this number on what is acknowledged is not an event but a toggle of a flag."""
+
+FLAG = FeatureFlag(
+    metadata=ObjectMeta(name="checkout.discount"),
+    spec=FeatureFlagSpec(
+        owner="checkout",
+        jira="PAY-1",
+        expiry="2099-01-01",
+        variants={"on": True, "off": False},
+        safe_value=False,
+    ),
+)
+"""The flag that is toggled."""
 
 Writer = Callable[[SqliteStore, int, Callable[[int, int], None]], None]
 """Writes events from a number on, and says which are acknowledged, and in which place."""
@@ -65,17 +89,26 @@ class Tally:
             with closing(SqliteStore(path)) as store:
                 spelt = store.bodies(0, 1_000_000)
                 whole = store.head() == Head(len(spelt), tree.root(spelt))
-                kept = store.load("count").get("a", b"0")
+                kept, states = store.load("count").get("a", b"0"), store.load(BUCKET)
             counted = [decode(body, 1).detail["number"] for body in spelt if b'"kind":"paused"' in body]
             whole &= kept == str(counted[-1] if counted else 0).encode()
             whole &= max(Counter(spelt).values(), default=1) == 1
+            toggled = [decode(body, 1) for body in spelt if b'"kind":"flag_changed"' in body]
+            whole &= states.keys() == {str(FLAG.key)} if toggled else True
+            for state in states.values():
+                versions = [entry.detail["version"] for entry in toggled]
+                whole &= versions == list(range(1, len(versions) + 1))
+                whole &= msgspec.json.decode(state, type=FlagState).version == len(versions)
             with closing(sqlite3.connect(path)) as db:
                 whole &= db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         except (IntegrityError, StoreUnavailable, sqlite3.Error) as error:
             sys.stderr.write(f"{path}: {error}\n")
-            spelt, whole = [], False
+            spelt, toggled, whole = [], [], False
         self.damaged += not whole
-        self.lost += sum(spelt[seq - 1 : seq] != [encode(event(n))] for n, seq in acknowledged.items())
+        kept_toggles = {entry.reason for entry in toggled}
+        self.lost += sum(n >= TOGGLES and str(n) not in kept_toggles for n in acknowledged)
+        events = {number: seq for number, seq in acknowledged.items() if number < TOGGLES}
+        self.lost += sum(spelt[seq - 1 : seq] != [encode(event(n))] for n, seq in events.items())
 
 
 def endless(store: SqliteStore, first: int, acknowledge: Callable[[int, int], None]) -> None:
@@ -98,13 +131,50 @@ def endless(store: SqliteStore, first: int, acknowledge: Callable[[int, int], No
 
 def some(store: SqliteStore, first: int, acknowledge: Callable[[int, int], None]) -> None:
     """Write so much that all there is to writing happens, and go on after errors as an engine does."""
+    flags = Interlock(store, "production", Standing(), Unkept())
     for number in range(first, first + 24, 3):
         try:
             for one, receipt in enumerate(store.append([event(number + each) for each in range(3)]), number):
                 acknowledge(one, receipt.seq)
             store.commit({("count", "a"): str(number).encode()}, [draft(number=number, text="x" * 9_000)])
+            if toggle(flags, TOGGLES + number):
+                acknowledge(TOGGLES + number, 0)
         except StoreUnavailable:
             pass
+
+
+def toggle(flags: Interlock, number: int) -> bool:
+    """Turn the flag on or off, for a reason by which that is known again; say whether it was otherwise."""
+
+    def turned(table: Table) -> Step:
+        flag = table.flags[FLAG.key]
+        settings = Settings(enabled=True, variant="on" if number % 2 else "off")
+        return steps.toggle(table, flag, settings, Why("ada", 1.0, str(number))).step
+
+    return bool(flags.do(turned).drafts)
+
+
+class Standing:
+    """A clock that stands still."""
+
+    def now(self) -> float:
+        return 1.0
+
+    def real_seconds(self, seconds: float) -> float:
+        return seconds
+
+
+class Unkept:
+    """A spool that keeps nothing: no toggle is ever noted in one."""
+
+    def put(self, subject: str, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft]) -> None:
+        raise AssertionError("a toggle waits for the store")
+
+    def take(self) -> list[tuple[dict[Record, bytes | None], list[Draft]]]:
+        return []
+
+    def clear(self, subject: str) -> None:
+        pass
 
 
 class Child:
@@ -188,6 +258,8 @@ def faults(directory: Path, every: int = 1) -> Tally:
     with closing(SqliteStore(base)) as store:
         for number in range(0, 30, 3):
             store.append([event(number + each) for each in range(3)])
+        flags = Interlock(store, "production", Standing(), Unkept())
+        flags.commit({("object", f"FeatureFlag/{FLAG.key}"): msgspec.json.encode(FLAG)}, [])
     for call in CALLS:
         count = _struck(base, call, "delay_enter=1", Tally())
         for number in range(1, count + 1, every if call == "pwrite64" else 1):

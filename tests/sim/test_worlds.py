@@ -20,7 +20,9 @@ DURING_AN_ANALYSIS = 250
 """A place in the steady world 0 at which an engine dies that waits for an answer."""
 POLICIES = {kind for kind in KINDS if kind.startswith(("waiver_", "policy_", "glass_"))}
 """What is written down of policies and waivers: the engines of worlds are started without a pack."""
-NEVER_IN_A_WORLD = {"object_deleted", *POLICIES, *FROM_OUTSIDE}
+FLAGS = {kind for kind in KINDS if kind.startswith("flag_")}
+"""What is written down of flags: worlds have none."""
+NEVER_IN_A_WORLD = {"object_deleted", *POLICIES, *FLAGS, *FROM_OUTSIDE}
 
 
 @pytest.fixture(scope="module")

@@ -128,6 +128,8 @@ def sentence(kind: str, detail: Mapping[str, object]) -> str:
             return f"waits for {seconds:g} s"
         case "human_action", {"action": str(action), **more}:
             return action + (f" {_pairs(more)}" if more else "")
+        case "flag_changed", {"action": str(action), "flag": str(flag), "after": {"serves": str(serves)}}:
+            return f"{flag} is {action}: {serves.removeprefix('killed: ')}"
     words = {name: _words(name, value) for name, value in detail.items()} | _changes(detail)
     words["where"] = f" on step {words['step']}" if "step" in words else ""
     words["again"] = f", attempt {detail['attempt']}" if detail.get("attempt", 1) != 1 else ""

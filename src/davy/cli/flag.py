@@ -18,6 +18,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("davy.cli.flag_serve", "Serve flags from files to SDKs, over HTTP."),
     "token": ("davy.cli.flag_token", "Say who may ask a server of flags for what."),
     "cleanup": ("davy.cli.flag_cleanup", "Take a flag out of code and out of the registry."),
+    "set": ("davy.cli.flag_set", "Turn a flag on or off, or set a variant or a share of users."),
+    "kill": ("davy.cli.flag_kill", "Give everybody what is safe, at once."),
+    "restore": ("davy.cli.flag_restore", "End a kill, through an open gate."),
+    "approve": ("davy.cli.flag_approve", "Agree to a change that somebody else asks for."),
+    "status": ("davy.cli.flag_status", "Show what users get of a flag, why, and who has heard of it."),
+    "history": ("davy.cli.flag_history", "Read the record of one flag."),
+    "drill": ("davy.cli.flag_drill", "Rehearse the kill of a kill switch."),
+    "drills": ("davy.cli.flag_drills", "List the drills; overdue ones are a failure."),
 }
 """Every command: where it lives and what it is for."""
 

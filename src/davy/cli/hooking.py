@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING
 from davy import __version__
 from davy.adapters import secret_files
 from davy.adapters.certificate_files import ServerTls
+from davy.adapters.flag_tokens import TokenFile
 from davy.adapters.secret_files import SecretFiles
+from davy.cli.flag_token import place
 from davy.cli.running import Running
 from davy.cli.setting import Setting, talk
 from davy.cli.signals import signals
@@ -25,9 +28,11 @@ from davy.control.requests import List
 from davy.control.views import RolloutList, RolloutView
 from davy.errors import NotPermitted, UsageError
 from davy.ledger.log import Log
+from davy.serve import flag_door
 from davy.serve.delivery import DeliveryMetrics
+from davy.serve.flags_app import flags_group
 from davy.serve.hooks_app import Hooks
-from davy.serve.http import Group, Http
+from davy.serve.http import Group, Http, Limits
 from davy.serve.server import Server
 
 if TYPE_CHECKING:
@@ -104,8 +109,10 @@ def serve_hooks(setting: Setting, file: Path, store: str, at: tuple[str, int], c
 
 
 @contextmanager
-def http_of(running: Running, setting: Setting, listen: str, file: Path | None) -> Iterator[None]:
-    """Serve an engine over HTTP while the block lasts.
+def http_of(
+    running: Running, setting: Setting, listen: str, file: Path | None, flag_tokens: Path | None = None
+) -> Iterator[None]:
+    """Serve an engine over HTTP while the block lasts: what it is told, its figures, its flags.
 
     Raises:
         UsageError: that is no address, or it cannot be listened at.
@@ -115,9 +122,31 @@ def http_of(running: Running, setting: Setting, listen: str, file: Path | None) 
         talk(EXPOSED)
     groups: list[Group] = [] if file is None else [hooks(setting, file, running.store, running.engine.now)]
     groups.append(delivery(running.store, running.engine.now, lambda: _rollouts(running.engine)))
-    with Server(Http(groups), None, host, port) as server:
+    known = TokenFile(place(setting, flag_tokens))
+    limits = flag_door.Limits()
+    groups.append(flags_group(running.engine.flags, known, wall=setting.wall, report=report, limits=limits))
+    served = Http(groups, Limits(connections=limits.streams + Limits().connections))
+    with _looking(known), Server(served, None, host, port) as server:
         talk(f"  http      http://{host}:{server.port}" + ("" if file is None else "/hooks/SCHEME"))
         yield
+
+
+@contextmanager
+def _looking(known: TokenFile) -> Iterator[None]:
+    """Read tokens again when their file changes, while the block lasts."""
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(TICK_S):
+            known.look()
+
+    thread = threading.Thread(target=look, name="davy-flag-tokens", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def delivery(

@@ -37,6 +37,7 @@ from davy.control.sealing import Sealing
 from davy.control.tenure import Tenure
 from davy.control.turn import World
 from davy.errors import Bug, Undecided, UsageError
+from davy.flags.gate import PRODUCTION
 from davy.ledger.store import Store
 from davy.model.providers import MetricProvider
 from davy.model.rollout import Rollout
@@ -118,6 +119,7 @@ def start(
     attain: Callable[["AnyStore"], Tenure] = take,
     rules: Rules | None = None,
     origin: str = "",
+    environment: str = PRODUCTION,
 ) -> Running:
     """Start an engine on a state directory and let its loop turn.
 
@@ -129,6 +131,7 @@ def start(
         attain: gets the lease on the store, be it by waiting.
         rules: what it is told about policies; None is no pack of policies.
         origin: what its ledger is to be called, where it has no name yet.
+        environment: whose flags it holds.
 
     Raises:
         Conflict: the ledger has another name.
@@ -147,7 +150,16 @@ def start(
         with usable(home):
             fence = Fence.take(home / "terms", tenure.lease.epoch)
             told = Rules() if rules is None else rules
-            running = _start(home, store, tenure, fence, told, speed=speed, in_process=in_process)
+            running = _start(
+                home,
+                store,
+                tenure,
+                fence,
+                told,
+                speed=speed,
+                in_process=in_process,
+                environment=environment,
+            )
         undone.pop_all()
     return running
 
@@ -161,6 +173,7 @@ def _start(
     *,
     speed: float,
     in_process: bool,
+    environment: str,
 ) -> Running:
     """Put an engine together that holds the lease, and let its loop turn."""
     ours = store.under(tenure.lease)
@@ -201,7 +214,9 @@ def _start(
     )
     world = World(ours, platform, scraper, runs, spool, queries)
     seals = sealing(home, store, ours, dict(os.environ))
-    setting = Setting(os.getpid(), clock.speed, rules=rules, troubles=lambda: seals.troubles)
+    setting = Setting(
+        os.getpid(), clock.speed, rules=rules, troubles=lambda: seals.troubles, environment=environment
+    )
     engine = Engine(world, catalog, clock, setting, tenure, store)
     fence.sweep()
     platform.start()

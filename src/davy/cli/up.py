@@ -80,6 +80,13 @@ LOOK_S = 0.5
     help="What the ledger is called, once and for all.  [default: davy.invalid/ and eight digits]",
 )
 @click.option(
+    "--environment",
+    default="production",
+    show_default=True,
+    metavar="NAME",
+    help="Whose flags it serves; in production gates are shut until a canary has passed.",
+)
+@click.option(
     "--http",
     default="",
     metavar="HOST:PORT",
@@ -90,6 +97,12 @@ LOOK_S = 0.5
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Who may tell of changes and incidents at /hooks, and for which services; needs --http.",
+)
+@click.option(
+    "--flag-tokens",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Who may ask for flags; needs --http.  [default: flag-tokens.json in --home]",
 )
 @store
 @common
@@ -104,8 +117,10 @@ def command(
     reason: str,
     on_template_change: OnTemplateChange,
     origin: str,
+    environment: str,
     http: str,
     hooks: Path | None,
+    flag_tokens: Path | None,
     *,
     standby: bool,
 ) -> None:
@@ -116,6 +131,8 @@ def command(
     """
     if hooks is not None and not http:
         raise UsageError("--hooks needs an address to listen at", hint="--http 127.0.0.1:8080")
+    if flag_tokens is not None and not http:
+        raise UsageError("--flag-tokens needs an address to listen at", hint="--http 127.0.0.1:8080")
     texts = as_text(read_manifests(sources)) if sources else ()
     rules = Rules(
         pack=policies_of,
@@ -137,6 +154,7 @@ def command(
                 attain=attain,
                 rules=rules,
                 origin=origin,
+                environment=environment,
             )
         except NotWanted as reason:
             return talk(f"no longer standing by: {reason}")
@@ -146,7 +164,7 @@ def command(
                 if texts:
                     apply(setting, Apply(texts, str(Path.cwd()), "davy up"), "text")
                 greet(setting)
-                with _over_http(running, setting, http, hooks):
+                with _over_http(running, setting, http, hooks, flag_tokens):
                     serve(running, asked_to_stop)
                 talk("stopping the engine; workloads and Envoy go on (davy down stops them too)")
         finally:
@@ -155,14 +173,14 @@ def command(
 
 
 def _over_http(
-    running: Running, setting: Setting, listen: str, hooks: Path | None
+    running: Running, setting: Setting, listen: str, hooks: Path | None, flag_tokens: Path | None
 ) -> AbstractContextManager[None]:
     """Answer over HTTP while a block lasts, where somebody said at which address."""
     if not listen:
         return nullcontext()
     from davy.cli.hooking import http_of  # a server over HTTP takes its time to import
 
-    return http_of(running, setting, listen, hooks)
+    return http_of(running, setting, listen, hooks, flag_tokens)
 
 
 def policies_of(profile: str) -> Sequence[Object]:

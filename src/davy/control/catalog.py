@@ -9,6 +9,7 @@ from davy.analysis.resolve import Templates
 from davy.errors import Refused
 from davy.ledger.store import Record, Store
 from davy.model.analysis import AnalysisTemplate, AnalysisTemplateRef, ClusterAnalysisTemplate
+from davy.model.flag import FeatureFlag
 from davy.model.gateway import HTTPRoute
 from davy.model.images import ImageMap
 from davy.model.istio import VirtualService
@@ -38,6 +39,7 @@ Object: TypeAlias = (
     | HTTPRoute
     | ImageMap
     | Workload
+    | FeatureFlag
 )
 KINDS: dict[str, type[Object]] = {
     "Rollout": Rollout,
@@ -50,6 +52,7 @@ KINDS: dict[str, type[Object]] = {
     "Deployment": Deployment,
     "ReplicaSet": ReplicaSet,
     "PodTemplate": PodTemplate,
+    "FeatureFlag": FeatureFlag,
 }
 HELD = tuple(KINDS.values())
 """What an engine holds; other kinds are read, checked and left alone."""

@@ -15,6 +15,8 @@ from davy.control.acting import Deed, check_deletable, perform
 from davy.control.catalog import Catalog, stored
 from davy.control.catalog import Object as Manifest
 from davy.control.enforcing import Enforcing, policies_in, waivers_in
+from davy.control.flags.desk import check_names
+from davy.control.flags.interlock import Interlock, find
 from davy.control.held import Held
 from davy.control.holdings import Holdings
 from davy.control.loop import Loop
@@ -22,15 +24,16 @@ from davy.control.manifest_edits import with_images
 from davy.control.pinning import is_held_to_templates, pins, refusal, swapped
 from davy.control.ports import Clock
 from davy.control.requests import Action
-from davy.control.reviewing import as_rollout, review
+from davy.control.reviewing import as_object, as_rollout, review
 from davy.control.rulebook import BUCKET, Rulebook, name_of
 from davy.control.rulebook import stored as stored_policies
 from davy.control.stories import story
 from davy.control.turn import World, commit, owed, paid
 from davy.control.waiving import Change, Waiving
-from davy.errors import Conflict
+from davy.errors import Conflict, NotFound
 from davy.ledger.entry import Draft
 from davy.ledger.store import Record
+from davy.model.flag import FeatureFlag
 from davy.model.images import ImageMap
 from davy.model.rollout import Rollout
 from davy.policy.review import Object as Json
@@ -47,11 +50,18 @@ class Changing:
     """Changes what is held, each time all of it or nothing."""
 
     def __init__(
-        self, world: World, holdings: Holdings, clock: Clock, loop: Loop, waiving: Waiving, rulebook: Rulebook
+        self,
+        world: World,
+        holdings: Holdings,
+        clock: Clock,
+        loop: Loop,
+        waiving: Waiving,
+        rulebook: Rulebook,
+        interlock: Interlock,
     ) -> None:
         self._world, self._holdings, self._clock, self._loop = world, holdings, clock, loop
-        self._waiving, self._rulebook = waiving, rulebook
-        self._enforcing = Enforcing(world.store, holdings.catalog, rulebook, waiving)
+        self._waiving, self._rulebook, self._interlock = waiving, rulebook, interlock
+        self.enforcing = self._enforcing = Enforcing(world.store, holdings.catalog, rulebook, waiving)
 
     def apply(self, request: requests.Apply, actor: str) -> views.ApplyView:
         """Accept manifests, all of them or none.
@@ -78,6 +88,7 @@ class Changing:
             for found in catalog.concerned(admitted.objects)
         }
         with self._holdings.gate:
+            check_names(self._interlock.table, admitted.of(FeatureFlag))
             view, now = self._answer(admitted), self._clock.now()
             policies, waivers = policies_in(admitted.raw), waivers_in(admitted.raw)
             steps = self._waiving.asked_by_file(waivers, actor)
@@ -201,6 +212,24 @@ class Changing:
             self._waiving.take(used)
             self._rulebook.remove(name)
         return self._said(request, f'{request.kind.lower()} "{request.name}" deleted')
+
+    def delete_flag(self, request: requests.DeletePolicy, actor: str) -> views.ActionView:
+        """Take a flag away; its key stays taken.
+
+        Raises:
+            DavyError: there is none, or policies refuse.
+        """
+        with self._holdings.gate:
+            flag, now = find(self._interlock.table, request.name), self._clock.now()
+            if flag is None:
+                raise NotFound(f'flag "{request.name}" not found', hint="davy flag status lists them")
+            used = self._enforcing.allow(review(as_object(flag.manifest), None, actor), "delete", actor, now)
+            draft = Draft(now, "object_deleted", flag.subject, {}, actor, request.reason)
+            changes: dict[Record, bytes | None] = {("object", f"FeatureFlag/{flag.key}"): None}
+            self._world.store.commit({**changes, **used.records}, [draft, *used.drafts])
+            self._waiving.take(used)
+            self._holdings.catalog.remove("FeatureFlag", flag.key)
+        return self._said(request, f'flag "{request.name}" deleted')
 
     def _allow(self, action: Action, held: Held, deed: Deed, actor: str, now: float) -> Change:
         """Ask policies whether a person may do this, unless it gives users back something that works.

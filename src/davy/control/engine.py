@@ -7,7 +7,7 @@ what is held in memory, so that the loop goes on meanwhile.
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from davy import __version__
 from davy.control import requests, views
@@ -15,6 +15,8 @@ from davy.control.agenda import LOOK_S
 from davy.control.catalog import Catalog
 from davy.control.changing import Changing
 from davy.control.emitting import drafts_of, number_of, tell
+from davy.control.flags.desk import FlagDesk
+from davy.control.flags.interlock import Interlock
 from davy.control.following import found
 from davy.control.holdings import Holdings
 from davy.control.looking import Looking
@@ -26,6 +28,8 @@ from davy.control.turn import NOTED, World, gap
 from davy.control.waiver_desk import WaiverDesk
 from davy.control.waiving import Waiving
 from davy.errors import NotPermitted
+from davy.flags.gate import PRODUCTION
+from davy.flags.serving import Flags
 from davy.ledger.entry import Draft
 from davy.ledger.lease import Fenced
 from davy.ledger.log import UNWRITABLE, Log
@@ -37,7 +41,7 @@ from davy.model.key import Key
 class Setting:
     """How an engine runs: who it is, how fast its clock goes (for `health`), how often it looks, its rules.
 
-    `troubles` says what is wrong beside the rollouts, a sentence each.
+    `troubles` says what is wrong beside the rollouts, a sentence each. `environment` is whose flags it holds.
     """
 
     pid: int
@@ -45,6 +49,7 @@ class Setting:
     look_s: float = LOOK_S
     rules: Rules = field(default_factory=Rules)
     troubles: Callable[[], Sequence[str]] = tuple
+    environment: str = PRODUCTION
 
 
 class Engine:
@@ -67,6 +72,8 @@ class Engine:
         self.fenced: Fenced | None = None
         self._changed = threading.Event()
         self._stopping = False
+        interlock = Interlock(world.store, setting.environment, clock, world.spool)
+        world = replace(world, store=interlock)
         recover(world)
         self.catalog = catalog
         for images in catalog.objects:
@@ -80,7 +87,10 @@ class Engine:
         self._rulebook = rulebook = Rulebook(world.store, rules)
         self._waiving = Waiving(world.store, clock, rules.terms)
         self._desk = WaiverDesk(self._waiving, self._holdings, clock)
-        self._changing = Changing(world, self._holdings, clock, self._loop, self._waiving, rulebook)
+        self._changing = Changing(world, self._holdings, clock, self._loop, self._waiving, rulebook, interlock)
+        self._flags = FlagDesk(
+            interlock, self._holdings, self._changing.enforcing, self._waiving, clock, self.wake
+        )
         detail: dict[str, object] = {"version": __version__, "rollouts": len(self._holdings.rollouts)}
         if tenure is not None:
             detail |= {"epoch": tenure.lease.epoch}
@@ -88,6 +98,11 @@ class Engine:
             clock.now(), "engine_started", "Engine davy", detail | rulebook.detail, reason=rules.reason
         )
         world.store.commit(rulebook.records, [started])
+
+    @property
+    def flags(self) -> Flags:
+        """The flags, as ways in see them."""
+        return self._flags.served
 
     def kick(self, *keys: Key) -> None:
         """Say that something happened to these rollouts, or to all where none is named; they are next."""
@@ -169,6 +184,18 @@ class Engine:
                     answer = self._desk.step(step, actor)
                     self.wake()
                     return answer
+                case requests.FlagStatus() | requests.FlagList() | requests.FlagHistory() as look:
+                    return self._flags.look(look)
+                case (
+                    requests.SetFlag()
+                    | requests.KillFlag()
+                    | requests.RestoreFlag()
+                    | requests.ApproveFlag()
+                    | requests.DrillFlag()
+                ) as step:
+                    done = self._flags.step(step, actor)
+                    self.wake()
+                    return done
                 case _:
                     view = self._change(request, actor)
                     self.wake()
@@ -195,6 +222,8 @@ class Engine:
                 return self._changing.set_image(request, actor)
             case requests.Delete():
                 return self._changing.delete(request, actor)
+            case requests.DeletePolicy(kind="FeatureFlag"):
+                return self._changing.delete_flag(request, actor)
             case requests.DeletePolicy():
                 return self._changing.delete_policy(request, actor)
             case _:
@@ -207,6 +236,8 @@ class Engine:
             troubles = [f"{key}: {each.trouble}" for key, each in held if each.trouble]
             if self._tenure is not None and self._tenure.trouble:
                 troubles.append(self._tenure.trouble)
+            if self._flags.late:
+                troubles.append(f"{self._flags.late} entries about flags are not written down yet")
             troubles += self._setting.troubles()
             return views.HealthView(
                 version=__version__,
@@ -229,12 +260,13 @@ class Engine:
             raise
 
     def _sweep(self) -> float | None:
-        """Put on record which waivers have run out, and say when the next one does."""
+        """Put on record which waivers have run out and who has heard of kills, and say when to look again."""
         with self._holdings.gate:
             try:
-                return self._waiving.sweep()
-            except UNWRITABLE:  # it has run out all the same, and is noted when there is a store again
+                wakes = (self._waiving.sweep(), self._flags.sweep())
+            except UNWRITABLE:  # it is so all the same, and is noted when there is a store again
                 return self._clock.now() + LOOK_S
+        return min((wake for wake in wakes if wake is not None), default=None)
 
     def _keep_lease(self) -> None:
         if self._tenure is not None:

@@ -194,6 +194,71 @@ class Waivers(Request, frozen=True):
     within_s: float | None = None
 
 
+class SetFlag(Request, frozen=True):
+    """Set a flag in this environment: on, off, to a variant, for a share of the users.
+
+    With `if_version` only if that is its version; `ticket` is where it is followed up.
+    """
+
+    key: str
+    reason: str
+    on: bool | None = None
+    variant: str = ""
+    share: int | None = None
+    ticket: str = ""
+    if_version: int | None = None
+
+
+class KillFlag(Request, frozen=True):
+    """Give everybody what is safe, at once."""
+
+    key: str
+    reason: str
+    ticket: str = ""
+
+
+class RestoreFlag(Request, frozen=True):
+    """End a kill; only through an open gate."""
+
+    key: str
+    reason: str
+    ticket: str = ""
+
+
+class ApproveFlag(Request, frozen=True):
+    """Agree to a change of a flag that somebody else asks for."""
+
+    id: str
+    reason: str = ""
+
+
+class DrillFlag(Request, frozen=True):
+    """Rehearse the kill of a kill switch."""
+
+    key: str
+    reason: str
+
+
+class FlagStatus(Request, frozen=True):
+    """Look at one flag."""
+
+    key: str
+
+
+class FlagList(Request, frozen=True):
+    """List the flags; those with drills only, where that is asked for."""
+
+    drills: bool = False
+
+
+class FlagHistory(Request, frozen=True):
+    """Read the record of one flag."""
+
+    key: str
+    after: int = 0
+    limit: int = 1000
+
+
 class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What somebody found in a repository: an entry as it is to be, but for who told it and when."""
 
@@ -249,6 +314,12 @@ MOST_REPLICAS = 2**31 - 1
 WaiverStep = AskWaiver | ApproveWaiver | RevokeWaiver | ReviewWaiver
 """What a person does about waivers."""
 
+FlagStep = SetFlag | KillFlag | RestoreFlag | ApproveFlag | DrillFlag
+"""What a person does to flags."""
+
+FlagLook = FlagStatus | FlagList | FlagHistory
+"""What a person looks at of flags."""
+
 AnyRequest = (
     Apply
     | List
@@ -261,6 +332,8 @@ AnyRequest = (
     | DeletePolicy
     | WaiverStep
     | Waivers
+    | FlagStep
+    | FlagLook
     | Record
     | Emit
     | Found

@@ -333,6 +333,110 @@ class WaiverStepView(View, frozen=True, kw_only=True, tag="WaiverStep"):
     generation: int
 
 
+class FlagGateView(msgspec.Struct, frozen=True, rename="camel"):
+    """A gate: open, closed, or `none` where nothing is waited for; `why` rests on `evidence`, by its digest.
+
+    `artifacts` are the versions of the rollout that it is open for.
+    """
+
+    state: str
+    why: str
+    rollout: str = ""
+    weight: int = 0
+    evidence: str = ""
+    artifacts: tuple[str, ...] = ()
+
+
+class FlagInstanceView(msgspec.Struct, frozen=True, rename="camel"):
+    """An instance and the version of the document that it evaluates by, since when, in seconds of the clock."""
+
+    id: str
+    service: str
+    artifact: str
+    version: int
+    current: bool
+    age_s: float
+
+
+class FlagExposureView(msgspec.Struct, frozen=True, rename="camel"):
+    """How often a variant was answered by a version of the document, and how requests that met it ended."""
+
+    variant: str
+    version: int
+    service: str
+    count: int
+    requests: int
+    failed: int
+
+
+class FlagProposalView(msgspec.Struct, frozen=True, rename="camel"):
+    """A change that waits for a second person."""
+
+    id: str
+    action: str
+    by: str
+    reason: str
+    ticket: str
+    seconds_left: float
+
+
+class FlagDrillView(msgspec.Struct, frozen=True, rename="camel"):
+    """Drills of a flag: how often, the last one and how it ended, whether the next is overdue or under way."""
+
+    every: str
+    last: str
+    outcome: str
+    seconds: float
+    overdue: bool
+    under_way: str
+
+
+class FlagView(View, frozen=True, kw_only=True, tag="FlagView"):
+    """A flag in the environment of an engine.
+
+    `version` is that of the flag, `document` the version of the document in which it became so: instances that
+    have not said that they evaluate by it or a later one are `missing`.
+    """
+
+    key: str
+    namespace: str
+    environment: str
+    owner: str
+    flag_kind: str
+    criticality: str
+    version: int
+    document: int
+    digest: str
+    serves: str
+    why: str
+    gate: FlagGateView
+    killed: bool
+    killed_by: str
+    killed_reason: str
+    killed_at: str
+    confirmation: str
+    instances: tuple[FlagInstanceView, ...]
+    missing: tuple[str, ...]
+    exposures: tuple[FlagExposureView, ...]
+    proposals: tuple[FlagProposalView, ...]
+    drill: FlagDrillView
+
+
+class FlagListView(View, frozen=True, kw_only=True, tag="FlagList"):
+    """Flags by their keys."""
+
+    items: tuple[FlagView, ...]
+    environment: str
+
+
+class FlagStepView(View, frozen=True, kw_only=True, tag="FlagStep"):
+    """What became of a flag, in a sentence, and how it is now; `proposal` waits for a second person."""
+
+    message: str
+    flag: FlagView
+    proposal: str = ""
+
+
 class RecordView(View, frozen=True, kw_only=True, tag="RecordView"):
     """Entries of the record, oldest first."""
 
@@ -400,6 +504,9 @@ AnyView = (
     | ActionView
     | WaiverList
     | WaiverStepView
+    | FlagView
+    | FlagListView
+    | FlagStepView
     | RecordView
     | EmitView
     | QueryView

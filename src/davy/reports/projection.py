@@ -424,6 +424,8 @@ class Projection:
             raise ValueError("it does not say which change, or of which service")
         if self._is_drill(entry.at, self._corrections.service(found.service, entry.at)):
             return []
+        if not entry.source and found.weight == 0 and not found.undone:
+            return []  # an engine tells of a flag that nobody gets anything else of, as behind a gate
         types: list[EventType] = ["exposed"] if found.weight is None or found.weight > 0 else []
         types += ["promoted"] if found.weight is None or found.weight >= 100 else []
         if found.undone or not types:
