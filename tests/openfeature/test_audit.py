@@ -125,7 +125,8 @@ def test_series_of_versions_that_are_gone_are_forgotten() -> None:
 
 def test_metrics_have_todays_names() -> None:
     watched = Watched()
-    provider = started(document(a__b=flag(), a__c=flag(state="DISABLED")), watched.audit())
+    text = document({"version": "7"}, a__b=flag(), a__c=flag(state="DISABLED"))
+    provider = started(text, watched.audit())
     client = api.get_client()
     for key in ("a.b", "a.b", "a.c", "a.missing"):
         client.get_boolean_value(key, False)
@@ -133,7 +134,7 @@ def test_metrics_have_todays_names() -> None:
     provider.flush()
     base = {
         "feature_flag.provider.name": "davy",
-        "feature_flag.version": "0",
+        "feature_flag.version": "7",
         "service.name": "shop",
         "deployment.environment.name": "staging",
     }

@@ -111,6 +111,35 @@ def test_a_key_that_is_not_declared_is_refused_or_passed() -> None:
     assert client_of(inner, document(), undeclared="pass").get_boolean_value("a.b", False) is True
 
 
+def test_a_declaration_that_cannot_be_read_lets_nothing_through() -> None:
+    inner = Asked({"a.b": on()})
+    details = client_of(inner, document(a__b={"state": "ENABLED"}), undeclared="pass").get_boolean_details(
+        "a.b", False
+    )
+    assert (details.value, details.error_code) == (False, ErrorCode.PARSE_ERROR)
+    assert inner.asked == []
+
+
+def test_a_context_that_cannot_be_read_is_a_failure_and_opens_nothing() -> None:
+    inner = Asked({"a.b": on(), "a.c": on()})
+    client = client_of(inner, document(a__b=flag("on", safe="off"), a__c=LINKED))
+    endless: dict[str, Any] = {}
+    endless["x"] = endless
+    context = EvaluationContext("u", endless)
+    assert client.get_boolean_details("a.b", True, context).variant == "off"
+    assert client.get_boolean_details("a.c", True, context).reason == "DISABLED"
+    assert inner.asked == []
+
+
+def test_without_definitions_nothing_is_let_through() -> None:
+    inner = Asked({"a.b": on()})
+    with pytest.raises(GeneralError):
+        client_of(inner, "{", undeclared="pass")
+    details = api.get_client().get_boolean_details("a.b", False)
+    assert (details.value, details.error_code) == (False, ErrorCode.PROVIDER_NOT_READY)
+    assert inner.asked == []
+
+
 @pytest.mark.parametrize(("answer", "ask"), [("yes", "boolean"), (7, "integer"), (1, "boolean")])
 def test_a_value_that_is_not_declared_is_not_believed(answer: Any, ask: str) -> None:
     variants = {"on": True, "off": False} if ask == "boolean" else {"on": 1, "off": 0}

@@ -295,6 +295,57 @@ def test_a_rule_that_cannot_be_evaluated_is_what_the_flag_declares_for_that(mode
         assert details.flag_metadata["failMode"] == "safe"
 
 
+class Hostile:
+    """Something in a context that raises whatever is done with it."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError("no")
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no")
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize(
+    "rule", [{"in": [{"var": "x"}, ["a", "b"]]}, {"cat": [{"var": "x"}]}, {"==": [{"var": "x"}, {"var": "y"}]}]
+)
+def test_what_raises_in_a_context_is_an_error_that_fail_modes_mend(rule: Any) -> None:
+    """OpenFeature's client would make an exception the caller's default."""
+    text = document(
+        a__b=flag("on", safe="off", targeting={"if": [rule, "on", "on"]}), a__c=flag(targeting=rule)
+    )
+    provider = DavyProvider.from_text(text)
+    client_of(provider)
+    context = {"x": Hostile(), "y": Hostile()}
+    assert Client(provider).get_boolean_details("a.b", True, context).variant in ("off", "on")
+    details = Client(provider).get_boolean_details("a.c", False, context)
+    assert details.reason in ("ERROR", "TARGETING_MATCH")
+
+
+def test_an_evaluation_that_raises_is_the_safe_value_and_never_an_exception() -> None:
+    rule = {"if": [{"==": [{"cat": [{"var": "x"}]}, "a"]}, "on", "on"]}
+    provider = DavyProvider.from_text(
+        document(a__b=flag("on", safe="off", targeting=rule), a__c=flag(targeting=rule), a__d=LINKED)
+    )
+    client = client_of(provider)
+    endless: dict[str, Any] = {}
+    endless["x"] = endless
+    contexts: list[dict[str, Any]] = [{"x": Hostile()}, endless]
+    for attributes in contexts:
+        context = EvaluationContext("u", attributes)
+        for ask in (client.get_boolean_details, Client(provider, {"y": 1}).get_boolean_details):
+            assert ask("a.b", True, context).variant == "off"
+            assert ask("a.d", True, context).reason == "DISABLED"
+            details = ask("a.c", True, context)
+            assert (details.value, details.error_code) == (True, ErrorCode.INVALID_CONTEXT)
+
+
 # -- many at once ----------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """The provider by a server: what is followed, acknowledged and kept, and what it does without the server."""
 
 import json
+import os
 import stat
 import threading
 from pathlib import Path
@@ -110,7 +111,7 @@ def test_a_stream_without_a_sign_of_life_is_given_up() -> None:
     it = StandIn(document(a__b=flag()))
     it.silent = True
     with serving(it):
-        api.set_provider_and_wait(remote(it.url))
+        api.set_provider_and_wait(remote(it.url, timeout_s=60.0))
         until(lambda: it.count("/flags/v1/stream") >= 2)
 
 
@@ -122,6 +123,16 @@ def test_acknowledgements_that_were_not_taken_are_told_again() -> None:
         until(lambda: it.count("/flags/v1/acknowledgements") >= 2)
         it.refuse.clear()
         until(lambda: [each["version"] for each in it.acknowledged] == [1])
+
+
+def test_a_linked_flag_of_which_a_server_does_not_say_that_its_gate_is_open_is_closed() -> None:
+    linked = flag("on", safe="off", rollout="shop/checkout")
+    opened = flag("on", safe="off", rollout="shop/checkout", gate="open", gateEvidence="sha256:1")
+    with serving(StandIn(document(a__b=linked, a__c=opened))) as it:
+        api.set_provider_and_wait(remote(it.url))
+        client = api.get_client()
+        assert client.get_boolean_details("a.b", True).reason == "DISABLED"
+        assert client.get_boolean_value("a.c", False) is True
 
 
 def test_an_earlier_version_is_not_taken() -> None:
@@ -300,6 +311,29 @@ def test_it_ends_while_it_waits_for_a_stream() -> None:
         until(lambda: not any(each.name.startswith("davy-") for each in threading.enumerate()))
         assert provider.status is Status.NOT_READY
     until(lambda: threading.active_count() <= before + 1)
+
+
+def test_a_child_that_was_forked_follows_and_acknowledges_by_itself() -> None:
+    with serving(StandIn(document(a__b=flag()))) as it:
+        provider = remote(it.url)
+        api.set_provider_and_wait(provider)
+        until(lambda: it.streams == 1)
+        child = os.fork()
+        if child == 0:  # pragma: no cover - what it does is seen by the server
+            try:
+                client = Client(provider)
+                until(lambda: client.get_boolean_details("a.b", True).variant == "off")
+                provider.shutdown()
+            finally:
+                os._exit(0)
+        until(lambda: len({each["instance"]["id"] for each in it.acknowledged}) == 2)
+        until(lambda: it.streams == 2)
+        it.put(document(a__b=flag("off")))
+        os.waitpid(child, 0)
+        until(lambda: [each["version"] for each in it.acknowledged].count(2) == 2)
+        reports = [each for each in it.reports if each["instance"]["id"] != provider.instance.id]
+        until(lambda: it.streams == 1)
+        assert sum(one["count"] for each in reports for one in each["exposures"]) > 0
 
 
 def test_waits_grow_and_differ() -> None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from openfeature.evaluation_context import EvaluationContext
 
 from davy.flags.details import Details, FlagType
-from davy.openfeature.provider import DavyProvider, flat
+from davy.openfeature.provider import UNREADABLE, DavyProvider, flat
 
 T = TypeVar("T")
 
@@ -15,7 +15,7 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Client:
-    """Evaluates by a provider, directly. The provider has to be initialised, by OpenFeature or by `start`.
+    """Evaluates by a provider, directly. That has to be initialised, by OpenFeature or by its `initialize`.
 
     A context is a mapping of JSON values in which `targetingKey` is the targeting key, or OpenFeature's own.
     Nothing is raised: what goes wrong is the caller's default with an error, as OpenFeature has it.
@@ -107,7 +107,7 @@ class Client:
 
     def _merged(self, context: Mapping[str, Any] | EvaluationContext | None) -> Mapping[str, Any]:
         given = context if type(context) is dict else _flat(context)
-        return {**self._context, **given} if self._context else given
+        return {**self._context, **given} if self._context and given is not UNREADABLE else given
 
 
 _BOOLEAN, _STRING, _INTEGER = FlagType.BOOLEAN, FlagType.STRING, FlagType.INTEGER

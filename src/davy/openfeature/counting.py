@@ -10,9 +10,13 @@ import threading
 from collections.abc import Callable, Iterable
 from itertools import count
 from typing import NamedTuple, TypeAlias
+from weakref import ref
 
 SERIES = 10_000
 """How many series an instance keeps unless said; each takes about half a kilobyte."""
+
+IDLE = 30
+"""For how many intervals a version is remembered that nothing was counted by: five minutes, unless said."""
 
 _KEY = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
 UNREADABLE = "(unreadable)"
@@ -40,11 +44,12 @@ class Count:
 class Series:
     """What is counted together."""
 
-    __slots__ = ("count", "failed", "hit", "key", "requests", "version")
+    __slots__ = ("count", "failed", "hit", "key", "label", "requests", "version")
 
-    def __init__(self, key: SeriesKey, version: int) -> None:
+    def __init__(self, key: SeriesKey, version: int, label: str) -> None:
         self.key = key
         self.version = version
+        self.label = label
         self.count = Count()
         self.requests = Count()
         self.failed = Count()
@@ -59,19 +64,44 @@ class Counted(NamedTuple):
     reason: str
     error: str
     version: int
+    label: str
     evaluations: int
     requests: int
     failed: int
 
 
 class Counts:
-    """All series of one version of a document; asked for by the key at each evaluation."""
+    """All series of one version of a document; asked for by the key at each evaluation.
 
-    __slots__ = ("known", "version")
+    Whoever evaluates by the version holds on to it, so once it is gone nothing is evaluated by it any more.
 
-    def __init__(self, version: int) -> None:
+    Args:
+        version: as a server counts it.
+        label: what telemetry calls it.
+    """
+
+    __slots__ = ("__weakref__", "known", "label", "version")
+
+    def __init__(self, version: int, label: str) -> None:
         self.version = version
+        self.label = label
         self.known: dict[SeriesKey, Series] = {}
+
+
+class _Version:
+    """What is remembered of a version beyond its evaluations: requests that met it may still go on."""
+
+    __slots__ = ("counts", "idle", "known")
+
+    def __init__(self, counts: Counts) -> None:
+        self.counts = ref(counts)
+        self.known = counts.known
+        self.idle = 0
+
+    def take(self) -> list[Counted]:
+        found = [each for series in list(self.known.values()) if (each := _taken(series)) is not None]
+        self.idle = 0 if found else self.idle + 1
+        return found
 
 
 class Counting:
@@ -84,16 +114,16 @@ class Counting:
     def __init__(self, limit: int = SERIES) -> None:
         self._limit = limit
         self._lock = threading.Lock()
-        self._all: list[Counts] = []
+        self._all: list[_Version] = []
         self._dropped = Count()
-        self._over = Series(("", None, ""), 0)
+        self._over = Series(("", None, ""), 0, "")
         self._over.hit = self._dropped.add
 
-    def version(self, version: int) -> Counts:
+    def version(self, version: int, label: str = "") -> Counts:
         """Return where to count evaluations by this version from now on."""
-        counts = Counts(version)
+        counts = Counts(version, label or str(version))
         with self._lock:
-            self._all.append(counts)
+            self._all.append(_Version(counts))
         return counts
 
     def open(self, counts: Counts, key: SeriesKey) -> Series:
@@ -102,21 +132,25 @@ class Counting:
         with self._lock:
             if (series := counts.known.get(shown)) is not None:
                 return series
-            if sum(len(each.known) for each in self._all) >= self._limit:
+            if self._is_full() and not self._forgot(1):
                 return self._over
-            series = counts.known[shown] = Series(shown, counts.version)
+            series = counts.known[shown] = Series(shown, counts.version, counts.label)
             return series
 
     def take(self) -> tuple[list[Counted], int]:
-        """Return what was counted since the last time, and how many evaluations were dropped.
-
-        Versions that nothing was counted by any more are forgotten, apart from the last one.
-        """
+        """Return what was counted since the last time, and how many evaluations were dropped."""
         with self._lock:
-            taken = [(counts, [_taken(each) for each in counts.known.values()]) for counts in self._all]
-            idle = [counts for counts, found in taken if not any(found)]
-            self._all = [each for each in self._all if each is self._all[-1] or each not in idle]
-            return [each for _, found in taken for each in found if each is not None], self._dropped.take()
+            taken = [each for version in self._all for each in version.take()]
+            self._forgot(IDLE)
+            return taken, self._dropped.take()
+
+    def _is_full(self) -> bool:
+        return sum(len(each.known) for each in self._all) >= self._limit
+
+    def _forgot(self, idle: int) -> bool:
+        """Forget versions that are gone and that nothing was counted by for so long; say if there is room."""
+        self._all = [each for each in self._all if each.counts() is not None or each.idle < idle]
+        return not self._is_full()
 
 
 def shown_key(key: str) -> str:
@@ -130,7 +164,7 @@ def _taken(series: Series) -> Counted | None:
     counts = series.count.take(), series.requests.take(), failed
     if not any(counts):
         return None
-    return Counted(flag, variant or "", reason, "".join(error), series.version, *counts)
+    return Counted(flag, variant or "", reason, "".join(error), series.version, series.label, *counts)
 
 
 def ended(met: Iterable[Series], *, failed: bool) -> None:

@@ -24,7 +24,7 @@ from davy.flags.details import Details, ErrorCode, FlagType, Json, Reason
 from davy.flags.gate import is_baked
 from davy.flags.governance import OnError
 from davy.openfeature.holding import Held, Status
-from davy.openfeature.provider import DavyProvider, flat, resolution
+from davy.openfeature.provider import UNREADABLE, DavyProvider, flat, resolution
 
 Undeclared: TypeAlias = Literal["refuse", "pass"]
 """What becomes of a key that is not declared: an error and the caller's default, or the other one's answer."""
@@ -273,10 +273,13 @@ class _Evaluation:
         self._kind = kind
         self._key = key
         self._default = default
-        self._context = flat(context)
+        seen = flat(context)
+        self._context = {} if seen is UNREADABLE else seen
         self._held: Held = around.governor.holder.held
         self._definition = self._held.definitions.flags.get(key)
         self.decided = self._before()
+        if self.decided is None and seen is UNREADABLE:
+            self.decided = self._failed(ErrorCode.INVALID_CONTEXT, "the context cannot be read")
 
     def may_ask(self, inner: Status) -> bool:
         """Say whether the other provider can be asked; where not, that is decided."""
@@ -319,7 +322,8 @@ class _Evaluation:
     def _before(self) -> Details | None:
         """Return what the definitions decide by themselves."""
         held, definition = self._held, self._definition
-        if definition is None and self._around.governor.holder.has_document:
+        is_broken = self._key in held.definitions.broken
+        if definition is None and not is_broken and self._around.governor.holder.has_document:
             if self._around.undeclared == "pass":
                 return None
             message = f"{self._key} is not declared"

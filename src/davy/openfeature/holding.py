@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
-from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from msgspec.structs import replace
@@ -40,23 +40,30 @@ class Status(StrEnum):
 
 
 class Gate(NamedTuple):
-    """What closes flags in documents that come from no server, which would have done it.
+    """What closes flags in a document, whatever it says.
 
     Args:
         environment: gates are for `production`.
         evidence: the canaries that passed.
         killed: keys of flags that are off, whatever a document says.
         artifact: the hash of the pod template that this instance was started from.
+        unsaid: whether only those flags are looked at of which the document does not say how their gate is:
+            a server has opened and closed the others.
     """
 
     environment: str
-    evidence: Mapping[Key, Sequence[Evidence]] = {}
+    evidence: Mapping[Key, Sequence[Evidence]] = MappingProxyType({})
     killed: Collection[str] = ()
     artifact: str = ""
+    unsaid: bool = False
 
     def applied(self, definitions: Definitions) -> Definitions:
         """Return a document with its closed gates and kills in it."""
-        return enforced(definitions, self.environment, self.evidence, self.killed, self.artifact)
+        closed = enforced(definitions, self.environment, self.evidence, self.killed, self.artifact)
+        if not self.unsaid:
+            return closed
+        opened = {key: flag for key, flag in definitions.flags.items() if _is_opened(flag)}
+        return replace(closed, flags={**closed.flags, **opened})
 
 
 class Announce(Protocol):
@@ -87,8 +94,7 @@ class Held:
         self.known = counts.known
         self.flags = flags
         self.evaluate: Evaluate = self._stale if status is Status.STALE else flags.evaluate
-        label = definitions.metadata.get("version", "")
-        self.label = str(document.version or label or document.etag.removeprefix("sha256:")[:12])
+        self._safe_flags: FlagSet | None = None
 
     def believed(self, status: Status) -> "Held":
         """Return the same document with another status; what was counted stays together."""
@@ -103,7 +109,7 @@ class Held:
 
     def safely(self, key: str, kind: FlagType, default: Json, reason: Reason, failure: str) -> Details:
         """Return the safe value of a flag that declares one."""
-        found = self._safe.evaluate(key, kind, default, {})
+        found = self._safe().evaluate(key, kind, default, {})
         if found.error_code is not None:
             return found
         told = {**found.metadata, "failMode": "safe", "failure": failure}
@@ -143,15 +149,23 @@ class Held:
             return found
         return replace(found, reason=Reason.STALE)
 
-    @cached_property
     def _safe(self) -> FlagSet:
-        """The document in which each flag that declares something safe says that and nothing else."""
+        """Return the document in which each flag that declares something safe says that and nothing else."""
+        if self._safe_flags is None:
+            self._safe_flags = self._made_safe()  # two threads may both come here: they make the same
+        return self._safe_flags
+
+    def _made_safe(self) -> FlagSet:
         flags = {
             key: Definition(key, flag.variants, True, str(flag.metadata["safe"]), None, flag.metadata)
             for key, flag in self.definitions.flags.items()
             if flag.metadata.get("safe") in flag.variants
         }
         return FlagSet(Definitions(flags, {}, self.definitions.metadata))
+
+
+def _is_opened(flag: Definition) -> bool:
+    return flag.metadata.get("gate") == "open" and not is_baked(flag)
 
 
 _CALLERS_FAULT = (ErrorCode.FLAG_NOT_FOUND, ErrorCode.TYPE_MISMATCH)
@@ -169,7 +183,7 @@ class Holder:
     Args:
         announce: is told of every change, from the source's thread.
         counting: where evaluations are counted.
-        gate: what closes flags in every document; None where a server has done it.
+        gate: what closes flags in every document.
         keeping: where the last good document is kept for a start without a server.
         bundled: a document that was shipped with the application, for the very first start without a server.
         stale_after_s: how long a document is believed without a word; None where silence says nothing.
@@ -181,7 +195,7 @@ class Holder:
         self,
         announce: Announce,
         counting: Counting,
-        gate: Gate | None,
+        gate: Gate,
         *,
         keeping: Keeping | None = None,
         bundled: tuple[bytes, Gate] | None = None,
@@ -200,6 +214,7 @@ class Holder:
         self._lock = threading.RLock()
         self._word = ticks()
         self._kept_at = 0.0
+        self._ended = False
         self.settled = threading.Event()
         self.why = ""
         self.held: Held = self._empty(Status.NOT_READY)
@@ -218,6 +233,8 @@ class Holder:
         """Take in a document; one that is broken or older than what is held is not taken."""
         with self._lock:
             before = self.held
+            if self._ended:
+                return False
             if document.version and document.version < before.document.version and not self._is_fallback:
                 self.trouble(
                     f"version {document.version} came after {before.document.version}, and is not taken"
@@ -237,7 +254,7 @@ class Holder:
     def confirmed(self) -> None:
         """Take in that what is held still holds."""
         with self._lock:
-            if not self.has_document or self._is_fallback:
+            if self._ended or not self.has_document or self._is_fallback:
                 return
             self._word = self._ticks()
             if self.held.status is not Status.READY:
@@ -247,6 +264,8 @@ class Holder:
     def trouble(self, why: str, *, final: bool = False) -> None:
         """Take in that nothing can be learnt: at first fall back, later become stale in time."""
         with self._lock:
+            if self._ended:
+                return
             is_new, self.why = why != self.why, why
             if not self.has_document:
                 self.fall_back()
@@ -268,7 +287,7 @@ class Holder:
     def fall_back(self) -> None:
         """Hold what was kept or bundled, for want of anything better; it is stale."""
         with self._lock:
-            if self.has_document:
+            if self._ended or self.has_document:
                 return
             for fallback in (self._from_disk, self._from_bundle):
                 try:
@@ -282,9 +301,14 @@ class Holder:
                     self.settled.set()
                     return
 
+    def begin(self) -> None:
+        """Take in what is told from now on."""
+        self._ended = False
+
     def forget(self) -> None:
-        """Hold nothing any more, as before the first document."""
+        """Hold nothing any more, as before the first document, and take in nothing until `begin`."""
         with self._lock:
+            self._ended = True
             self.held = self._empty(Status.NOT_READY)
             self.settled.clear()
             self.why = ""
@@ -295,13 +319,13 @@ class Holder:
         self._is_fallback = False
         return held
 
-    def _read(self, document: Document, gate: Gate | None, status: Status) -> Held:
-        definitions = read(document.text, document.name)
-        if gate is not None:
-            definitions = gate.applied(definitions)
+    def _read(self, document: Document, gate: Gate, status: Status) -> Held:
+        definitions = gate.applied(read(document.text, document.name))
         flags = FlagSet(definitions)
         flags.prepare()
-        return Held(definitions, document, status, self._counting.version(document.version), flags)
+        said = str(document.version or definitions.metadata.get("version", "") or document.etag)
+        counts = self._counting.version(document.version, said.removeprefix("sha256:")[:32])
+        return Held(definitions, document, status, counts, flags)
 
     def _put(self, held: Held, changed: Sequence[str] | None, why: str = "") -> None:
         if held.status is Status.READY:

@@ -30,7 +30,8 @@ from openfeature.provider import AbstractProvider, Metadata
 from openfeature.track import TrackingEventDetails
 
 from davy.errors import UsageError
-from davy.flags.details import Details, FlagType
+from davy.flags.details import Details, FlagType, Reason
+from davy.flags.details import ErrorCode as Code
 from davy.flags.evidence import Evidence
 from davy.flags.gate import PRODUCTION
 from davy.flags.remote import Instance
@@ -79,7 +80,7 @@ class Origins(msgspec.Struct, frozen=True):
     """Where the documents of a provider come from, and how far they are trusted."""
 
     source: Callable[[Instance], Source]
-    gate: Gate | None
+    gate: Gate
     environment: str
     server: Callable[[], Server] | None = None
     keeping: Callable[[], Keeping] | None = None
@@ -246,7 +247,7 @@ class DavyProvider(AbstractProvider):
         text = bundled.encode() if isinstance(bundled, str) else bundled
         origins = Origins(
             source=lambda instance: RemoteSource(server, instance, pace or Pace()),
-            gate=None,
+            gate=Gate(environment, artifact=artifact, unsaid=True),
             environment=environment,
             server=server,
             keeping=keeping if keep is not None else None,
@@ -291,7 +292,7 @@ class DavyProvider(AbstractProvider):
         """Return the provider's name."""
         return _METADATA
 
-    def initialize(self, evaluation_context: EvaluationContext) -> None:
+    def initialize(self, evaluation_context: EvaluationContext | None = None) -> None:
         """Start, and wait until there is a document or the deadline has passed.
 
         Without a document from its source it goes on with what was kept or bundled, as `STALE`.
@@ -376,7 +377,7 @@ class DavyProvider(AbstractProvider):
     @property
     def version(self) -> str:
         """The version of the document in force, as telemetry has it; empty before there is one."""
-        return self._holder.held.label
+        return self._holder.held.counts.label if self._holder.has_document else ""
 
     @property
     def age_s(self) -> float:
@@ -418,7 +419,10 @@ class DavyProvider(AbstractProvider):
     def evaluate(self, key: str, kind: FlagType, default: Any, context: Mapping[str, Any]) -> Details:
         """Evaluate a flag, count it, and remember it for the request that is being answered."""
         held = self._holder.held
-        details = held.evaluate(key, kind, default, context)
+        try:
+            details = held.evaluate(key, kind, default, context)
+        except Exception as error:  # noqa: BLE001 - of what an application puts into a context
+            details = _raised(key, default, error)
         if details.error_code is not None:
             details = held.mended(key, kind, default, details)
         series = held.known.get((key, details.variant, details.reason))
@@ -458,6 +462,7 @@ class DavyProvider(AbstractProvider):
                 self._counting, self._instance, server, self._telemetry, self._audit.interval_s, time.time
             )
             source, reporting = self._source, self._reporting
+        self._holder.begin()
         source.start(self._holder)
         reporting.start()
         return self._holder
@@ -525,7 +530,8 @@ class DavyProvider(AbstractProvider):
 
     def _follow(self, held: Held, key: str, details: Details, context: Mapping[str, Any]) -> None:
         if self._telemetry is not None:
-            self._telemetry.evaluated(key, details, context, held.counts.version, held.label)
+            context = _NONE if context is UNREADABLE else context
+            self._telemetry.evaluated(key, details, context, held.counts.label)
 
     def _state(self) -> tuple[int, float] | None:
         holder = self._holder
@@ -545,17 +551,36 @@ def resolution(details: Details) -> FlagResolutionDetails[Any]:
     )
 
 
+class _Unreadable(dict[str, Any]):
+    """A context that nobody can read: a rule that asks for anything fails, and what has no rule never asks."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        raise ValueError("the context cannot be read")
+
+    def __getitem__(self, key: str) -> Any:
+        raise ValueError("the context cannot be read")
+
+
+UNREADABLE: Mapping[str, Any] = _Unreadable()
+
+
 def flat(context: EvaluationContext | None) -> Mapping[str, Any]:
-    """Return a context as rules see it: attributes, the targeting key among them, instants as RFC 3339."""
+    """Return a context as rules see it: attributes, the targeting key among them, instants as RFC 3339.
+
+    Nothing is raised, which would make every flag its caller's default: see `UNREADABLE`.
+    """
     if context is None:
         return _NONE
-    attributes = context.attributes
-    for value in attributes.values():
-        if type(value) is not str and type(value) not in _PLAIN:
-            attributes = {name: _json(value) for name, value in attributes.items()}
-            break
-    key = context.targeting_key
-    return attributes if key is None else {**attributes, "targetingKey": key}
+    try:
+        attributes = context.attributes
+        for value in attributes.values():
+            if type(value) is not str and type(value) not in _PLAIN:
+                attributes = {name: _json(value) for name, value in attributes.items()}
+                break
+        key = context.targeting_key
+        return attributes if key is None else {**attributes, "targetingKey": key}
+    except Exception:  # noqa: BLE001 - of what an application puts into a context
+        return UNREADABLE
 
 
 _PLAIN = frozenset({str, int, bool, float, type(None)})
@@ -569,6 +594,11 @@ def _json(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [_json(each) for each in value]
     return value
+
+
+def _raised(key: str, default: Any, error: Exception) -> Details:
+    message = f"the context for `{key}` holds what raises a {type(error).__name__}"
+    return Details(default, None, Reason.ERROR, Code.INVALID_CONTEXT, message)
 
 
 def _series(key: str, details: Details) -> Any:

@@ -153,8 +153,7 @@ class Telemetry:
         key: str,
         details: Details,
         context: Mapping[str, Any],
-        version: int,
-        label: str,
+        version: str,
         chance: Callable[[], float] = random.random,
     ) -> None:
         """Tell of one evaluation if it is the first of its subject, or drawn."""
@@ -166,7 +165,7 @@ class Telemetry:
         self._left -= 1
         from opentelemetry._logs import LogRecord, SeverityNumber
 
-        attributes = self._attributes(key, details, context, label or str(version))
+        attributes = self._attributes(key, details, context, version)
         self._logger.emit(
             LogRecord(event_name=EVENT, severity_number=SeverityNumber.INFO, attributes=attributes)
         )
@@ -220,7 +219,7 @@ class Telemetry:
             "feature_flag.key": each.flag,
             "feature_flag.provider.name": self._about.provider,
             "feature_flag.result.reason": each.reason.lower(),
-            "feature_flag.version": str(each.version),
+            "feature_flag.version": each.label,
         }
         optional = (
             ("feature_flag.result.variant", each.variant),
