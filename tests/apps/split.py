@@ -57,7 +57,7 @@ class _Answers(BaseHTTPRequestHandler):
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         path = [unquote(part) for part in parts.path.strip("/").split("/")]
         length = int(self.headers.get("Content-Length", "0"))
-        body = json.loads(self.rfile.read(length)) if length else None
+        body: Any = json.loads(self.rfile.read(length)) if length else None
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             self._answer(401, {"message": f"no {self.headers.get('Authorization')}"})
             return

@@ -152,12 +152,8 @@ def test_only_what_is_on_and_may_not_be_is_switched_and_every_flag_that_may_not_
     flags: list[VendorFlag], standings: dict[str, Standing]
 ) -> None:
     named = {name_there(each): key for key, each in REGISTRY.flags.items()}
-    must = {
-        flag.key
-        for flag in flags
-        if flag.on
-        and (flag.key in REGISTRY.retired or (flag.key in named and not standings[named[flag.key]].open))
-    }
+    shut = {name for name, key in named.items() if not standings[key].open}
+    must = {flag.key for flag in flags if flag.on and flag.key in {*REGISTRY.retired, *shut}}
     differences = compare(REGISTRY, standings, flags, NOW)
     assert {each.there for each in differences if each.mend == "switch off"} == must
     assert all(isinstance(each, Difference) and each.message for each in differences)
