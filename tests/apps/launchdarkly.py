@@ -181,18 +181,22 @@ class _Answers(BaseHTTPRequestHandler):
         told: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Connection", "close")
+        self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         self.close_connection = True
         with self.it.lock:
             self.it.streams.append(told)
             first = {"path": "/", "data": self._all()}
-        self.wfile.write(b"event: put\ndata: " + json.dumps(first).encode() + b"\n\n")
-        while (event := told.get()) is not None:
-            try:
-                self.wfile.write(event)
-            except OSError:
-                return
+        told_first = b"event: put\ndata: " + json.dumps(first).encode() + b"\n\n"
+        try:
+            self._chunk(told_first)
+            while (event := told.get()) is not None:
+                self._chunk(event)
+        except OSError:
+            return
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
     def _all(self) -> dict[str, Any]:
         return {"flags": {key: self.it.for_sdks(key) for key in self.it.flags}, "segments": {}}
