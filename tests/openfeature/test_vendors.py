@@ -1,7 +1,7 @@
 """The SDKs of LaunchDarkly and Split, governed: what Davy closes or kills they are not asked for."""
 
 import asyncio
-import sys
+import runpy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,9 +21,8 @@ from davy.openfeature import DavyProvider
 from davy.testing.patience import until
 from openfeature import api
 
-sys.path.append(str(Path(__file__).parents[2] / "examples" / "split"))
-
-from split_provider import SplitProvider
+EXAMPLE = Path(__file__).parents[2] / "examples" / "split" / "split_provider.py"
+SplitProvider = runpy.run_path(str(EXAMPLE))["SplitProvider"]
 
 KEY = "checkout.discount-enabled"
 USER = EvaluationContext("user-17")
