@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,9 +118,9 @@ def command(tmp_path: Path, server: UnleashServer, tokens: dict[str, Path]) -> l
     ]
 
 
-def davy(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+def davy(home: Path, *words: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "davy", *words, "--home", str(home)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=cwd)
 
 
 def test_what_differs_is_told_mended_and_on_record_once(
@@ -155,6 +157,31 @@ def test_what_differs_is_told_mended_and_on_record_once(
         if each["name"] == KEY
     ]
     assert described["description"] == "owner: checkout\njira: PAY-123\nexpiry: 2029-12-31"
+
+
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "govern-unleash.md"
+
+
+def test_what_the_guide_shows_can_be_typed(tmp_path: Path, server: UnleashServer) -> None:
+    home, flags = tmp_path / "home", tmp_path / "flags"
+    home.mkdir()
+    flags.mkdir()
+    SqliteStore(home / "davy.db").close()
+    shutil.copy(Path(__file__).parents[2] / "examples" / "payments" / "flags.yaml", flags)
+    for name, secret in (("unleash.token", ADMIN), ("sdk.token", SDK)):
+        (tmp_path / name).write_text(secret)
+        (tmp_path / name).chmod(0o600)
+    server.add(KEY, on=True)
+    lines = re.findall(r"^\$ davy (.+)", GUIDE.read_text(), re.MULTILINE)
+    looking, mending = (shlex.split(line.replace("https://unleash.example.com", server.url)) for line in lines)
+    looked = davy(home, *looking, cwd=tmp_path)
+    assert looked.returncode == 1, looked.stderr
+    assert all(
+        line.rstrip() in GUIDE.read_text() for line in looked.stdout.splitlines() if " described " not in line
+    )
+    assert davy(home, *mending, cwd=tmp_path).returncode == 0
+    assert davy(home, *looking, cwd=tmp_path).returncode == 0
+    assert not server.for_sdks(KEY)
 
 
 @pytest.fixture

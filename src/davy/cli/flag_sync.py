@@ -178,19 +178,19 @@ class Sync:
     def follow(self, back_s: float, every_s: float) -> None:
         """Mend what differs again and again; what the engine kills is switched off within a moment."""
         pace, due, trouble = self._setting.pace, 0.0, ""
-        before: dict[str, Standing] = {}
+        before: dict[str, bool] = {}
         while True:
             try:
                 now = pace.now()
-                standings = self.standings()
-                if standings != before or now >= due:
+                may = {key: each.open for key, each in self.standings().items()}
+                if may != before or now >= due:
                     outcomes, _ = self.once(apply=True)
                     _tell(outcomes)
                     for draft, outcome in self.record(back_s, dry_run=False):
                         if outcome == "written":
                             talk(f"toggled: {draft.detail['flag']} by {draft.actor}")
                     if not any(each.failed for each in outcomes):
-                        before, due = standings, now + every_s
+                        before, due = may, now + every_s
                 trouble = ""
             except (Undecided, UsageError) as error:
                 if error.message != trouble:
