@@ -125,6 +125,7 @@ def test_what_differs_is_mended_and_toggles_are_on_record_once(
     store.close()
     assert (first.kind, first.subject) == ("flag_changed", f"FeatureFlag default/{KEY}")
     assert (first.actor, first.reason) == ("ann@example.com (launchdarkly)", "for the sale")
+    assert (first.source, first.id) == ("launchdarkly/shop", f"toggle:{there.log[0]['_id']}")
     assert (first.detail["service"], first.detail["environment"]) == ("payments", "production")
     assert (second.actor, second.detail["vendor"]) == (
         "token davy (launchdarkly)",

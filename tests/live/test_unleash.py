@@ -17,6 +17,7 @@ from openfeature.evaluation_context import EvaluationContext
 from tests.live.test_flags import Site
 from tests.live.unleash_server import ADMIN, SDK, UnleashServer, running
 
+from davy.adapters.flag_api import VendorUnavailable
 from davy.adapters.sqlite import SqliteStore
 from davy.adapters.unleash import Unleash
 from davy.flags.vendor import FlagVendor
@@ -91,6 +92,25 @@ class TestUnleash(FlagVendorContract):
         vendor = self.vendor()
         vendor.switch_off(KEY, "why")
         assert [(each.actor, each.on) for each in vendor.toggles(0.0)][-2:] == [("ann", True), ("davy", False)]
+
+    def test_all_pages_of_the_log_are_read(self) -> None:
+        self.add(KEY, on=True)
+        for number in range(101):
+            self.server.toggle(KEY, on=number % 2 == 1)
+        told = [each for each in self.vendor().toggles(0.0) if each.what.startswith("feature-environment")]
+        assert [each.on for each in told[-102:]] == [number % 2 == 0 for number in range(102)]
+
+    def test_without_a_token_of_sdks_the_admin_api_is_asked(self) -> None:
+        self.add(KEY, on=True)
+        vendor = Unleash(self.server.url, ADMIN, "default", "production")
+        assert vendor.switch_off(KEY, "why") == "read back from the admin API"
+
+    def test_what_sdks_get_all_the_same_is_an_error(self) -> None:
+        self.add(KEY, on=True)
+        other = Unleash(self.server.url, ADMIN, "default", "development", SDK, pause=lambda _: None)
+        until(lambda: self.server.for_sdks(KEY))
+        with pytest.raises(VendorUnavailable, match="hands it out as on"):
+            other.switch_off(KEY, "why")
 
     def test_what_is_off_is_off_for_sdks(self) -> None:
         self.add(KEY, on=True)
