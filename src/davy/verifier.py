@@ -194,7 +194,8 @@ class _Store:
 
     def others(self, chunks: Sequence[Chunk]) -> Iterator[str]:
         """Yield what is wrong beside the entries and their tree."""
-        if self.one("SELECT max(seq) > ? OR min(seq) < 1 FROM ledger", self.size):
+        first, last = self.one("SELECT min(seq) FROM ledger"), self.one("SELECT max(seq) FROM ledger")
+        if first is not None and (first < 1 or last > self.size):  # both at once would read all of it
             yield "there are entries in places that a ledger does not have"
         last = self.one("SELECT max(size) FROM heads") or 0
         if last > self.size:
