@@ -3,6 +3,7 @@
 * docs/reference/argo-rollouts.md: fields from davy.model.honoured, rules from argo-rollouts.toml
 * docs/reference/kinds.md: the part between the marks, from davy.model.honoured
 * the pages about the rule pack, by tests.docs.generated_pack
+* docs/reference/flag-rules.md: the part between the marks, by tests.docs.generated_flag_rules
 * integrations/grafana/davy-delivery.json, from davy.reports.dashboard
 """
 
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.docs import generated_pack
+from tests.docs import generated_flag_rules, generated_pack
 
 from davy.model.honoured import HONOURED, IGNORED, REFUSED
 from davy.model.kinds import KINDS
@@ -115,6 +116,7 @@ def write() -> None:
     path = REFERENCE / "kinds.md"
     path.write_text(kinds(path.read_text()))
     generated_pack.write()
+    generated_flag_rules.write()
     GRAFANA.write_text(grafana())
 
 

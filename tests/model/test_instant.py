@@ -2,7 +2,7 @@
 
 import pytest
 
-from davy.model.instant import LAST, BadInstant, parse_instant, written
+from davy.model.instant import LAST, BadInstant, parse_end, parse_instant, written
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,12 @@ def test_an_instant_is_seconds_since_1970(text: str, seconds: float) -> None:
 def test_what_is_no_instant_says_what_it_lacks(text: str, lack: str) -> None:
     with pytest.raises(BadInstant, match=lack):
         parse_instant(text)
+
+
+def test_a_day_ends_with_it_in_utc() -> None:
+    assert parse_end("2026-03-01") == parse_instant("2026-03-02T00:00:00Z")
+    assert parse_end("2026-03-01T12:00+01:00") == parse_instant("2026-03-01T11:00:00Z")
+    assert parse_end("9999-12-31") == LAST
+    for text in ("2026-02-30", "2026-03-01T12:00", "soon"):
+        with pytest.raises(BadInstant):
+            parse_end(text)

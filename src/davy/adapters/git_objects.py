@@ -3,9 +3,10 @@
 Nothing is checked out, no hook and no filter runs, links are not followed and submodules not entered.
 """
 
+import hashlib
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from davy.errors import Undecided, UsageError
@@ -47,6 +48,26 @@ def files_in(
     names = sorted(wanted)
     contents = git.contents([wanted[name][0] for name in names])
     return list(zip(names, contents, strict=True))
+
+
+def changed_since(ref: str, texts: Mapping[str, bytes], *, directory: Path | None = None) -> frozenset[str]:
+    """Return which files, named as seen from `directory`, a commit does not have, or has with another content.
+
+    Raises:
+        UsageError: there is no such commit, no repository, or no Git.
+        Undecided: Git gives no answer.
+    """
+    here = directory or Path.cwd()
+    git = Git(here)
+    there = git.blobs(git.commit(ref), ".", ("",))
+    return frozenset(name for name, text in texts.items() if there.get(name, ("",))[0] != _blob(text, there))
+
+
+def _blob(text: bytes, there: Mapping[str, tuple[str, int]]) -> str:
+    """Return the id that a content has, by the hash that the repository is made with."""
+    long = any(len(blob) == 64 for blob, _ in there.values())
+    kind = hashlib.sha256 if long else hashlib.sha1
+    return kind(b"blob %d\0" % len(text) + text, usedforsecurity=False).hexdigest()
 
 
 class Git:

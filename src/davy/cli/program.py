@@ -50,6 +50,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "policy": ("davy.cli.policy", "Run, test, compare and export policies."),
         "waiver": ("davy.cli.waiver", "Ask for, approve, revoke and list waivers."),
     },
+    "Flags": {
+        "flag": ("davy.cli.flag", "Evaluate, lint, toggle and kill flags."),
+    },
     "Engine": {
         "up": ("davy.cli.up", "Run the engine on this machine until Ctrl-C."),
         "down": ("davy.cli.down", "Stop the workloads and the proxy that an engine left running."),

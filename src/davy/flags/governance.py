@@ -5,8 +5,11 @@ there are these fields' in camelCase.
 """
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
+
+from davy.flags.details import Metadata
 
 
 class FlagKind(StrEnum):
@@ -63,6 +66,7 @@ class Governance(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
         bucketing: how `fractional` draws; pinned, so that everybody draws the same population.
         rollout: `namespace/name` of the rollout whose canary has to pass before the flag may be on.
         rollout_weight: the weight, in percent, at which its analysis has to have passed.
+        drill_every: how often the flag is killed for practice, a duration as in `720h`.
         description: what it does, for people.
     """
 
@@ -77,4 +81,30 @@ class Governance(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     bucketing: Bucketing = Bucketing.V3
     rollout: str = ""
     rollout_weight: int = 100
+    drill_every: str = ""
     description: str = ""
+
+    @property
+    def metadata(self) -> dict[str, bool | int | float | str]:
+        """All of it as flat metadata: what has no value is left out, what is chosen by default is not."""
+        every: dict[str, Any] = dict(zip(NAMES, msgspec.structs.astuple(self), strict=True))
+        if not self.rollout:
+            del every["rolloutWeight"]
+        return {
+            name: str(value) if isinstance(value, str) else value
+            for name, value in every.items()
+            if value != ""
+        }
+
+
+NAMES = Governance.__struct_encode_fields__
+"""What governance is called in metadata."""
+
+
+def governance_in(metadata: Metadata) -> Governance:
+    """Read what governs a flag out of its metadata; other names are left alone.
+
+    Raises:
+        msgspec.ValidationError: something in it has no such value; it says which.
+    """
+    return msgspec.convert({name: metadata[name] for name in NAMES if name in metadata}, Governance)

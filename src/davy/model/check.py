@@ -132,6 +132,10 @@ class Checker:
                 title = f"`{path}` is beyond {shape.least} to {shape.most}"
                 self.tell("DV008", node.span, title, label="this number does not fit")
                 return WRONG
+        if shape.words and value not in shape.words:
+            title = f"`{path}` is {value!r}, which means nothing"
+            self.tell("DV008", node.span, title, fix=f"write one of {', '.join(shape.words)}")
+            return WRONG
         if node.plain and not node.tag:
             self.warn_ambiguous(node, value)
         return value

@@ -139,6 +139,7 @@ HONOURED: dict[str, frozenset[str]] = {
     "VirtualService": _ALWAYS,
     "HTTPRoute": _ALWAYS,
     "ImageMap": _ALWAYS | {"spec.images"},
+    "FeatureFlag": _ALWAYS | {"spec"},
     "Waiver": _ALWAYS | {"spec"},
     "Deployment": _ALWAYS | {"spec.selector", "spec.template"},
     "ReplicaSet": _ALWAYS | {"spec.selector", "spec.template"},

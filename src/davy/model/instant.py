@@ -40,6 +40,17 @@ def parse_instant(text: str) -> float:
     return seconds
 
 
+def parse_end(text: str) -> float:
+    """Read when something ends: an instant, or a day such as `2026-03-01`, which ends with it in UTC.
+
+    Raises:
+        BadInstant: it is neither.
+    """
+    if not _DAY.fullmatch(text):
+        return parse_instant(text)
+    return min(LAST, parse_instant(f"{text}T00:00Z") + 86400)
+
+
 def written(seconds: float) -> str:
     """Write an instant in UTC, to the millisecond where there is a part of a second."""
     seconds = round(seconds, 3)

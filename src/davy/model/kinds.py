@@ -4,6 +4,7 @@ from difflib import get_close_matches
 
 from davy.model.analysis import AnalysisRun, AnalysisTemplate, ClusterAnalysisTemplate
 from davy.model.check import nearest
+from davy.model.flag import FeatureFlag
 from davy.model.gateway import HTTPRoute
 from davy.model.images import ImageMap
 from davy.model.istio import VirtualService
@@ -28,6 +29,7 @@ KINDS: dict[str, tuple[tuple[str, ...], type[Manifest]]] = {
     ),
     "HTTPRoute": (("gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"), HTTPRoute),
     "ImageMap": (("davy.dev/v1alpha1",), ImageMap),
+    "FeatureFlag": (("davy.dev/v1alpha1",), FeatureFlag),
     "Waiver": (("davy.dev/v1alpha1",), Waiver),
     **{name: ((version,), kind) for name, (version, kind) in WORKLOADS.items()},
 }

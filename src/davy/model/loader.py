@@ -75,6 +75,7 @@ def load_all(
     wanted: Iterable[WorkloadName] = (),
     raw: bool = False,
     namespace: str = "default",
+    only: Container[str] | None = None,
 ) -> Loaded:
     """Read texts, each given with the name of its file, and return what could be read beside what could not.
 
@@ -82,9 +83,10 @@ def load_all(
     workloads, unless a rollout in these texts takes its template from them, or they are `wanted`.
 
     With `raw` all of them are read as JSON, and what readers of YAML disagree on is found in them as well.
-    `namespace` is where objects are that do not say.
+    `namespace` is where objects are that do not say. Of other kinds than the `only` ones nothing is said; what
+    has no kind is read as JSON all the same.
     """
-    reads = [_read(text, file, limits, namespace) for file, text in texts]
+    reads = [_read(text, file, limits, namespace, only) for file, text in texts]
     rollouts = [
         each.typed.value
         for read in reads
@@ -132,7 +134,7 @@ def load_raw(text: str | bytes, file: str, *, limits: Limits = LIMITS) -> tuple[
 class _Found:
     """A mapping, and what was made of it; a workload waits until it is known whether a rollout wants it.
 
-    `told` says whether somebody has looked at all that is in it, and told of what is wrong.
+    `told` says whether somebody has looked at all that is in it, and told of what is wrong, or nobody wants to.
     """
 
     node: Mapping
@@ -183,28 +185,30 @@ class _Read:
         return [*found, self.last] if self.last is not None else found
 
 
-def _read(text: str | bytes, file: str, limits: Limits, namespace: str) -> _Read:
+def _read(text: str | bytes, file: str, limits: Limits, namespace: str, only: Container[str] | None) -> _Read:
     try:
         report = Report(yaml.decode(text, file, limits), limits.findings, namespace)
     except Unreadable as error:
         return _Read([], last=error.finding)
     read = _Read([], report)
     try:
-        for each in _documents(report, limits):
+        for each in _documents(report, limits, only):
             read.found.append(each)
     except Unreadable as error:
         read.last = error.finding
     return read
 
 
-def _documents(report: Report, limits: Limits) -> Iterator[_Found]:
+def _documents(report: Report, limits: Limits, only: Container[str] | None) -> Iterator[_Found]:
     for number, node in enumerate(_nodes(report, limits), start=1):
         if number > limits.documents:
             title = f"this is too much to read: more than {limits.documents:,} documents"
             raise Unreadable(report.source.finding("DV002", node.span, title))
         if isinstance(node, Mapping):
-            yield _document(node, report)
-        else:
+            kind = _text(node, "kind")
+            other = only is not None and kind not in only
+            yield _Found(node, told=bool(kind)) if other else _document(node, report)
+        elif only is None:
             title = "a manifest has to be a mapping, with `kind` and `metadata`"
             report.tell("DV006", node.span, title, label="this is none")
 
@@ -282,6 +286,9 @@ def _tell_of_no_kind(node: Mapping, report: Report) -> None:
     if _field(node, "groups") and len(node.entries) == 1:
         title = "this is a file of Prometheus rules, and is left alone"
         report.tell("DV013", _at(node, "groups"), title, severity="note")
+    elif isinstance(_field(node, "flags"), Mapping):
+        title = "this is a document of flagd, and is left alone: `davy flag list` reads it"
+        report.tell("DV013", _at(node, "flags"), title, severity="note")
     else:
         fix = f"kinds that are read: {', '.join(KINDS)}"
         report.tell("DV007", node.span, "`kind` is missing", label="what is this?", fix=fix)

@@ -33,7 +33,8 @@ class Field:
 class Shape:
     """What may stand at one place; several things may, e.g. a whole number or a text.
 
-    `fields` is set for a mapping with known keys, `values` for one whose keys are free, `items` for a list.
+    `fields` is set for a mapping with known keys, `values` for one whose keys are free, `items` for a list, and
+    `words` for a text that has to be one of these.
     """
 
     scalars: frozenset[ScalarKind] = frozenset()
@@ -43,6 +44,7 @@ class Shape:
     values: "Shape | None" = None
     items: "Shape | None" = None
     anything: bool = False
+    words: tuple[str, ...] = ()
     expected: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
@@ -80,6 +82,8 @@ def _shape(info: Any) -> Shape:
             return Shape(items=_shape(info.item_type))
         case inspect.StrType():
             return Shape(frozenset({"text"}))
+        case inspect.LiteralType():
+            return Shape(frozenset({"text"}), words=tuple(map(str, info.values)))
         case inspect.IntType():
             return Shape(frozenset({"whole number"}), info.ge, info.le)
         case inspect.FloatType():
@@ -103,4 +107,5 @@ def _merge(shapes: list[Shape]) -> Shape:
         next((shape.fields for shape in shapes if shape.fields is not None), None),
         next((shape.values for shape in shapes if shape.values is not None), None),
         next((shape.items for shape in shapes if shape.items is not None), None),
+        words=next((shape.words for shape in shapes if shape.words), ()),
     )

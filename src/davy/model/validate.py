@@ -11,11 +11,13 @@ References between documents are `davy.model.references`, and what the embedded 
 from davy.model.analysis import AnalysisRun, AnalysisTemplate, ClusterAnalysisTemplate
 from davy.model.checks.analysis import validate_metrics, validate_run, validate_template
 from davy.model.checks.complaints import Complaints
+from davy.model.checks.flag import validate_flag
 from davy.model.checks.rollout import validate_rollout
 from davy.model.checks.waiver import validate_waiver
 from davy.model.checks.workload import validate_workload
 from davy.model.document import Document
 from davy.model.finding import Finding
+from davy.model.flag import FeatureFlag
 from davy.model.images import ImageMap
 from davy.model.references import check_references
 from davy.model.rollout import Rollout
@@ -41,6 +43,8 @@ def validate(document: Document) -> tuple[Finding, ...]:
             _validate_service(service, complaints)
         case ImageMap() as image_map:
             _validate_image_map(image_map, complaints)
+        case FeatureFlag() as flag:
+            validate_flag(flag, complaints)
         case Waiver() as waiver:
             validate_waiver(waiver, complaints)
         case Deployment() | ReplicaSet() | PodTemplate() as workload:

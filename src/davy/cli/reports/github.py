@@ -26,14 +26,14 @@ def annotations(report: Report) -> str:
     if len(shown) < len(found):
         rest = found[len(shown) :]
         command = _COMMANDS[rest[0].severity]
-        lines.append(f"::{command} title=davy check::and {len(rest)} more, see the summary of the job")
+        lines.append(f"::{command} title={report.command}::and {len(rest)} more, see the summary of the job")
     return "\n".join(lines)
 
 
 def summary(report: Report, results: dict[str, int]) -> str:
     """Write the summary of a job in Markdown, the worst first."""
     told = ", ".join(f"{count} {result}" for result, count in results.items() if count) or "nothing to judge"
-    lines = ["## davy check", "", f"{told}.", ""]
+    lines = [f"## {report.command}", "", f"{told}.", ""]
     if report.findings:
         lines += ["| | where | what | why, and what to do |", "|---|---|---|---|"]
     size = sum(len(line.encode()) + 1 for line in lines)

@@ -20,7 +20,7 @@ def junit(report: Report) -> str:
     for finding in report.findings:
         told[_home(finding, starts)].append(finding)
     cases = [_case(key, judged.get(key), told[key]) for key in sorted({*judged, *told})]
-    suite = ElementTree.Element("testsuite", name="davy check")
+    suite = ElementTree.Element("testsuite", name=report.command)
     suite.extend(cases)
     counts = {
         "tests": str(len(cases)),

@@ -13,18 +13,25 @@ from davy.model.finding import Finding
 DOCUMENTATION = "https://davy.dev/docs/reference/findings"
 """Where every code is explained; the same page is `docs/reference/findings.md` in the source."""
 
+FLAG_RULES = "https://davy.dev/docs/reference/flag-rules"
+"""Where the rules about flags are explained."""
+
 _RANKS = {"error": 0, "warning": 1, "note": 2}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]+")
 
 
 @dataclass(frozen=True)
 class Report:
-    """Findings, what became of every object, and which files a change is about (None: nobody knows)."""
+    """Findings, what became of every object, and which files a change is about (None: nobody knows).
+
+    `command` is what made it, as a person types it.
+    """
 
     findings: Sequence[Finding]
     judged: Sequence[Judged]
     version: str
     changed: frozenset[str] | None = None
+    command: str = "davy check"
 
     @cached_property
     def worst_first(self) -> list[Finding]:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from davy.cli.reports.report import DOCUMENTATION, Report, advice, message, plain
+from davy.cli.reports.report import DOCUMENTATION, FLAG_RULES, Report, advice, message, plain
+from davy.flags.lint.rules.table import RULES as FLAGS
 from davy.model.finding import Finding
 from davy.policy.pack import RULES
 
@@ -30,7 +31,7 @@ def sarif(report: Report) -> str:
             }
         },
         "columnKind": "unicodeCodePoints",
-        "automationDetails": {"id": "davy/check/"},
+        "automationDetails": {"id": f"{report.command.replace(' ', '/')}/"},
         "invocations": [{"executionSuccessful": True, **_cut(report.worst_first, shown)}],
         "results": [_result(finding, codes, report) for finding in shown],
     }
@@ -47,18 +48,25 @@ def _cut(found: Sequence[Finding], shown: Sequence[Finding]) -> dict[str, Any]:
 
 def _rule(finding: Finding) -> dict[str, Any]:
     """Describe a rule: what is true of each of its results, and so nothing of the one that was met first."""
-    own = finding.code.startswith(("DV", "PD"))
-    known = RULES.get(finding.code)
-    title, why, fix = (
-        (known.title, known.why, known.fix) if known else (finding.title, finding.why or finding.title, "")
-    )
+    title, why, fix, page = _told(finding)
     return {
         "id": finding.code,
         "shortDescription": {"text": plain(title, 255)},
         "fullDescription": {"text": plain(why)},
         "help": {"text": "\n".join([plain(why), *([f"fix: {plain(fix)}"] if fix else [])])},
-        "helpUri": f"{DOCUMENTATION}#{quote(finding.code.lower())}" if own else DOCUMENTATION,
+        "helpUri": f"{page}#{quote(finding.code.lower())}" if page else DOCUMENTATION,
     }
+
+
+def _told(finding: Finding) -> tuple[str, str, str, str]:
+    """Return the title of a rule, why it matters, how to mend it, and the page that tells of it."""
+    if finding.code in FLAGS:
+        flag = FLAGS[finding.code]
+        return flag.title, flag.why, "", FLAG_RULES
+    page = DOCUMENTATION if finding.code.startswith(("DV", "PD")) else ""
+    if (known := RULES.get(finding.code)) is not None:
+        return known.title, known.why, known.fix, page
+    return finding.title, finding.why or finding.title, "", page
 
 
 def _result(finding: Finding, codes: list[str], report: Report) -> dict[str, Any]:

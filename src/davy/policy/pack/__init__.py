@@ -38,7 +38,7 @@ __all__ = [
     "rego",
 ]
 
-_NAMES = ("workloads", "tampering", "strategy", "change", "analysis", "traffic")
+_NAMES = ("workloads", "tampering", "strategy", "change", "analysis", "traffic", "flags")
 
 
 def _text(kind: str, name: str) -> str:
@@ -49,7 +49,7 @@ COMMON: tuple[Parameter, ...] = parameters(_text("rules", "common.toml"))
 """The parameters that every section takes."""
 
 SECTIONS: tuple[Section, ...] = tuple(section(name, _text("rules", f"{name}.toml"), COMMON) for name in _NAMES)
-"""The sections, A to F."""
+"""The sections, A to G."""
 
 RULES: Mapping[str, PackRule] = {rule.id: rule for found in SECTIONS for rule in found.rules}
 """Every rule by its id."""

@@ -1,0 +1,143 @@
+"""`davy flag eval KEY`: what a document of flags answers, and why."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from davy.cli.options import at_home, output
+from davy.cli.output import show_data, show_lines
+from davy.cli.paint import Line, span
+from davy.cli.setting import Setting
+from davy.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from davy.flags import Details, FlagType
+
+TYPES = ("boolean", "string", "integer", "float", "object")
+FAILED = 3
+"""The exit code where the answer is an error: it could not be decided, and the value is the default."""
+
+
+@click.command("eval")
+@click.argument("key")
+@click.option(
+    "-f", "--flags", "source", required=True, metavar="FILE|-", help="The document: flagd's, as JSON or YAML."
+)
+@click.option(
+    "--type", "kind", type=click.Choice(TYPES), default="boolean", show_default=True, help="What is asked for."
+)
+@click.option("--default", "given", metavar="VALUE", help="The code's default.  [default: false, empty or 0]")
+@click.option("--context", default="{}", metavar="JSON", help="Attributes of whom it is evaluated for.")
+@click.option("--targeting-key", metavar="WHO", help="Whom it is evaluated for; `targetingKey` of the context.")
+@click.option(
+    "--bucketing",
+    type=click.Choice(["v2", "v3"]),
+    default="v3",
+    show_default=True,
+    help="How `fractional` draws in flags that do not say so.",
+)
+@output("text", "json", "yaml")
+@at_home
+@click.pass_obj
+def command(
+    setting: Setting,
+    key: str,
+    source: str,
+    kind: str,
+    given: str | None,
+    context: str,
+    targeting_key: str | None,
+    bucketing: str,
+    form: str,
+) -> None:
+    """Evaluate a flag as an application that has this document does.
+
+    Prints the value, the variant and the reason. Exits 3 when the answer is an error, in which case the value
+    is the default; a flag that is disabled, or whose gate is closed, is none.
+    """
+    from davy.flags import FlagType, load
+
+    asked = FlagType(kind)
+    default = _default(asked, given)
+    about = _object(context, "--context")
+    if targeting_key is not None:
+        about["targetingKey"] = targeting_key
+    flags = load(_bytes(source), bucketing=bucketing, file="stdin" if source == "-" else source)
+    details = flags.evaluate(key, asked, default, about)
+    if form == "text":
+        show_lines(_lines(details))
+    else:
+        show_data(_told(key, details), form)
+    click.get_current_context().exit(FAILED if details.error_code else 0)
+
+
+def _bytes(source: str) -> bytes:
+    if source == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise NotFound(f"{source}: cannot be read: {error.strerror}") from error
+
+
+def _default(asked: "FlagType", given: str | None) -> Any:
+    """Read the default in the way of the type that is asked for.
+
+    Raises:
+        UsageError: it is not of it.
+    """
+    match asked:
+        case "string":
+            return given or ""
+        case "object":
+            return _object(given or "{}", "--default")
+        case "boolean" if given in (None, "true", "false"):
+            return given == "true"
+        case "integer" | "float":
+            try:
+                return int(given or "0") if asked == "integer" else float(given or "0")
+            except ValueError:
+                pass
+    raise UsageError(f"--default {given}: this is no {asked}", hint="give it as JSON has it: true, 5, 0.5")
+
+
+def _object(text: str, option: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: this is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"{option} has to be an object", hint='as in \'{"plan": "pro"}\'')
+    return found
+
+
+def _told(key: str, details: "Details") -> dict[str, Any]:
+    """Return an answer in the words of OpenFeature's remote evaluation."""
+    told: dict[str, Any] = {"key": key, "value": details.value, "variant": details.variant}
+    told |= {
+        "reason": str(details.reason),
+        "errorCode": details.error_code,
+        "errorMessage": details.error_message,
+    }
+    if details.error_code is None:
+        del told["errorCode"], told["errorMessage"]
+    return {**told, "metadata": dict(details.metadata)}
+
+
+def _lines(details: "Details") -> Iterator[Line]:
+    yield _line("value", json.dumps(details.value, ensure_ascii=False))
+    if details.variant is not None:
+        yield _line("variant", details.variant)
+    yield _line("reason", str(details.reason), "bad" if details.error_code else "")
+    if details.error_code is not None:
+        yield _line("error", f"{details.error_code}: {details.error_message}", "bad")
+    for name, value in sorted(details.metadata.items()):
+        yield _line(f"  {name}", value if isinstance(value, str) else json.dumps(value))
+
+
+def _line(label: str, text: str, look: str = "") -> Line:
+    return (span(f"{label:<10} ", "faint"), span(text, look))

@@ -1,0 +1,345 @@
+"""What is in force: a document, how far it is believed, and what is answered by it.
+
+Everything that an evaluation needs hangs on one reference, so another document or another status is one
+assignment: an evaluation sees the one or the other, never half of each.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+from msgspec.structs import replace
+
+from davy.errors import DavyError
+from davy.flags.definition import Definition, Definitions
+from davy.flags.details import Details, ErrorCode, FlagType, Json, Reason
+from davy.flags.evidence import Evidence
+from davy.flags.flagset import FlagSet
+from davy.flags.gate import enforced, is_baked
+from davy.flags.governance import OnError
+from davy.flags.reading import read
+from davy.model.key import Key
+from davy.openfeature.counting import Counting, Counts
+from davy.openfeature.keeping import Keeping
+from davy.openfeature.source import Document
+
+Evaluate = Callable[[str, FlagType, Json, Mapping[str, Any]], Details]
+"""Answers for a key, a type, the caller's default and a context."""
+
+
+class Status(StrEnum):
+    """How far what is held can be believed, in the words of the OpenFeature specification (section 1.7)."""
+
+    NOT_READY = "NOT_READY"
+    READY = "READY"
+    STALE = "STALE"
+    ERROR = "ERROR"
+
+
+class Gate(NamedTuple):
+    """What closes flags in documents that come from no server, which would have done it.
+
+    Args:
+        environment: gates are for `production`.
+        evidence: the canaries that passed.
+        killed: keys of flags that are off, whatever a document says.
+        artifact: the hash of the pod template that this instance was started from.
+    """
+
+    environment: str
+    evidence: Mapping[Key, Sequence[Evidence]] = {}
+    killed: Collection[str] = ()
+    artifact: str = ""
+
+    def applied(self, definitions: Definitions) -> Definitions:
+        """Return a document with its closed gates and kills in it."""
+        return enforced(definitions, self.environment, self.evidence, self.killed, self.artifact)
+
+
+class Announce(Protocol):
+    """Is told what changed, for who listens to events."""
+
+    def __call__(self, status: Status, *, flags: Sequence[str] | None = None, why: str = "") -> None:
+        """Take in a status, the keys that are not what they were, and why."""
+        ...
+
+
+class Held:
+    """A document in force; never changed, only replaced.
+
+    Args:
+        definitions: with gates and kills in them.
+        document: as it was received.
+        status: how far it is believed.
+        counts: where its evaluations are counted.
+    """
+
+    def __init__(
+        self, definitions: Definitions, document: Document, status: Status, counts: Counts, flags: FlagSet
+    ) -> None:
+        self.definitions = definitions
+        self.document = document
+        self.status = status
+        self.counts = counts
+        self.known = counts.known
+        self.flags = flags
+        self.evaluate: Evaluate = self._stale if status is Status.STALE else flags.evaluate
+        label = definitions.metadata.get("version", "")
+        self.label = str(document.version or label or document.etag.removeprefix("sha256:")[:12])
+
+    def believed(self, status: Status) -> "Held":
+        """Return the same document with another status; what was counted stays together."""
+        return Held(self.definitions, self.document, status, self.counts, self.flags)
+
+    def mended(self, key: str, kind: FlagType, default: Json, failed: Details) -> Details:
+        """Return what is answered where a rule could not be evaluated: the safe value, unless code decides."""
+        mode = self._mode(key)
+        if mode is None or mode is OnError.CODE or failed.error_code in _CALLERS_FAULT:
+            return failed
+        return self.safely(key, kind, default, Reason.ERROR, str(failed.error_code))
+
+    def safely(self, key: str, kind: FlagType, default: Json, reason: Reason, failure: str) -> Details:
+        """Return the safe value of a flag that declares one."""
+        found = self._safe.evaluate(key, kind, default, {})
+        if found.error_code is not None:
+            return found
+        told = {**found.metadata, "failMode": "safe", "failure": failure}
+        return Details(found.value, found.variant, reason, None, "", told)
+
+    def mode(self, key: str) -> OnError | None:
+        """Return what a flag declares for when nothing can be known; None where it declares nothing safe.
+
+        What is closed or killed declares nothing else than what it answers already.
+        """
+        return self._mode(key)
+
+    def _mode(self, key: str) -> OnError | None:
+        definition = self.definitions.flags.get(key)
+        if (
+            definition is None
+            or is_baked(definition)
+            or definition.metadata.get("safe") not in definition.variants
+        ):
+            return None
+        try:
+            return OnError(str(definition.metadata.get("onError", OnError.SAFE)))
+        except ValueError:
+            return OnError.SAFE
+
+    def _stale(self, key: str, kind: FlagType, default: Json, context: Mapping[str, Any]) -> Details:
+        """Answer while nobody knows whether the document still holds."""
+        mode = self._mode(key)
+        if mode is OnError.SAFE:
+            return self.safely(key, kind, default, Reason.STALE, "stale")
+        if mode is OnError.CODE:
+            message = "nothing new has been heard of this flag, and its onError is `code`"
+            metadata = self.definitions.flags[key].metadata
+            return Details(default, None, Reason.ERROR, ErrorCode.PROVIDER_NOT_READY, message, metadata)
+        found = self.flags.evaluate(key, kind, default, context)
+        if found.error_code is not None or found.reason == Reason.DISABLED:
+            return found
+        return replace(found, reason=Reason.STALE)
+
+    @cached_property
+    def _safe(self) -> FlagSet:
+        """The document in which each flag that declares something safe says that and nothing else."""
+        flags = {
+            key: Definition(key, flag.variants, True, str(flag.metadata["safe"]), None, flag.metadata)
+            for key, flag in self.definitions.flags.items()
+            if flag.metadata.get("safe") in flag.variants
+        }
+        return FlagSet(Definitions(flags, {}, self.definitions.metadata))
+
+
+_CALLERS_FAULT = (ErrorCode.FLAG_NOT_FOUND, ErrorCode.TYPE_MISMATCH)
+
+
+def nothing(key: str, kind: FlagType, default: Json, context: Mapping[str, Any]) -> Details:
+    """Answer before there is any document."""
+    message = "no definitions of flags have been read yet"
+    return Details(default, None, Reason.ERROR, ErrorCode.PROVIDER_NOT_READY, message)
+
+
+class Holder:
+    """Takes in what a source tells, and holds what is in force.
+
+    Args:
+        announce: is told of every change, from the source's thread.
+        counting: where evaluations are counted.
+        gate: what closes flags in every document; None where a server has done it.
+        keeping: where the last good document is kept for a start without a server.
+        bundled: a document that was shipped with the application, for the very first start without a server.
+        stale_after_s: how long a document is believed without a word; None where silence says nothing.
+        wall: the time in seconds since the epoch.
+        ticks: a clock that never goes back, in seconds.
+    """
+
+    def __init__(
+        self,
+        announce: Announce,
+        counting: Counting,
+        gate: Gate | None,
+        *,
+        keeping: Keeping | None = None,
+        bundled: tuple[bytes, Gate] | None = None,
+        stale_after_s: float | None = None,
+        wall: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._announce = announce
+        self._counting = counting
+        self._gate = gate
+        self._keeping = keeping
+        self._bundled = bundled
+        self._stale_after_s = stale_after_s
+        self._wall = wall
+        self._ticks = ticks
+        self._lock = threading.RLock()
+        self._word = ticks()
+        self._kept_at = 0.0
+        self.settled = threading.Event()
+        self.why = ""
+        self.held: Held = self._empty(Status.NOT_READY)
+
+    @property
+    def has_document(self) -> bool:
+        """Whether there is anything to evaluate by."""
+        return self.held.evaluate is not nothing
+
+    @property
+    def age_s(self) -> float:
+        """How long ago what is held was last known to hold."""
+        return self._ticks() - self._word
+
+    def document(self, document: Document) -> bool:
+        """Take in a document; one that is broken or older than what is held is not taken."""
+        with self._lock:
+            before = self.held
+            if document.version and document.version < before.document.version and not self._is_fallback:
+                self.trouble(
+                    f"version {document.version} came after {before.document.version}, and is not taken"
+                )
+                return False
+            try:
+                held = self._read(document, self._gate, Status.READY)
+            except DavyError as error:
+                self.trouble(f"the definitions cannot be used: {error.message}", final=True)
+                return False
+            self._word = self._ticks()
+            self._put(held, before.flags.changed(held.flags))
+            self._keep()
+        self.settled.set()
+        return True
+
+    def confirmed(self) -> None:
+        """Take in that what is held still holds."""
+        with self._lock:
+            if not self.has_document or self._is_fallback:
+                return
+            self._word = self._ticks()
+            if self.held.status is not Status.READY:
+                self._put(self.held.believed(Status.READY), [])
+            self._keep(seldom=True)
+
+    def trouble(self, why: str, *, final: bool = False) -> None:
+        """Take in that nothing can be learnt: at first fall back, later become stale in time."""
+        with self._lock:
+            is_new, self.why = why != self.why, why
+            if not self.has_document:
+                self.fall_back()
+                if final or self.has_document:
+                    self._failed(is_new)
+            elif final and self.held.status is not Status.STALE and is_new:
+                self._put(self.held.believed(Status.ERROR), None, why)
+            self.passing()
+
+    def passing(self) -> None:
+        """Take in that time has passed; what was not confirmed for too long is stale."""
+        limit = self._stale_after_s
+        if limit is None or self.age_s <= limit or not self.has_document or self.held.status is Status.STALE:
+            return
+        with self._lock:
+            said = f": {self.why}" if self.why else ""
+            self._put(self.held.believed(Status.STALE), None, f"nothing was heard for {self.age_s:.0f} s{said}")
+
+    def fall_back(self) -> None:
+        """Hold what was kept or bundled, for want of anything better; it is stale."""
+        with self._lock:
+            if self.has_document:
+                return
+            for fallback in (self._from_disk, self._from_bundle):
+                try:
+                    held = fallback()
+                except DavyError as error:
+                    self.why = f"{self.why}; {error.message}"
+                    continue
+                if held is not None:
+                    self._is_fallback = True
+                    self._put(held, None, self.why or "the server has not answered yet")
+                    self.settled.set()
+                    return
+
+    def forget(self) -> None:
+        """Hold nothing any more, as before the first document."""
+        with self._lock:
+            self.held = self._empty(Status.NOT_READY)
+            self.settled.clear()
+            self.why = ""
+
+    def _empty(self, status: Status) -> Held:
+        held = Held(Definitions(), Document(b""), status, self._counting.version(0), FlagSet(Definitions()))
+        held.evaluate = nothing
+        self._is_fallback = False
+        return held
+
+    def _read(self, document: Document, gate: Gate | None, status: Status) -> Held:
+        definitions = read(document.text, document.name)
+        if gate is not None:
+            definitions = gate.applied(definitions)
+        flags = FlagSet(definitions)
+        flags.prepare()
+        return Held(definitions, document, status, self._counting.version(document.version), flags)
+
+    def _put(self, held: Held, changed: Sequence[str] | None, why: str = "") -> None:
+        if held.status is Status.READY:
+            self._is_fallback = False
+            self.why = ""
+        self.held = held
+        self._announce(held.status, flags=changed, why=why)
+
+    def _failed(self, is_new: bool) -> None:
+        if not self.has_document and is_new:
+            self.held = self._empty(Status.ERROR)
+            self._announce(Status.ERROR, why=self.why)
+        self.settled.set()
+
+    def _from_disk(self) -> Held | None:
+        kept = self._keeping.kept(self._wall()) if self._keeping is not None else None
+        if kept is None:
+            return None
+        self._word = self._ticks() - max(0.0, self._wall() - kept.at)
+        return self._read(kept.document, self._gate, Status.STALE)
+
+    def _from_bundle(self) -> Held | None:
+        if self._bundled is None:
+            return None
+        text, gate = self._bundled
+        return self._read(Document(text), gate, Status.STALE)
+
+    def _keep(self, *, seldom: bool = False) -> None:
+        """Keep what is held on disk; of mere confirmations one in five minutes."""
+        now = self._wall()
+        if self._keeping is None or (seldom and now - self._kept_at < CONFIRMED_S):
+            return
+        self._kept_at = now
+        try:
+            self._keeping.keep(self.held.document, now)
+        except OSError as error:
+            self.why = f"what is in force cannot be kept on disk: {error.strerror}"
+
+
+CONFIRMED_S = 300.0
+"""How often the time at which a document was last known to hold is written down."""

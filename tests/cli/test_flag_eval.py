@@ -1,0 +1,103 @@
+"""`davy flag eval`: the answer, its reason, and the exit code."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FLAGS = """
+flags:
+  pay.new:
+    state: ENABLED
+    variants: {"on": true, "off": false}
+    defaultVariant: "off"
+    targeting: {if: [{"==": [{var: plan}, pro]}, "on"]}
+    metadata: {owner: payments, limit: 5}
+  pay.limits: {state: ENABLED, variants: {a: {most: 5}, b: 7, c: 0.5, d: x}, defaultVariant: a}
+  pay.off: {state: DISABLED, variants: {"on": true}}
+  pay.split:
+    {state: ENABLED, variants: {"on": true, "off": false}, targeting: {fractional: [["on"], ["off"]]}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("flags.yaml").write_text(FLAGS)
+
+
+def asked(run: Any, *words: str) -> Any:
+    return run("flag", "eval", "-f", "flags.yaml", *words)
+
+
+def test_an_answer_says_why(run: Any) -> None:
+    ran = asked(run, "pay.new", "--context", '{"plan": "pro"}')
+    assert ran.exit_code == 0
+    assert ran.stdout.splitlines() == [
+        "value      true",
+        "variant    on",
+        "reason     TARGETING_MATCH",
+        "  limit    5",
+        "  owner    payments",
+    ]
+
+
+def test_an_answer_is_data(run: Any) -> None:
+    ran = asked(run, "pay.limits", "--type", "object", "-o", "json")
+    told = {"key": "pay.limits", "value": {"most": 5}, "variant": "a", "reason": "STATIC", "metadata": {}}
+    assert (ran.exit_code, json.loads(ran.stdout)) == (0, told)
+
+
+def test_an_error_is_an_answer_with_the_default_and_exits_3(run: Any) -> None:
+    ran = asked(run, "pay.limits", "--type", "integer", "--default", "4", "-o", "json")
+    told = json.loads(ran.stdout)
+    assert (ran.exit_code, told["value"], told["errorCode"]) == (3, 4, "TYPE_MISMATCH")
+    ran = asked(run, "nobody", "--type", "float")
+    assert ran.exit_code == 3
+    assert ran.stdout.splitlines() == [
+        "value      0.0",
+        "reason     ERROR",
+        "error      FLAG_NOT_FOUND: there is no flag `nobody`",
+    ]
+
+
+def test_a_flag_that_is_disabled_is_no_error(run: Any) -> None:
+    ran = asked(run, "pay.off", "--default", "true")
+    assert (ran.exit_code, ran.stdout.splitlines()) == (0, ["value      true", "reason     DISABLED"])
+
+
+def test_who_is_asked_for_and_how_is_drawn_can_be_said(run: Any) -> None:
+    drawn = [
+        json.loads(
+            asked(run, "pay.split", "--targeting-key", f"user-{at}", "--bucketing", by, "-o", "json").stdout
+        )["value"]
+        for by in ("v2", "v3")
+        for at in range(12)
+    ]
+    assert drawn[:12] != drawn[12:]
+
+
+def test_a_document_may_come_from_standard_input(run: Any) -> None:
+    ran = run("flag", "eval", "pay.off", "-f", "-", stdin=FLAGS)
+    assert ran.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("a", "--default", "5"), "--default 5: this is no boolean"),
+        (("a", "--type", "integer", "--default", "x"), "--default x: this is no integer"),
+        (("a", "--type", "object", "--default", "[]"), "--default has to be an object"),
+        (("a", "--context", "{"), "--context: this is not JSON"),
+        (("a", "-f", "nowhere.json"), "nowhere.json: cannot be read: No such file or directory"),
+    ],
+)
+def test_what_makes_no_sense_exits_2(run: Any, words: tuple[str, ...], said: str) -> None:
+    ran = asked(run, *words)
+    assert ran.exit_code == 2
+    assert said in ran.stderr
+
+
+def test_a_string_is_given_as_it_is(run: Any) -> None:
+    assert asked(run, "a", "--type", "string", "--default", "x").stdout.startswith('value      "x"')
