@@ -28,7 +28,7 @@ MOST = 1000
 MANY = 8
 """From so many threads on, whoever writes lets others in before; fewer are written as they come."""
 
-LOOK_S = 5e-4
+LOOK_S = 1e-4
 """For so long it does, unless all come before, until it looks whether any came."""
 
 
