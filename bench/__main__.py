@@ -30,6 +30,7 @@ BENCHES = {
     "ledger": "the ledger in SQLite: durable appends beside fsyncs of the disk, kills and faults",
     "ledger_postgres": "the ledger on PostgreSQL, beside SQLite: durable events a second",
     "dora": "delivery metrics of a million and of ten million events, and of a stream as it comes",
+    "flags": "evaluations, new documents, and seven peers on the same flags",
     "flag_lint": "code that is read for flags: a million lines, with a cache, and what a change is about",
     "org": "a hundred rollouts for six weeks of virtual time",
 }

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,17 @@ def test_a_change_is_about_its_files_and_what_they_need(tmp_path: Path) -> None:
     assert keys(scan(tmp_path, cache, since="HEAD")) == ["a.imported", "a.wrapped"]
     with pytest.raises(UsageError, match="there is no commit"):
         scan(tmp_path, since="nope")
+
+
+def test_runs_at_the_same_time_leave_a_whole_cache(tmp_path: Path) -> None:
+    write(tmp_path / "code", {f"m{number}.py": READS.format(f"'a.n{number}'") for number in range(40)})
+    command = [sys.executable, "-m", "davy", "flag", "refs", "a.n7", "code", "-o", "json"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    running = [
+        subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) for _ in range(4)
+    ]
+    told = [each.communicate()[0] for each in running]
+    assert [each.returncode for each in running] == [0] * 4
+    assert len(set(told)) == 1
+    (cache,) = (tmp_path / "cache" / "davy" / "flags").iterdir()
+    assert LintCache(cache)._kept.facts

@@ -30,7 +30,7 @@ def asked(found: Details) -> tuple[Any, ...]:
         ({"targeting": {}}, {}, (False, "off", "STATIC", None)),
         ({"defaultVariant": "gone"}, {}, (True, None, "ERROR", "GENERAL")),
         ({"targeting": {"cat": "gone"}}, {}, (True, None, "ERROR", "GENERAL")),
-        ({"targeting": {"merge": ["on"]}}, {}, (True, "on", "TARGETING_MATCH", None)),
+        ({"targeting": {"merge": ["on"]}}, {}, (True, None, "ERROR", "GENERAL")),
         ({"targeting": {"$ref": "gone"}}, {}, (True, None, "ERROR", "PARSE_ERROR")),
         (
             {"targeting": {"var": "$flagd.timestamp"}, "variants": {str(int(NOW)): True}},
@@ -67,6 +67,12 @@ def test_a_value_and_its_reason(
     found = flags(a=flag(**fields))
     assert asked(found.evaluate("a", FlagType.BOOLEAN, True, context)) == answer
     assert asked(found.evaluate("a", "bool", True, context)) == answer
+
+
+def test_nobody_in_particular_may_be_asked_for() -> None:
+    found = flags(a=flag(targeting={"if": [{"var": "x"}, "on"]}))
+    for answer in (found.evaluate("a", bool, True), found.evaluate("a", bool, True, {})):
+        assert asked(answer) == (False, "off", "DEFAULT", None)
 
 
 def test_a_flag_that_is_not_there_is_not_found() -> None:

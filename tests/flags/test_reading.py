@@ -92,5 +92,15 @@ def test_one_flag_that_cannot_be_read_does_not_switch_off_the_others(value: Any,
     assert bad.error_message == f"flag `bad`: {message}"
 
 
+def test_a_value_is_not_so_deep_that_nobody_can_copy_it() -> None:
+    deep = '{"flags": {"a": {"state": "ENABLED", "variants": {"on": %s%s}, "defaultVariant": "on"}}}'
+    found = load(deep % ("[" * 63, "]" * 63)).evaluate("a", "object", None)
+    assert found.error_code is None
+    found = load(deep % ("[" * 64, "]" * 64)).evaluate("a", "object", None)
+    assert found.error_message == (
+        "flag `a`: its `variants` are too deep: more than 64 lists and objects within each other"
+    )
+
+
 def test_what_nobody_knows_in_a_flag_is_left_alone() -> None:
     assert load(GOOD.replace('"state"', '"owner": "pay", "state"')).evaluate("a", bool, False).value is True

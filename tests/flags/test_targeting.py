@@ -323,6 +323,14 @@ def test_depth_costs_no_more_than_it_is(name: str) -> None:
     said(nested(name, 60), {"x": 1})
 
 
+def test_what_is_deep_is_no_deep_expression() -> None:
+    """Python's parser takes no more than 200 brackets within each other, and these would be 240."""
+    rule: Any = "on"
+    for _ in range(60):
+        rule = {"or": [X, Y, rule, "off"]}
+    assert said(rule) == "on"
+
+
 def test_what_is_too_deep_or_too_large_is_refused() -> None:
     with pytest.raises(BadRule, match=f"too deep: more than {DEEPEST} lists"):
         said(nested("if", 70))

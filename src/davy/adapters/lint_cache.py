@@ -8,11 +8,12 @@ from pathlib import Path
 
 import msgspec
 
+from davy import __version__
 from davy.adapters.files import replace
 from davy.adapters.source_tree import Stat
 from davy.flags.lint.terms import Facts
 
-VERSION = "1"
+VERSION = f"1 {__version__}"
 """Changes with what is found; what another version found is not taken over."""
 
 SETTLE_NS = 2_000_000_000

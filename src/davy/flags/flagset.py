@@ -19,7 +19,7 @@ from davy.flags.targeting.values import text
 Asked: TypeAlias = "FlagType | str | type | None"
 """The type that a caller asks for: a `FlagType`, its name, a usual other name, Python's type; None is any."""
 
-Answer: TypeAlias = Callable[[Asked, Any, Mapping[str, Any]], Details]
+Answer: TypeAlias = Callable[[Asked, Any, Mapping[str, Any] | None], Details]
 """From the type, the caller's default and the context to the answer of one flag."""
 
 _NOBODY: Mapping[str, Any] = {}
@@ -85,7 +85,9 @@ class FlagSet:
         self._clock = clock
         self._answers: dict[str, Answer | None] = dict.fromkeys((*definitions.flags, *definitions.broken))
 
-    def evaluate(self, key: str, type: Asked, default: Any, context: Mapping[str, Any] = _NOBODY) -> Details:
+    def evaluate(
+        self, key: str, type: Asked, default: Any, context: Mapping[str, Any] | None = None
+    ) -> Details:
         """Answer for one flag; whatever is wrong is an answer, too, with the default.
 
         Args:
@@ -184,7 +186,7 @@ def _bucketing_of(name: object) -> Bucketing:
 
 
 def _failing(code: ErrorCode, message: str, metadata: Metadata) -> Answer:
-    def answer(asked: Asked, default: Any, _: Mapping[str, Any]) -> Details:
+    def answer(asked: Asked, default: Any, _: Mapping[str, Any] | None) -> Details:
         return _failed(code, message, default, metadata)
 
     return answer
@@ -198,7 +200,7 @@ def _fixed(flag: Definition, metadata: Metadata, reason: Reason) -> Answer:
     """Answer everybody with the default variant."""
     row = _row(flag, flag.default_variant, reason, metadata)
 
-    def answer(asked: Asked, default: Any, _: Mapping[str, Any]) -> Details:
+    def answer(asked: Asked, default: Any, _: Mapping[str, Any] | None) -> Details:
         return row.get(asked) or _answered(flag, flag.default_variant, reason, metadata, asked, default)
 
     return answer
@@ -209,15 +211,20 @@ def _targeted(flag: Definition, metadata: Metadata, choose: Choose) -> Answer:
     rows = {name: _row(flag, name, Reason.TARGETING_MATCH, metadata) for name in flag.variants}
     otherwise = _row(flag, flag.default_variant, Reason.DEFAULT, metadata)
 
-    def answer(asked: Asked, default: Any, context: Mapping[str, Any]) -> Details:
+    def answer(asked: Asked, default: Any, context: Mapping[str, Any] | None) -> Details:
         try:
-            found = choose(context)
+            found = choose(context or _NOBODY)
         except RuleError as error:
             return _failed(ErrorCode.PARSE_ERROR, f"flag `{flag.key}`: {error}", default, metadata)
         if found is None:
             variant, reason, row = flag.default_variant, Reason.DEFAULT, otherwise
+        elif type(found) is str:
+            variant, reason, row = found, Reason.TARGETING_MATCH, rows.get(found, _NOBODY)
+        elif isinstance(found, list | tuple | Mapping):
+            message = f"flag `{flag.key}`: its rule says a list or an object, and no variant"
+            return _failed(ErrorCode.GENERAL, message, default, metadata)
         else:
-            variant = found if type(found) is str else text(found)
+            variant = text(found)
             reason, row = Reason.TARGETING_MATCH, rows.get(variant, _NOBODY)
         return row.get(asked) or _answered(flag, variant, reason, metadata, asked, default)
 

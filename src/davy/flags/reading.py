@@ -7,7 +7,7 @@ and is its answer: a typing error in one must not switch the others off.
 import re
 from collections.abc import Callable, Mapping
 from json import JSONDecodeError, loads
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,13 +16,15 @@ from davy.flags.definition import Definition, Definitions
 from davy.flags.flagset import FlagSet
 from davy.flags.governance import Bucketing
 from davy.model.finding import BadManifest
-from davy.model.loader import Limits, load_raw
 from davy.model.source import Source, Span, join
+
+if TYPE_CHECKING:
+    from davy.model.raw import RawDocument
+
+_DEEPEST = 64
 
 MOST_BYTES = 64 * 2**20
 """The largest document that is read."""
-
-_YAML = Limits(size=16 * 2**20, lines=1_000_000, depth=160, nodes=1_000_000)
 
 
 def load(
@@ -87,6 +89,10 @@ def _definition(key: str, value: Any) -> Definition:
         raise ValueError("its `state` has to be ENABLED or DISABLED")
     if not isinstance(variants, dict) or not variants:
         raise ValueError("its `variants` have to be an object with at least one variant")
+    if not _is_within(variants, _DEEPEST):
+        raise ValueError(
+            f"its `variants` are too deep: more than {_DEEPEST} lists and objects within each other"
+        )
     if targeting and not isinstance(targeting, dict):
         raise ValueError("its `targeting` has to be an object")
     if wrong := _wrong_metadata(metadata):
@@ -99,6 +105,14 @@ def _definition(key: str, value: Any) -> Definition:
         targeting=targeting or None,
         metadata=metadata,
     )
+
+
+def _is_within(value: Any, depth: int) -> bool:
+    """Say whether a value has no more than so many lists and objects within each other."""
+    if isinstance(value, dict | list):
+        items = value.values() if isinstance(value, dict) else value
+        return depth > 0 and all(_is_within(item, depth - 1) for item in items)
+    return True
 
 
 def _default_variant(value: Any) -> str | None:
@@ -137,12 +151,20 @@ def _decoded(text: str | bytes, file: str) -> Mapping[str, Any]:
 
 
 def _decoded_yaml(text: str | bytes, file: str) -> Mapping[str, Any]:
-    documents = load_raw(text, file, limits=_YAML)
+    documents = _documents(text, file)
     if len(documents) != 1:
         raise _refused(
             "", file, 0, "DV006", f"there has to be one document of flags in it, not {len(documents)}"
         )
     return documents[0].value
+
+
+def _documents(text: str | bytes, file: str) -> "tuple[RawDocument, ...]":
+    """Read YAML, or JSON with its places."""
+    from davy.model.loader import Limits, load_raw  # an application that has JSON needs none of it
+
+    limits = Limits(size=16 * 2**20, lines=1_000_000, depth=160, nodes=1_000_000)
+    return load_raw(text, file, limits=limits)
 
 
 def _broken(text: str | bytes, file: str, error: Exception) -> BadManifest:
@@ -161,7 +183,7 @@ def _broken(text: str | bytes, file: str, error: Exception) -> BadManifest:
 
 def _misshapen(text: str | bytes, file: str, name: str, code: str, title: str) -> BadManifest:
     """Refuse a document for one of its fields, or for one that is not there."""
-    document = load_raw(text, file, limits=_YAML)[0]
+    document = _documents(text, file)[0]
     return BadManifest((document.finding(code, join("", name) if name else "", title, fix=_SHAPE),))
 
 

@@ -7,7 +7,9 @@ expression becomes a function of its own, so that neither the parser nor the sta
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
+from types import CodeType
 from typing import Any, NamedTuple, TypeAlias
 
 from davy.flags import bucketing, semver
@@ -50,9 +52,15 @@ def compile_rule(
     """
     source, constants, main = written(rule, key, drawing, shared)
     scope: dict[str, Any] = {**RUNTIME, **constants, "now": lambda: int(clock())}
-    exec(compile(source, "<flag>", "exec"), scope)  # noqa: S102 - the text is the compiler's own, see above
+    exec(code_of(source), scope)  # noqa: S102 - the text is the compiler's own, see above
     choose: Choose = scope[main]
     return choose
+
+
+@lru_cache(maxsize=4096)
+def code_of(source: str) -> CodeType:
+    """Compile a text: many flags share theirs, constants apart, and a new document has most of them again."""
+    return compile(source, "<flag>", "exec")
 
 
 def written(
