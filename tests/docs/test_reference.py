@@ -24,7 +24,7 @@ from davy.analysis.promql.parse import UNSUPPORTED_AGGREGATIONS, UNSUPPORTED_FUN
 from davy.analysis.promql.tokens import NESTING_LIMIT, OPERATOR_LIMIT, QUERY_LIMIT
 from davy.analysis.rules import RULES
 from davy.cli.program import program
-from davy.control import sound_policies
+from davy.control import flag_lifetimes, sound_policies
 from davy.errors import DavyError
 from davy.ledger import entry
 from davy.model.finding import CODES
@@ -34,7 +34,7 @@ from davy.policy import pack, truthful_waivers
 
 DOCS = Path(__file__).parents[2] / "docs"
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
-OWN = {each.RULE: each.WHY for each in (truthful_waivers, sound_policies)}
+OWN = {each.RULE: each.WHY for each in (truthful_waivers, sound_policies, flag_lifetimes)}
 """Rules about policies and waivers themselves, at admission."""
 EVERYWHERE = {"--home", "--namespace", "--color", "--help", "--version"}
 

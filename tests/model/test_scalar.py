@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from davy.model.scalar import BadScalar, disagreement, read
+from davy.model.scalar import BadScalar, disagreement, is_plain, read
 
 CASES = json.loads((Path(__file__).parent.parent / "cases" / "model" / "scalars.json").read_text())["cases"]
 
@@ -78,3 +78,10 @@ def test_an_integer_is_read_as_itself_by_everyone(number: int) -> None:
 @settings(max_examples=50)
 def test_a_float_is_read_as_itself(number: float) -> None:
     assert read(repr(number)) == number
+
+
+def test_a_text_is_plain_where_all_readers_take_it_for_one() -> None:
+    for text in ("shop", "checkout.discount-enabled", "2027-03-01"):
+        assert is_plain(text), text
+    for text in ("on", "off", "12", "1.5", "null", "", "12:30:00", ".nan", "2027-13-01", "true"):
+        assert not is_plain(text), text

@@ -10,6 +10,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("davy.cli.flag_show", "One flag: what governs it, and what it is in each environment."),
     "render": ("davy.cli.flag_render", "The document of an environment, for everything that reads flagd's."),
     "diff": ("davy.cli.flag_diff", "What differs between environments, or since a commit."),
+    "import": ("davy.cli.flag_import", "Turn LaunchDarkly's, Unleash's or flagd's flags into FeatureFlags."),
     "refs": ("davy.cli.flag_refs", "Find the code that reads a flag."),
     "lint": ("davy.cli.flag_lint", "Hold what code reads of flags against what is declared."),
     "cleanup": ("davy.cli.flag_cleanup", "Take a flag out of code and out of Git."),

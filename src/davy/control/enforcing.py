@@ -12,6 +12,7 @@ import msgspec
 from davy.control import admission
 from davy.control.analysis_gates import AnalysisGates, Name
 from davy.control.catalog import Catalog
+from davy.control.flag_lifetimes import FlagLifetimes
 from davy.control.governance import Governance, is_policy
 from davy.control.judging import how_to_waive, is_unchanged, name_in, object_of
 from davy.control.reviewing import as_object, user
@@ -93,7 +94,10 @@ class Enforcing:
     def for_manifests(self, actor: str, now: float) -> Governance:
         """Return what governs manifests that somebody applies, Davy's own gates included."""
         return replace(
-            self.governance(now), policies=[AnalysisGates()], inventory=self._inventory(), user=user(actor)
+            self.governance(now),
+            policies=[AnalysisGates(), FlagLifetimes(now)],
+            inventory=self._inventory(),
+            user=user(actor),
         )
 
     def held_under_the_names_of(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 from davy.control.analysis_gates import GATE, AnalysisGates
+from davy.control.flag_lifetimes import FlagLifetimes
 from davy.policy import ruleset
 from davy.policy.decision import Decision, decide
 from davy.policy.engine import Point, Policy, Violation
@@ -124,7 +125,7 @@ def governed(
 ) -> tuple[Governance, tuple[Problem, ...]]:
     """Make what governs a place of Davy's gates and of policies as manifests, and say what is wrong there."""
     bare = Governance(
-        policies=[AnalysisGates()],
+        policies=[AnalysisGates(), FlagLifetimes(now)],
         inventory=inventory or Inventory(),
         waivers=waivers,
         point=point,

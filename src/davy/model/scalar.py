@@ -56,6 +56,14 @@ def read(text: str) -> Value:
     return _number(text)
 
 
+def is_plain(text: str) -> bool:
+    """Say whether every reader takes a plain scalar for the text that it is."""
+    try:
+        return read(text) == text and not disagreement(text, text)
+    except BadScalar:
+        return False
+
+
 def disagreement(text: str, value: Value) -> str:
     """Say what another reader makes of a plain scalar that the cluster reads as `value`; often nothing."""
     if isinstance(value, bool):
