@@ -213,7 +213,7 @@ def _targeted(flag: Definition, metadata: Metadata, choose: Choose) -> Answer:
 
     def answer(asked: Asked, default: Any, context: Mapping[str, Any] | None) -> Details:
         try:
-            found = choose(context or _NOBODY)
+            found = choose(_NOBODY if context is None else context)
         except RuleError as error:
             return _failed(ErrorCode.PARSE_ERROR, f"flag `{flag.key}`: {error}", default, metadata)
         if found is None:
