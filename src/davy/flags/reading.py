@@ -67,12 +67,14 @@ def read(text: str | bytes, file: str = "flags.json") -> Definitions:
         raise _misshapen(text, file, "metadata", "DV006", wrong)
     found: dict[str, Definition] = {}
     broken: dict[str, str] = {}
+    remains: dict[str, Definition] = {}
     for key, value in flags.items():
         try:
             found[key] = _definition(key, value)
         except ValueError as error:
             broken[key] = f"flag `{key}`: {error}"
-    return Definitions(found, evaluators, metadata, broken)
+            remains.update(_remains(key, value))
+    return Definitions(found, evaluators, metadata, broken, remains)
 
 
 def _definition(key: str, value: Any) -> Definition:
@@ -105,6 +107,18 @@ def _definition(key: str, value: Any) -> Definition:
         targeting=targeting or None,
         metadata=metadata,
     )
+
+
+def _remains(key: str, value: Any) -> dict[str, Definition]:
+    """Read the values and the metadata of a flag that cannot be read whole, as far as they make sense."""
+    variants, metadata = (
+        (value.get("variants"), value.get("metadata")) if isinstance(value, dict) else (None, None)
+    )
+    if not isinstance(variants, dict) or not variants or not _is_within(variants, _DEEPEST):
+        return {}
+    said = metadata if isinstance(metadata, dict) else {}
+    told = {name: each for name, each in said.items() if not _wrong_metadata({name: each})}
+    return {key: Definition(key, variants, metadata=told)}
 
 
 def _is_within(value: Any, depth: int) -> bool:

@@ -43,7 +43,7 @@ class Gate(NamedTuple):
     """What closes flags in a document, whatever it says.
 
     Args:
-        environment: gates are for `production`.
+        environment: whether gates can be shut here at all (`davy.flags.gate.is_guarded`).
         evidence: the canaries that passed.
         killed: keys of flags that are off, whatever a document says.
         artifact: the hash of the pod template that this instance was started from.

@@ -148,8 +148,8 @@ class DavyProvider(AbstractProvider):
     ) -> Self:
         """Evaluate by a file of definitions, and by what it becomes.
 
-        In production a flag that is linked to a rollout is closed, unless `evidence` holds a canary that
-        passed.
+        A flag that is linked to a rollout is closed, unless `evidence` holds a canary that passed, or the
+        environment is known to be without users (`staging`).
 
         Args:
             path: flagd's JSON or YAML.
