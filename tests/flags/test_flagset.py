@@ -162,6 +162,13 @@ def test_a_set_names_its_flags() -> None:
     assert asked(found.evaluate("b", bool, True)) == (True, None, "ERROR", "PARSE_ERROR")
 
 
+def test_an_integer_that_no_float_can_hold_is_no_float() -> None:
+    found = flags(a=flag(variants={"off": 10**400}), b=flag(variants={"off": 2**1000}))
+    assert found.evaluate("a", "integer", 0).value == 10**400
+    assert asked(found.evaluate("a", "float", 0.5)) == (0.5, None, "ERROR", "TYPE_MISMATCH")
+    assert found.evaluate("b", "float", 0.5).value == float(2**1000)
+
+
 def test_what_changed_is_what_may_answer_differently() -> None:
     by_rule = flag(targeting={"if": [{"$ref": "r"}, "on", "off"]})
     old = flags({"version": "1"}, {"r": True}, a=flag(), b=flag(), c=flag(), d=5, r=by_rule)

@@ -290,7 +290,13 @@ _FITTING: Mapping[FlagType | None, tuple[type, ...]] = {
 
 
 def _fits(kind: FlagType | None, value: Json) -> bool:
+    if kind is FlagType.FLOAT and type(value) is int:
+        return -_LARGEST < value < _LARGEST
     return type(value) in _FITTING[kind]
+
+
+_LARGEST = 2**1023
+"""Integers beyond are no floats."""
 
 
 def _as(kind: FlagType | None, value: Any) -> Any:

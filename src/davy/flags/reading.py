@@ -159,7 +159,7 @@ def _decoded(text: str | bytes, file: str) -> Mapping[str, Any]:
         return _decoded_yaml(text, file)
     try:
         document: dict[str, Any] = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: of msgspec, of UTF-8, of an endless integer
         raise _broken(text, file, error) from None
     return document
 
@@ -190,6 +190,8 @@ def _broken(text: str | bytes, file: str, error: Exception) -> BadManifest:
         loads(whole)
     except JSONDecodeError as found:
         return _refused(whole, file, found.pos, "DV001", f"this is not JSON: {found.msg}")
+    except ValueError:
+        return _refused(whole, file, 0, "DV002", "an integer in it has too many digits to be read")
     at = _BYTE.search(str(error))
     offset = len(whole.encode("utf-8", "replace")[: int(at[1])].decode("utf-8", "ignore")) if at else 0
     return _refused(whole, file, offset, "DV001", f"this is not JSON: {error}")
