@@ -86,6 +86,7 @@ class Shelf:
                 | requests.RestoreFlag()
                 | requests.ApproveFlag()
                 | requests.DrillFlag()
+                | requests.RampFlag()
             ):
                 raise NotFound("there are no flags here")
             case requests.DeletePolicy():

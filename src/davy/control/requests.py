@@ -239,6 +239,14 @@ class DrillFlag(Request, frozen=True):
     reason: str
 
 
+class RampFlag(Request, frozen=True):
+    """Begin the ramp of a flag, or begin it again."""
+
+    key: str
+    reason: str
+    ticket: str = ""
+
+
 class FlagStatus(Request, frozen=True):
     """Look at one flag."""
 
@@ -333,6 +341,7 @@ AnyRequest = (
     | WaiverStep
     | Waivers
     | FlagStep
+    | RampFlag
     | FlagLook
     | Record
     | Emit
