@@ -87,6 +87,7 @@ class Shelf:
                 | requests.ApproveFlag()
                 | requests.DrillFlag()
                 | requests.RampFlag()
+                | requests.FlagBlame()
             ):
                 raise NotFound("there are no flags here")
             case requests.DeletePolicy():

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("davy.cli.flag_status", "Show what users get of a flag, why, and who has heard of it."),
     "ramp": ("davy.cli.flag_ramp", "Give a flag to more and more users, by the steps of its ramp."),
     "history": ("davy.cli.flag_history", "Read the record of one flag."),
+    "blame": ("davy.cli.flag_blame", "Say which flag's change is at fault, by who met it."),
     "drill": ("davy.cli.flag_drill", "Rehearse the kill of a kill switch."),
     "drills": ("davy.cli.flag_drills", "List the drills; overdue ones are a failure."),
 }

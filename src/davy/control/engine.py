@@ -117,7 +117,8 @@ class Engine:
         started = Draft(
             clock.now(), "engine_started", "Engine davy", detail | rulebook.detail, reason=rules.reason
         )
-        world.store.commit(rulebook.records, [started])
+        entries = world.store.commit(rulebook.records, [started])
+        self._flags.blaming.begin(entries[0].seq)
 
     @property
     def flags(self) -> Flags:
@@ -204,7 +205,9 @@ class Engine:
                     answer = self._desk.step(step, actor)
                     self.wake()
                     return answer
-                case requests.FlagStatus() | requests.FlagList() | requests.FlagHistory() as look:
+                case (
+                    requests.FlagStatus() | requests.FlagList() | requests.FlagHistory() | requests.FlagBlame()
+                ) as look:
                     return self._flags.look(look)
                 case (
                     requests.SetFlag()
@@ -234,6 +237,7 @@ class Engine:
         """Write down what somebody on this machine tells."""
         if self._log is None:
             raise NotPermitted("this engine takes in no events")
+        self.wake()
         now, way = self._clock.now(), f"unix socket, {number_of(actor)}"
         if isinstance(told, requests.Emit):
             return tell(self._log, drafts_of(told.events, actor, authenticated=way, now=now))

@@ -267,6 +267,13 @@ class FlagHistory(Request, frozen=True):
     limit: int = 1000
 
 
+class FlagBlame(Request, frozen=True):
+    """Say which changes of flags are at fault, of a service or of all, by what was counted lately."""
+
+    service: str = ""
+    since_s: float = 600.0
+
+
 class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What somebody found in a repository: an entry as it is to be, but for who told it and when."""
 
@@ -325,7 +332,7 @@ WaiverStep = AskWaiver | ApproveWaiver | RevokeWaiver | ReviewWaiver
 FlagStep = SetFlag | KillFlag | RestoreFlag | ApproveFlag | DrillFlag
 """What a person does to flags."""
 
-FlagLook = FlagStatus | FlagList | FlagHistory
+FlagLook = FlagStatus | FlagList | FlagHistory | FlagBlame
 """What a person looks at of flags."""
 
 AnyRequest = (

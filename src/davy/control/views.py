@@ -422,6 +422,37 @@ class FlagView(View, frozen=True, kw_only=True, tag="FlagView"):
     drill: FlagDrillView
 
 
+class FlagArmView(msgspec.Struct, frozen=True, rename="camel"):
+    """What was counted of one variant of a flag."""
+
+    variant: str
+    requests: int
+    failed: int
+
+
+class FlagSuspectView(msgspec.Struct, frozen=True, rename="camel"):
+    """A change of a flag, and whether it is at fault.
+
+    `ratio` is how many times as often those failed who met its variant, None where that cannot be said.
+    """
+
+    flag: str
+    variant: str
+    verdict: str
+    ratio: float | None
+    evidence: float
+    sentence: str
+    arms: tuple[FlagArmView, ...]
+
+
+class FlagBlameView(View, frozen=True, kw_only=True, tag="FlagBlame"):
+    """The changes of flags that users have now, those at fault first."""
+
+    service: str
+    since_s: float
+    items: tuple[FlagSuspectView, ...]
+
+
 class FlagListView(View, frozen=True, kw_only=True, tag="FlagList"):
     """Flags by their keys."""
 
@@ -506,6 +537,7 @@ AnyView = (
     | WaiverStepView
     | FlagView
     | FlagListView
+    | FlagBlameView
     | FlagStepView
     | RecordView
     | EmitView

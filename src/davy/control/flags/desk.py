@@ -13,6 +13,7 @@ import msgspec
 from davy.control import requests, views
 from davy.control.enforcing import Enforcing
 from davy.control.flags import picture, steps
+from davy.control.flags.blaming import Blaming
 from davy.control.flags.drafting import Why
 from davy.control.flags.exposures import Exposures
 from davy.control.flags.following import Step
@@ -65,6 +66,7 @@ class FlagDesk:
         self._interlock, self._holdings, self._clock = interlock, holdings, clock
         self._enforcing, self._waiving = enforcing, waiving
         self.instances, self.exposures = instances, exposures
+        self.blaming = Blaming(interlock, exposures, clock)
         interlock.beside = self._counted_of
         self.begin_ramp: Callable[[str, Why], views.FlagStepView] = _nobody
         self.served = ServedFlags(interlock, self.instances, self.exposures)
@@ -121,6 +123,8 @@ class FlagDesk:
                 limit = max(1, min(limit, MOST_ENTRIES))
                 entries = self._interlock.entries(after=after, subject=subject, limit=limit)
                 return views.RecordView(entries=entries)
+            case requests.FlagBlame(service=service, since_s=since_s):
+                return self._blame(service, since_s)
             case _:
                 assert_never(request)
 
@@ -132,6 +136,7 @@ class FlagDesk:
         """
         self._interlock.catch_up()
         self._interlock.do(self._heard)
+        self.blaming.sweep()
         if due := self.exposures.due():
             self._interlock.commit(due, [])
             self.exposures.stored()
@@ -227,6 +232,14 @@ class FlagDesk:
             with self._holdings.gate:
                 return self.begin_ramp(flag.key.name, agreed[0])
         return self.said(flag.key.name, done[0])
+
+    def _blame(self, service: str, since_s: float) -> views.FlagBlameView:
+        """Say which changes are at fault."""
+        since = self._clock.now() - since_s
+        suspects = [suspect for suspect, _ in self.blaming.suspects(service).values()]
+        told = self.blaming.told(suspects, since)
+        arms = picture.arms(self.exposures.lately(since), told)
+        return views.FlagBlameView(service=service, since_s=since_s, items=arms)
 
     def _counted_of(self, changes: Mapping[Record, bytes | None]) -> Mapping[Record, bytes | None]:
         """Return what was counted of the flags whose ramps are written: they were judged by it."""

@@ -94,15 +94,15 @@ class Exposures:
         self.told()
         return True
 
-    def since(self, at: float) -> dict[Row, Sum]:
-        """Return what was counted since an instant, an hour at most, by the engine's clock."""
-        found: dict[Row, Sum] = {}
+    def lately(self, since: float) -> list[tuple[float, Row, Sum]]:
+        """Return what was counted since an instant, an hour at most, by the stretch of time of each."""
         with self._guard:
-            for began, sums in self._recent:
-                if began + EVERY_S > at:
-                    for row, each in sums.items():
-                        found[row] = _plus(found.get(row, Sum()), each)
-        return found
+            return [
+                (began, row, each)
+                for began, sums in self._recent
+                if began + EVERY_S > since
+                for row, each in sums.items()
+            ]
 
     def of(self, flag: str) -> dict[Row, Sum]:
         """Return the rows of one flag."""

@@ -1,10 +1,13 @@
 """A flag as people want to see it: what users get, why, and who has heard of it."""
 
+from collections.abc import Iterable, Sequence
+
 import msgspec
 
 from davy.control import views
 from davy.control.flags import drafting
-from davy.control.flags.exposures import Exposures
+from davy.control.flags.attribution import Attribution
+from davy.control.flags.exposures import Exposures, Row, Sum
 from davy.control.flags.instances import Heard, Instances
 from davy.control.flags.table import Flag, Table
 from davy.model.duration import BadDuration, parse_duration
@@ -121,6 +124,33 @@ def _instance(heard: Heard, wanted: int, now: float) -> views.FlagInstanceView:
         version=heard.version,
         current=heard.version >= wanted,
         age_s=round(max(0.0, now - heard.since), 3),
+    )
+
+
+def arms(
+    counted: Iterable[tuple[float, Row, Sum]], told: Sequence[Attribution]
+) -> tuple[views.FlagSuspectView, ...]:
+    """Draw what is to be said of changes, those at fault first, with what was counted of each variant."""
+    sums: dict[tuple[str, str], list[int]] = {}
+    for _, row, each in counted:
+        found = sums.setdefault((row.flag, row.variant), [0, 0])
+        found[0] += each.requests
+        found[1] += each.failed
+    return tuple(
+        views.FlagSuspectView(
+            flag=each.suspect.flag,
+            variant=each.suspect.variant,
+            verdict=each.verdict,
+            ratio=each.ratio,
+            evidence=each.evidence,
+            sentence=each.sentence,
+            arms=tuple(
+                views.FlagArmView(variant, *counts)
+                for (flag, variant), counts in sorted(sums.items())
+                if flag == each.suspect.flag
+            ),
+        )
+        for each in sorted(told, key=lambda each: (each.verdict != "at-fault", -each.evidence))
     )
 
 
