@@ -420,6 +420,8 @@ class FlagView(View, frozen=True, kw_only=True, tag="FlagView"):
     exposures: tuple[FlagExposureView, ...]
     proposals: tuple[FlagProposalView, ...]
     drill: FlagDrillView
+    ramp: str = ""
+    """How far its ramp has come, and what it is called among rollouts; empty where there was none."""
 
 
 class FlagArmView(msgspec.Struct, frozen=True, rename="camel"):

@@ -5,9 +5,9 @@ the same document, in the same service. So whatever else went wrong then went wr
 fault; and a flag that was toggled in the same minute as the guilty one is no more often met by those who fail.
 
 The test is that of the guard (`davy.analysis.race`): every failure is a bet at fair odds on who had it, and
-each stretch of time is settled by itself. It may be looked at as often as anybody likes: of changes that are not at
-fault at most the share α is ever blamed. Of several flags Holm's procedure keeps it at that (Holm, "A Simple
-Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6, 1979).
+each stretch of time is settled by itself. It may be looked at as often as anybody likes: of changes that are
+not at fault at most the share α is ever blamed. Of several flags Holm's procedure keeps it at that (Holm, "A
+Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6, 1979).
 
 Where two flags are met by the same people nobody can tell from counts which of them it is, and this says so.
 """
@@ -162,6 +162,8 @@ def _said(case: _Case, proven: Sequence[_Case], ahead: Sequence[_Case], alpha: f
 
 
 def _verdict(case: _Case, proven: Sequence[_Case], ahead: Sequence[_Case], alpha: float) -> tuple[Verdict, str]:
+    if not case.seen.canary_requests + case.seen.stable_requests:
+        return "cannot-tell", "nobody has told how requests ended"
     if case.one_sided:
         return (
             "cannot-tell",

@@ -10,6 +10,7 @@ from davy.control.flags.attribution import Attribution
 from davy.control.flags.exposures import Exposures, Row, Sum
 from davy.control.flags.instances import Heard, Instances
 from davy.control.flags.table import Flag, Table
+from davy.flags.ramp import name_of
 from davy.model.duration import BadDuration, parse_duration
 from davy.model.instant import lasting, written
 
@@ -48,6 +49,7 @@ def picture(table: Table, flag: Flag, instances: Instances, exposures: Exposures
             if each.until > now
         ),
         drill=drill(flag, now),
+        ramp=_ramp(flag),
     )
 
 
@@ -94,6 +96,14 @@ def drill(flag: Flag, now: float) -> views.FlagDrillView:
         overdue=at is not None and now >= at,
         under_way=flag.state.drill.id if flag.state.drill else "",
     )
+
+
+def _ramp(flag: Flag) -> str:
+    ramp, name = flag.state.ramp, name_of(flag.key).name
+    if ramp is None:
+        return "" if flag.manifest.spec.ramp is None else f"not begun: davy flag ramp {flag.key.name}"
+    how = "over" if ramp.over else f"under way, {flag.state.settings.share or 0} percent"
+    return f"{how}: davy get rollout {name}"
 
 
 def _gate(table: Table, flag: Flag) -> views.FlagGateView:
