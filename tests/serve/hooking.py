@@ -18,7 +18,8 @@ import yaml
 from davy.adapters.memory_store import MemoryStore
 from davy.analysis.provider import ProviderError
 from davy.analysis.secret import Secret
-from davy.control.hooks.desk import Desk
+from davy.control.hooks.delivery import Delivery
+from davy.control.hooks.desk import Desk, Taken
 from davy.control.hooks.source import Source
 from davy.control.hooks.sources_file import read_sources
 from davy.ledger.entry import Entry
@@ -130,6 +131,12 @@ class Serving:
     @property
     def entries(self) -> tuple[Entry, ...]:
         return self.log.entries()
+
+
+def taken(desk: Desk, sender: tuple[Source, str], delivery: Delivery) -> Taken:
+    """Take a delivery in, as the server does."""
+    reading = desk.read(*sender, delivery)
+    return reading.taken(desk.log.append(reading.drafts))
 
 
 def made(desk: Desk, reported: list[tuple[str, str]], limits: Limits) -> Hooks:

@@ -239,6 +239,14 @@ class DrillFlag(Request, frozen=True):
     reason: str
 
 
+class RampFlag(Request, frozen=True):
+    """Begin the ramp of a flag, or begin it again."""
+
+    key: str
+    reason: str
+    ticket: str = ""
+
+
 class FlagStatus(Request, frozen=True):
     """Look at one flag."""
 
@@ -257,6 +265,13 @@ class FlagHistory(Request, frozen=True):
     key: str
     after: int = 0
     limit: int = 1000
+
+
+class FlagBlame(Request, frozen=True):
+    """Say which changes of flags are at fault, of a service or of all, by what was counted lately."""
+
+    service: str = ""
+    since_s: float = 600.0
 
 
 class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -321,7 +336,7 @@ WaiverStep = AskWaiver | ApproveWaiver | RevokeWaiver | ReviewWaiver
 FlagStep = SetFlag | KillFlag | RestoreFlag | ApproveFlag | DrillFlag
 """What a person does to flags."""
 
-FlagLook = FlagStatus | FlagList | FlagHistory
+FlagLook = FlagStatus | FlagList | FlagHistory | FlagBlame
 """What a person looks at of flags."""
 
 AnyRequest = (
@@ -337,6 +352,7 @@ AnyRequest = (
     | WaiverStep
     | Waivers
     | FlagStep
+    | RampFlag
     | FlagLook
     | Record
     | Emit

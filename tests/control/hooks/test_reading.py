@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.serve.hooking import EVERY, NOW, SECRET, Case, Secrets, signed
+from tests.serve.hooking import EVERY, NOW, SECRET, Case, Secrets, signed, taken
 
 from davy.adapters.memory_store import MemoryStore
 from davy.control.hooks.delivery import BadPayload, Delivery, at_path
@@ -101,7 +101,7 @@ def test_every_entry_is_an_event_that_figures_can_be_computed_from(case: Case) -
     delivery = Delivery({name.lower(): value for name, value in headers.items()}, case.body, NOW)
     found = desk.sender(case.scheme, delivery)
     assert found is not None
-    desk.take(*found, delivery)
+    taken(desk, found, delivery)
     for entry in log.entries():
         if entry.kind == "event_refused":
             continue
@@ -119,7 +119,7 @@ def test_a_toggle_at_a_vendor_counts_as_a_change_of_the_flag() -> None:
     delivery = Delivery(headers, case.body, NOW)
     found = desk.sender(case.scheme, delivery)
     assert found is not None
-    desk.take(*found, delivery)
+    taken(desk, found, delivery)
     read = project(log.bodies(0, log.head().size))
     assert [(event.type, event.kind, event.service) for event in read] == [
         ("exposed", "flag", "payments"),
