@@ -32,6 +32,7 @@ BENCHES = {
     "dora": "delivery metrics of a million and of ten million events, and of a stream as it comes",
     "flags": "evaluations, new documents, and seven peers on the same flags",
     "flag_lint": "code that is read for flags: a million lines, with a cache, and what a change is about",
+    "flag_kill": "from a kill of a flag to fifty clients that listen, and their documents",
     "org": "a hundred rollouts for six weeks of virtual time",
 }
 

@@ -91,7 +91,25 @@ def single(directory: Path, syncs: list[float]) -> list[Figure]:
 
 
 def producers(directory: Path, syncs: list[float]) -> list[Figure]:
-    """Append from many threads, each waiting for its own to be durable before its next."""
+    """Append from many threads, each waiting for its own to be durable before its next; then so on one core."""
+    every, took_s = produced(directory)
+    with one_core():
+        alone, alone_s = produced(directory)
+    syncs.append(sync_s(directory))
+    each = took_s / len(every)
+    return [
+        Figure(f"{PRODUCERS} producers: durable events", 1 / each, "1/s", len(every)),
+        Figure(f"{PRODUCERS} producers: for an event", each * 1e6, "µs", len(every), EVENT_US),
+        Figure(f"{PRODUCERS} producers: until it is acknowledged, p50", median(every), "ms", len(every)),
+        Figure(f"{PRODUCERS} producers: the same, p99", percentile(every, 99), "ms", len(every), ACK_MS),
+        Figure(
+            f"{PRODUCERS} producers on one core: for an event", alone_s / len(alone) * 1e6, "µs", len(alone)
+        ),
+    ]
+
+
+def produced(directory: Path) -> tuple[list[float], float]:
+    """Return how long each event took until it was acknowledged, in milliseconds, and all of it, in seconds."""
     acks: list[list[float]] = [[] for _ in range(PRODUCERS)]
     numbers = count()
     with opened(directory) as store, frozen():
@@ -109,15 +127,7 @@ def producers(directory: Path, syncs: list[float]) -> list[Figure]:
         for thread in threads:
             thread.join()
         took_s = perf_counter() - began
-    syncs.append(sync_s(directory))
-    every = [ack * 1000 for took in acks for ack in took]
-    each = took_s / len(every)
-    return [
-        Figure(f"{PRODUCERS} producers: durable events", 1 / each, "1/s", len(every)),
-        Figure(f"{PRODUCERS} producers: for an event", each * 1e6, "µs", len(every), EVENT_US),
-        Figure(f"{PRODUCERS} producers: until it is acknowledged, p50", median(every), "ms", len(every)),
-        Figure(f"{PRODUCERS} producers: the same, p99", percentile(every, 99), "ms", len(every), ACK_MS),
-    ]
+    return [ack * 1000 for took in acks for ack in took], took_s
 
 
 def bulk(directory: Path) -> list[Figure]:
@@ -182,6 +192,15 @@ def opened(directory: Path) -> Iterator[SqliteStore]:
     with closing(SqliteStore(path)) as store:
         yield store
     path.unlink()
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Have the threads that are started within run on one core, where waking each other takes least."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})
+    yield
+    os.sched_setaffinity(0, cores)
 
 
 @contextmanager

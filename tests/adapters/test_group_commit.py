@@ -33,7 +33,7 @@ class Disk:
         self.batches.append(list(jobs))
         return [Conflict(str(job)) if job < 0 else job * 2 for job in jobs]
 
-    def let_in(self) -> None:
+    def let_in(self, _: threading.Lock) -> None:
         self.looks += 1
 
     def waiting(self) -> int:
@@ -60,8 +60,8 @@ class Crowded(Disk):
         super().__init__()
         self.met = met
 
-    def let_in(self) -> None:
-        super().let_in()
+    def let_in(self, enough: threading.Lock) -> None:
+        super().let_in(enough)
         self.met(self)
 
     def crowd(self, pool: ThreadPoolExecutor) -> list[Future[int]]:
@@ -76,6 +76,24 @@ class Crowded(Disk):
 
 def test_who_was_just_told_and_comes_again_is_written_with_those_that_waited() -> None:
     disk = Crowded(lambda disk: until(lambda: disk.waiting() == 16))
+    with ThreadPoolExecutor(20) as pool:
+        first, *others = disk.crowd(pool)
+        assert first.result() == 2
+        assert disk.group.do(17) == 34
+        assert [each.result() for each in others] == [number * 2 for number in range(2, 17)]
+    assert [len(batch) for batch in disk.batches] == [1, 16]
+
+
+class Patient(Crowded):
+    """Waits until all are there, however long that takes."""
+
+    def let_in(self, enough: threading.Lock) -> None:
+        super().let_in(enough)
+        assert enough.acquire(timeout=60)
+
+
+def test_the_last_that_is_let_in_wakes_whoever_waits_for_it() -> None:
+    disk = Patient()
     with ThreadPoolExecutor(20) as pool:
         first, *others = disk.crowd(pool)
         assert first.result() == 2

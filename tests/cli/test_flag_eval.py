@@ -53,7 +53,8 @@ def test_an_error_is_an_answer_with_the_default_and_exits_3(run: Any) -> None:
     ran = asked(run, "pay.limits", "--type", "integer", "--default", "4", "-o", "json")
     told = json.loads(ran.stdout)
     assert (ran.exit_code, told["value"], told["errorCode"]) == (3, 4, "TYPE_MISMATCH")
-    ran = asked(run, "nobody", "--type", "float")
+    assert asked(run, "pay.limits", "--type", "Object").exit_code == 0
+    ran = asked(run, "nobody", "--type", "Float")
     assert ran.exit_code == 3
     assert ran.stdout.splitlines() == [
         "value      0.0",

@@ -54,7 +54,7 @@ OFTEN = 100_000
 A_LEDGER = 40
 """Kills of the writers of one ledger, before another is begun."""
 
-TOGGLES = 10_000_000
+TOGGLES = 10_000_000_000
 """From this number on what is acknowledged is not an event but a toggle of a flag."""
 
 FLAG = FeatureFlag(

@@ -87,3 +87,13 @@ def test_kinds_without_rules_have_nothing_to_say() -> None:
     text = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: shop}\n"
     (document,) = load(text, "shop.yaml")
     assert validate(document) == ()
+
+
+def test_a_flag_has_one_key_in_all_namespaces() -> None:
+    text = (CASES / "complete" / "flags.yaml").read_text()
+    documents = load(text + "---\n" + text.replace("namespace: shop", "namespace: other"), "flags.yaml")
+    findings = check_references(documents)
+    assert [finding.title for finding in findings] == [
+        "FeatureFlag other/checkout.discount-enabled is here twice",
+        "FeatureFlag other/checkout.sums-in-words is here twice",
+    ]

@@ -30,6 +30,7 @@ from davy.flags.serving import Document
 from davy.flags.token import Tokens
 from davy.serve.flag_counts import OTHER, SERIES, Counts
 from davy.serve.flag_door import Limits
+from davy.serve.http import Http
 from davy.testing.patience import until
 
 DOCUMENT, STREAM = "/flags/v1/document", "/flags/v1/stream"
@@ -184,7 +185,11 @@ def test_a_stream_ends_after_its_time_and_with_the_server() -> None:
         until(lambda: listening.ended)
     with serving() as server:
         lasting = [server.listen(STREAM) for _ in range(20)]
-    until(lambda: all(stream.ended for stream in lasting))
+        for stream in lasting:
+            stream.wait(1)
+        Http([server.group]).end()
+        until(lambda: all(stream.ended for stream in lasting))
+        assert server.ask("GET", STREAM, None, shown(SERVER)).status == 503
 
 
 def test_who_reads_nothing_is_hung_up_on_and_keeps_nobody_waiting() -> None:

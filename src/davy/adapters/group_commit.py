@@ -5,12 +5,16 @@ writes at once, for all that wait by then; meanwhile others come, and the first 
 
 Where there are many, those that were just told come again at once, as a rule, and are let in first: as long as
 they do, and for no longer. Otherwise there would be two halves that are written in turn, and twice the writes.
+
+Those that are told are woken one by the other. All at once they would stand in line for the interpreter,
+the one that has to write next behind them; most would be woken twice, for their lock and for the interpreter.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from time import sleep
+from itertools import pairwise
+from math import inf
 from typing import Generic, TypeVar
 
 from davy.ledger.store import StoreUnavailable
@@ -25,13 +29,7 @@ MANY = 8
 """From so many threads on, whoever writes lets others in before; fewer are written as they come."""
 
 LOOK_S = 1e-4
-"""For so long it does, before it looks whether any came."""
-
-STRANDS = 2
-"""Threads that are woken when a batch is written; each wakes another first of all, as long as there are any.
-
-All at once would stand in line for the interpreter, and the one that has to write next would stand behind them.
-"""
+"""For so long it does, unless all come before, until it looks whether any came."""
 
 
 class GroupCommit(Generic[J, R]):
@@ -40,19 +38,20 @@ class GroupCommit(Generic[J, R]):
     Args:
         write: writes jobs in one transaction and returns what became of each, in their order: a result, or the
             error that its caller gets. What it raises, all the callers get.
-        let_in: lets other threads go on for a moment.
+        let_in: lets other threads go on for a moment, or until a lock can be had: as many have come as may.
     """
 
     def __init__(
         self,
         write: Callable[[Sequence[J]], Sequence[R | Exception]],
-        let_in: Callable[[], None] = lambda: sleep(LOOK_S),
+        let_in: Callable[[threading.Lock], object] = lambda enough: enough.acquire(timeout=LOOK_S),
     ) -> None:
         self._write, self._let_in = write, let_in
         self._about = 0  # threads that were written last or waited by then, and may be written next
         self._queue: deque[_Ticket[J, R]] = deque()  # whoever comes appends to it without a lock
         self._led = threading.Lock()  # held as long as somebody writes, or has been told to
-        self._guard = threading.Lock()  # for what takes tickets out of the queue
+        self._guard = threading.Lock()  # for what takes tickets out of the queue, and wakes somebody
+        self._wanted, self._enough = inf, threading.Lock()  # once so many wait, whoever lets them in is woken
 
     def do(self, job: J) -> R:
         """Have a job written, and return what became of it once that is durable."""
@@ -60,6 +59,8 @@ class GroupCommit(Generic[J, R]):
         try:
             self._queue.append(ticket)
             leads = self._led.acquire(blocking=False)
+            if len(self._queue) >= self._wanted:
+                self._end_gathering()
             while not (leads and self._lead(ticket)):
                 ticket.woken.acquire()
                 if not (leads := ticket.leads):
@@ -90,19 +91,30 @@ class GroupCommit(Generic[J, R]):
             for number, ticket in enumerate(batch):
                 ticket.outcome = outcomes[number] if outcomes else torn
             others = [ticket for ticket in batch if ticket is not own]
-            for ticket, after in zip(others, others[STRANDS:], strict=False):
+            for ticket, after in pairwise(others):
                 ticket.after = after
             with self._guard:
-                for ticket in others[:STRANDS]:
-                    _wake(ticket)
+                _wake(others[0] if others else None)
         return len(others) < len(batch)
 
     def _gather(self) -> None:
         """Let in those that were just told, as long as any come and some are still to come."""
         seen, about = 0, min(MOST, self._about)
-        while about >= MANY and seen < (waiting := len(self._queue)) < about:
+        if about < MANY:
+            return
+        self._enough.acquire(blocking=False)
+        self._wanted = about
+        while seen < (waiting := len(self._queue)) < about:
             seen = waiting
-            self._let_in()
+            self._let_in(self._enough)
+        self._end_gathering()
+
+    def _end_gathering(self) -> None:
+        """Let whoever gathers write, now that all are there."""
+        with self._guard:
+            if self._wanted < inf:
+                self._wanted = inf
+                self._enough.release()
 
     def _pass_on(self, ticket: "_Ticket[J, R]") -> None:
         """Wake the one after, before anything else is done."""
@@ -137,7 +149,7 @@ class GroupCommit(Generic[J, R]):
 
 
 def _wake(first: "_Ticket[J, R] | None") -> None:
-    """Wake the first of a strand that still waits, unless it was woken before; the guard is held."""
+    """Wake the first of a line that still waits, unless it was woken before; the guard is held."""
     while first is not None and first.gone:
         first = first.after
     if first is not None and not first.called:

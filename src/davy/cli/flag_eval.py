@@ -28,7 +28,12 @@ FAILED = 3
     "-f", "--flags", "source", required=True, metavar="FILE|-", help="The document: flagd's, as JSON or YAML."
 )
 @click.option(
-    "--type", "kind", type=click.Choice(TYPES), default="boolean", show_default=True, help="What is asked for."
+    "--type",
+    "kind",
+    type=click.Choice(TYPES, case_sensitive=False),
+    default="boolean",
+    show_default=True,
+    help="What is asked for.",
 )
 @click.option("--default", "given", metavar="VALUE", help="The code's default.  [default: false, empty or 0]")
 @click.option("--context", default="{}", metavar="JSON", help="Attributes of whom it is evaluated for.")

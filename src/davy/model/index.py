@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from davy.model.analysis import AnalysisTemplate, ClusterAnalysisTemplate
+from davy.model.flag import FeatureFlag
 from davy.model.meta import Manifest
 from davy.model.steps import AnalysisTemplateRef
 
@@ -19,8 +20,8 @@ class Index:
 
     @staticmethod
     def key_of(value: Manifest) -> Key:
-        """Return kind, namespace and name; what belongs to the whole cluster has no namespace."""
-        namespace = "" if isinstance(value, ClusterAnalysisTemplate) else value.metadata.namespace
+        """Return kind, namespace and name; what belongs to the whole cluster has none, nor has a flag."""
+        namespace = "" if isinstance(value, ClusterAnalysisTemplate | FeatureFlag) else value.metadata.namespace
         return type(value).__name__, namespace, value.metadata.name
 
     def add(self, value: Manifest) -> None:

@@ -328,8 +328,7 @@ class _Evaluation:
                 return None
             message = f"{self._key} is not declared"
             return Details(self._default, None, Reason.ERROR, ErrorCode.FLAG_NOT_FOUND, message)
-        stale = held.status is Status.STALE and held.mode(self._key) in (OnError.SAFE, OnError.CODE)
-        if definition is None or is_baked(definition) or not definition.enabled or stale:
+        if definition is None or is_baked(definition) or not definition.enabled or held.lapsed(self._key):
             return held.evaluate(self._key, self._kind, self._default, self._context)
         if not _fits(self._kind, next(iter(definition.variants.values()), None)):
             message = f"{self._key} is not declared as {self._kind}"

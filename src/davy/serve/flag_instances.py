@@ -23,6 +23,9 @@ LONGEST_NAME = 256
 VERSIONS = 5
 """Versions that have a line of their own in the metrics; instances of older ones are told of together."""
 
+KNOWN = 10_000
+"""Instances whose versions are known at once."""
+
 Told = TypeVar("Told")
 
 
@@ -101,8 +104,10 @@ class Instances:
             raise Refusal(400, "value", "that is no version, or no digest of a document")
         self.flags.acknowledge(told)
         self.taken["acknowledgements"] += 1
-        if self.streams.listens(told.instance.id):
-            self.versions[told.instance.id] = told.version
+        self.versions.pop(told.instance.id, None)
+        self.versions[told.instance.id] = told.version
+        if len(self.versions) > KNOWN:  # the one that was heard of longest ago: it may never have listened
+            del self.versions[next(iter(self.versions))]
         return Response(status_code=204)
 
     async def expose(self, call: Call) -> Response:
@@ -134,7 +139,7 @@ class Instances:
             "# HELP davy_flags_told_total What instances told.",
             "# TYPE davy_flags_told_total counter",
             *(f'davy_flags_told_total{{what="{what}"}} {count}' for what, count in sorted(self.taken.items())),
-            "# HELP davy_flags_acknowledged_instances Instances that listen, by the version they evaluate by.",
+            "# HELP davy_flags_acknowledged_instances Instances, by the version that they evaluate by.",
             "# TYPE davy_flags_acknowledged_instances gauge",
             *(
                 f'davy_flags_acknowledged_instances{{version="{label(version)}"}} {count}'

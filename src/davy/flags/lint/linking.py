@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import re2
 from msgspec.structs import replace
@@ -119,12 +119,7 @@ class Calls:
         self.digest = _digest(places)
         self._places = places
         self._directories = directories
-        self._patterns = {
-            kind: re2.compile(
-                "|".join(re2.escape(name) for each, name in sorted(places) if each == kind).encode()
-            )
-            for kind in {kind for kind, _ in places}
-        }
+        self._patterns = {kind: _called(name for each, name in places if each == kind) for kind, _ in places}
 
     def may_be_in(self, file: str, text: bytes) -> bool:
         """Say whether a file may call one of them."""
@@ -411,6 +406,12 @@ class _Linker:
             cls = binding.module.rpartition(".")[2]
             found = [(file, (cls, *inner)) for file, _ in found]
         return found
+
+
+def _called(names: Iterable[str]) -> Any:
+    """Return what finds calls of these names; Ruby's need no brackets."""
+    any_of = "|".join(re2.escape(name) for name in sorted(set(names)))
+    return re2.compile(rf"(?:{any_of})\s*(?:\?\.)?\s*[(<\"':]".encode())
 
 
 def _digest(places: Mapping[tuple[Family, str], set[str]]) -> bytes:
