@@ -275,7 +275,10 @@ class FlagBlame(Request, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What somebody found in a repository: an entry as it is to be, but for who told it and when."""
+    """What somebody found in a repository, or at a vendor of flags: an entry but for who told it and when.
+
+    `actor` is who did it, as the vendor knows them; of a repository that is its `source`.
+    """
 
     at: float
     kind: str
@@ -284,10 +287,11 @@ class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
     source: str
     id: str
+    actor: str = ""
 
 
 class Found(Request, frozen=True):
-    """Write down what was found in a repository: changes, and what rollouts contain."""
+    """Write down what was found: changes and what rollouts contain, and toggles at vendors of flags."""
 
     findings: tuple[Finding, ...]
 

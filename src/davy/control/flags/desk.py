@@ -259,25 +259,27 @@ class FlagDesk:
             if state.killed is not None and not state.killed.told:
                 missing = self._missing(state.killed.generation)
                 late = now >= state.killed.at + CONFIRM_S
-                if not late and (missing or not connected):
+                silent = bool(missing) or not connected or self.instances.is_incomplete
+                if not late and silent:
                     continue
-                outcome = "unconfirmed" if missing or not connected else "confirmed"
+                outcome = "unconfirmed" if silent else "confirmed"
                 detail: dict[str, object] = {
                     "flag": flag.key.name,
                     "version": state.version,
                     "instances": len(connected),
                     "seconds": round(max(0.0, self._latest(now) - state.killed.at), 3),
                 }
-                if missing or not connected:
+                if silent:
                     detail["missing"] = list(missing)
                 drafts.append(Draft(now, f"flag_{outcome}", flag.subject, detail))
                 told = msgspec.structs.replace(state.killed, told=outcome)
                 table = table.put(flag.being(killed=told))
             elif state.drill is not None:
                 missing = self._missing(state.drill.generation)
-                if now < state.drill.until and (missing or not connected):
+                silent = bool(missing) or not connected or self.instances.is_incomplete
+                if now < state.drill.until and silent:
                     continue
-                outcome = "unconfirmed" if missing or not connected else "confirmed"
+                outcome = "unconfirmed" if silent else "confirmed"
                 ended = steps.end_drill(table, flag, outcome, now, missing)
                 table = ended.table
                 drafts += ended.drafts
@@ -359,10 +361,12 @@ def _as_manifest(flag: Flag, environment: str) -> dict[str, Any]:
 def check_names(table: Table, manifests: tuple[FeatureFlag, ...]) -> None:
     """Make sure that a key is that of one flag: code knows no namespaces.
 
+    One that was taken away counts, too: its kill would be forgotten elsewhere.
+
     Raises:
         UsageError: it is that of two.
     """
-    known = {key.name: key for key in table.flags}
+    known = {key.name: key for key in (*table.retired, *table.flags)}
     for manifest in manifests:
         other = known.setdefault(manifest.key.name, manifest.key)
         if other != manifest.key:

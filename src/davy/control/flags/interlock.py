@@ -47,6 +47,10 @@ class Interlock:
         """How many entries about flags are not written down yet."""
         return len(self._late)
 
+    def now(self) -> float:
+        """Tell the time."""
+        return self._clock.now()
+
     def load(self, bucket: str) -> dict[str, bytes]:
         """Read all the records of a bucket."""
         return self._store.load(bucket)

@@ -22,6 +22,9 @@ from davy.ledger.entry import Draft
 PROPOSED_S = 24 * 3600.0
 """Seconds for which a change waits for a second person."""
 
+MOST_PROPOSED = 20
+"""How many changes of one flag wait at once; one more takes the place of the oldest."""
+
 DRILL_S = 30.0
 """Seconds after which a drill is ended, whoever has not heard of it."""
 
@@ -247,7 +250,7 @@ def _proposed(table: Table, flag: Flag, action: Action, settings: Settings, why:
         why.reason,
         why.ticket,
     )
-    waiting = flag.being(proposals=(*open_, wanted))
+    waiting = flag.being(proposals=(*open_, wanted)[-MOST_PROPOSED:])
     after = flag.being(settings=settings, killed=None if action == "restored" else flag.state.killed)
     entry = drafting.flag_changed(table, flag, after, action, why)
     entry = msgspec.structs.replace(
