@@ -204,6 +204,19 @@ def test_a_kill_is_followed_within_a_moment_and_trouble_is_told_once(
     assert result.exit_code == 130
 
 
+def test_while_no_engine_runs_a_watch_switches_nothing_off(
+    sync: Any, there: launchdarkly.LaunchDarkly, waiting: Waiting
+) -> None:
+    def then(waits: int) -> None:
+        if waits == 3:
+            raise KeyboardInterrupt
+
+    waiting.then = then
+    result = sync("--apply", "--watch")
+    assert result.stderr.count("no engine listens") == 1
+    assert on(there), "an engine that restarts knows which gates are open; files do not"
+
+
 def test_what_fails_is_told_and_keeps_nothing_else_from_being_done(
     sync: Any, there: launchdarkly.LaunchDarkly
 ) -> None:
