@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,7 +94,12 @@ def running() -> Iterator[UnleashServer]:
         with (
             log.open("wb") as output,
             subprocess.Popen(
-                ["node", "serve.mjs"], cwd=programs, env=environment, stdout=output, stderr=output
+                ["node", "serve.mjs"],
+                cwd=programs,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             ) as child,
         ):
             try:
@@ -101,7 +107,7 @@ def running() -> Iterator[UnleashServer]:
                 assert child.poll() is None, log.read_text()
                 yield UnleashServer(url)
             finally:
-                child.kill()
+                os.killpg(child.pid, signal.SIGKILL)  # `node` may be a program that starts the real one
 
 
 def _answers(url: str) -> bool:
