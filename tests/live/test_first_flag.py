@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.docs.following import FILE, shown, steps
 
 from davy.adapters.ports import free_port
 from davy.testing.patience import until
@@ -19,32 +20,8 @@ pytestmark = [
 ]
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial" / "first-flag.md"
-FILE = re.compile(r"`([a-z.]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
-CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LASTS = ("davy up", "curl -s --rate")
 """What a terminal is left to."""
-
-
-def steps(page: str) -> list[tuple[str, list[str]]]:
-    """Return (command, lines that it shows)."""
-    found: list[tuple[str, list[str]]] = []
-    for line in "".join(CONSOLE.findall(page)).splitlines():
-        if line.startswith("$ "):
-            found.append((line[2:], []))
-        else:
-            found[-1][1].append(line)
-    return found
-
-
-def shown(lines: list[str]) -> re.Pattern[str]:
-    """Return what matches these lines; one that is only `…` is any number of them."""
-    pattern = "".join("(?:.*\n)*?" if line == "…" else _pattern(line) + "\n" for line in lines)
-    return re.compile(pattern)
-
-
-def _pattern(line: str) -> str:
-    words = re.sub(r"(\\ )+", r"\\s+", re.escape(line))
-    return words.replace("…", ".*")
 
 
 class Reader:
