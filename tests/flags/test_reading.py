@@ -44,6 +44,7 @@ def test_a_document_is_json_or_yaml(text: str | bytes, file: str) -> None:
         ),
         (f"{GOOD}\n}}", "a.json:2:1", "this is not JSON: Extra data"),
         ('{"ü": NaN}', "a.json:1:7", "this is not JSON: JSON is malformed: invalid character (byte 7)"),
+        (f'{{"flags": {"9" * 5000}}}', "a.json:1:1", "an integer in it has too many digits"),
         ('{"ü": "\\ud800"}', "a.json:1:1", "this is not JSON: Input data was truncated"),
         (b'{"a": "\xff"}', "a.json:1:1", "this is not JSON: 'utf-8' codec"),
         ('{"a": ' + "[" * 100_000, "a.json:1:1", "this is nested too deeply to be read"),

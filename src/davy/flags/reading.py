@@ -67,12 +67,14 @@ def read(text: str | bytes, file: str = "flags.json") -> Definitions:
         raise _misshapen(text, file, "metadata", "DV006", wrong)
     found: dict[str, Definition] = {}
     broken: dict[str, str] = {}
+    remains: dict[str, Definition] = {}
     for key, value in flags.items():
         try:
             found[key] = _definition(key, value)
         except ValueError as error:
             broken[key] = f"flag `{key}`: {error}"
-    return Definitions(found, evaluators, metadata, broken)
+            remains.update(_remains(key, value))
+    return Definitions(found, evaluators, metadata, broken, remains)
 
 
 def _definition(key: str, value: Any) -> Definition:
@@ -105,6 +107,18 @@ def _definition(key: str, value: Any) -> Definition:
         targeting=targeting or None,
         metadata=metadata,
     )
+
+
+def _remains(key: str, value: Any) -> dict[str, Definition]:
+    """Read the values and the metadata of a flag that cannot be read whole, as far as they make sense."""
+    variants, metadata = (
+        (value.get("variants"), value.get("metadata")) if isinstance(value, dict) else (None, None)
+    )
+    if not isinstance(variants, dict) or not variants or not _is_within(variants, _DEEPEST):
+        return {}
+    said = metadata if isinstance(metadata, dict) else {}
+    told = {name: each for name, each in said.items() if not _wrong_metadata({name: each})}
+    return {key: Definition(key, variants, metadata=told)}
 
 
 def _is_within(value: Any, depth: int) -> bool:
@@ -145,7 +159,7 @@ def _decoded(text: str | bytes, file: str) -> Mapping[str, Any]:
         return _decoded_yaml(text, file)
     try:
         document: dict[str, Any] = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: of msgspec, of UTF-8, of an endless integer
         raise _broken(text, file, error) from None
     return document
 
@@ -176,6 +190,8 @@ def _broken(text: str | bytes, file: str, error: Exception) -> BadManifest:
         loads(whole)
     except JSONDecodeError as found:
         return _refused(whole, file, found.pos, "DV001", f"this is not JSON: {found.msg}")
+    except ValueError:
+        return _refused(whole, file, 0, "DV002", "an integer in it has too many digits to be read")
     at = _BYTE.search(str(error))
     offset = len(whole.encode("utf-8", "replace")[: int(at[1])].decode("utf-8", "ignore")) if at else 0
     return _refused(whole, file, offset, "DV001", f"this is not JSON: {error}")

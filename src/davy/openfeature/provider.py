@@ -38,7 +38,7 @@ from davy.flags.remote import Instance
 from davy.model.key import Key
 from davy.openfeature.counting import Counting
 from davy.openfeature.file import INTERVAL_S, FileSource, TextSource
-from davy.openfeature.holding import Gate, Held, Holder, Status
+from davy.openfeature.holding import GRACE, Gate, Grace, Held, Holder, Status
 from davy.openfeature.http import Server
 from davy.openfeature.keeping import MAX_AGE_S, Keeping, Origin
 from davy.openfeature.remote import Pace, RemoteSource
@@ -65,6 +65,9 @@ DEADLINE_S = 10.0
 STALE_AFTER_S = 60.0
 """How long a document of a server is believed without a word from it unless said."""
 
+HOLD_S, HOLD_CRITICAL_S = GRACE
+"""How long it is answered by all the same, critical flags by the second; then each flag's `onError` applies."""
+
 _EVENTS = {
     Status.READY: ProviderEvent.PROVIDER_READY,
     Status.STALE: ProviderEvent.PROVIDER_STALE,
@@ -86,6 +89,7 @@ class Origins(msgspec.Struct, frozen=True):
     keeping: Callable[[], Keeping] | None = None
     bundled: tuple[bytes, Gate] | None = None
     stale_after_s: float | None = None
+    grace: Grace = GRACE
 
 
 class DavyProvider(AbstractProvider):
@@ -148,8 +152,8 @@ class DavyProvider(AbstractProvider):
     ) -> Self:
         """Evaluate by a file of definitions, and by what it becomes.
 
-        In production a flag that is linked to a rollout is closed, unless `evidence` holds a canary that
-        passed.
+        A flag that is linked to a rollout is closed, unless `evidence` holds a canary that passed, or the
+        environment is known to be without users (`staging`).
 
         Args:
             path: flagd's JSON or YAML.
@@ -203,6 +207,8 @@ class DavyProvider(AbstractProvider):
         keep_age_s: float = MAX_AGE_S,
         bundled: str | bytes | None = None,
         stale_after_s: float = STALE_AFTER_S,
+        hold_s: float = HOLD_S,
+        hold_critical_s: float = HOLD_CRITICAL_S,
         pace: Pace | None = None,
         timeout_s: float = 5.0,
         tls: ssl.SSLContext | None = None,
@@ -224,7 +230,9 @@ class DavyProvider(AbstractProvider):
             keep_age_s: how old it may be.
             bundled: a document that was shipped with the application, for a start without server and file; its
                 gates are closed.
-            stale_after_s: how long a document is believed without a word from the server.
+            stale_after_s: how long a document is believed without a word from the server; then it is stale.
+            hold_s: how long after that last word it is answered by all the same; then by each flag's `onError`.
+            hold_critical_s: the same of kill switches and of flags of high criticality.
             pace: how patiently it is asked.
             timeout_s: how long one question may take.
             tls: whom to believe over TLS, where that is not whom this machine believes.
@@ -253,6 +261,7 @@ class DavyProvider(AbstractProvider):
             keeping=keeping if keep is not None else None,
             bundled=None if text is None else (text, Gate(environment, artifact=artifact)),
             stale_after_s=stale_after_s,
+            grace=Grace(hold_s, min(hold_s, hold_critical_s)),
         )
         return cls(
             origins, service=service, artifact=artifact, instance=instance, audit=audit, deadline_s=deadline_s
@@ -264,10 +273,10 @@ class DavyProvider(AbstractProvider):
 
         `DAVY_FLAGS_URL` and `DAVY_FLAGS_TOKEN` (or `DAVY_FLAGS_TOKEN_FILE`, read anew each time) name a server,
         `DAVY_FLAGS_FILE` a file instead; `DAVY_SERVICE`, `DAVY_ARTIFACT`, `DAVY_ENVIRONMENT` and
-        `DAVY_FLAGS_KEEP` say the rest.
+        `DAVY_FLAGS_KEEP` say the rest, `DAVY_FLAGS_HOLD_S` the `hold_s` of `remote`.
 
         Raises:
-            UsageError: they name neither a server nor a file, or both.
+            UsageError: they name neither a server nor a file, or both, or hold for what is no time.
         """
         url, path = environment.get("DAVY_FLAGS_URL", ""), environment.get("DAVY_FLAGS_FILE", "")
         if bool(url) == bool(path):
@@ -283,7 +292,14 @@ class DavyProvider(AbstractProvider):
             token = lambda: Path(file).read_text().strip()  # noqa: E731 - read anew for each request
         keep = environment.get("DAVY_FLAGS_KEEP") or None
         return cls.remote(
-            url, token, service=service, artifact=artifact, environment=of, keep=keep, audit=audit
+            url,
+            token,
+            service=service,
+            artifact=artifact,
+            environment=of,
+            keep=keep,
+            hold_s=_seconds(environment, "DAVY_FLAGS_HOLD_S", HOLD_S),
+            audit=audit,
         )
 
     # What OpenFeature asks of a provider.
@@ -493,6 +509,7 @@ class DavyProvider(AbstractProvider):
             keeping=origins.keeping() if origins.keeping is not None else None,
             bundled=origins.bundled,
             stale_after_s=origins.stale_after_s,
+            grace=origins.grace,
         )
 
     def _announce(self, status: Status, *, flags: Sequence[str] | None = None, why: str = "") -> None:
@@ -536,6 +553,22 @@ class DavyProvider(AbstractProvider):
     def _state(self) -> tuple[int, float] | None:
         holder = self._holder
         return (holder.held.counts.version, holder.age_s) if holder.has_document else None
+
+
+def _seconds(environment: Mapping[str, str], name: str, otherwise: float) -> float:
+    """Read a variable that says how long.
+
+    Raises:
+        UsageError: it says no such thing.
+    """
+    text = environment.get(name) or str(otherwise)
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not found >= 0:
+        raise UsageError(f"{name} is {text!r}, which is no number of seconds", hint=f"{name}=3600 is an hour")
+    return found
 
 
 def resolution(details: Details) -> FlagResolutionDetails[Any]:
