@@ -130,6 +130,7 @@ class Held:
         self.counts = counts
         self.known = counts.known
         self.flags = flags
+        self.fixed = flags.fixed
         self.evaluate: Evaluate = self._stale if status is Status.STALE else flags.evaluate
         self._safe_flags: FlagSet | None = None
 
@@ -389,7 +390,7 @@ class Holder:
     def _read(self, document: Document, gate: Gate, status: Status) -> Held:
         definitions = gate.applied(self._with_remains(read(document.text, document.name)))
         flags = FlagSet(definitions)
-        flags.prepare()
+        flags.prepare(like=self.held.flags)
         said = str(document.version or definitions.metadata.get("version", "") or document.etag)
         counts = self._counting.version(document.version, said.removeprefix("sha256:")[:32])
         return Held(definitions, document, status, counts, flags, self._lapse)
