@@ -154,7 +154,8 @@ class FlagSet:
         old, new = self.definitions, newer.definitions
         names = {*old.evaluators, *new.evaluators}
         rules = {name for name in names if _written(old, name) != _written(new, name)}
-        return sorted(key for key in keys if _told(old, key, rules) != _told(new, key, frozenset()))
+        same = set() if rules else {key for key, flag in new.flags.items() if old.flags.get(key) is flag}
+        return sorted(key for key in keys - same if _told(old, key, rules) != _told(new, key, frozenset()))
 
     def _prepared(self, key: str) -> Answer:
         definitions = self.definitions

@@ -20,7 +20,7 @@ from davy.flags.evidence import Evidence
 from davy.flags.flagset import FlagSet
 from davy.flags.gate import enforced, is_baked
 from davy.flags.governance import Criticality, FlagKind, OnError
-from davy.flags.reading import read
+from davy.flags.reading import Reader
 from davy.model.key import Key
 from davy.openfeature.counting import Counting, Counts
 from davy.openfeature.keeping import Keeping
@@ -270,6 +270,7 @@ class Holder:
         self._wall = wall
         self._ticks = ticks
         self._lock = threading.RLock()
+        self._reader = Reader()
         self._word = ticks()
         self._kept_at = 0.0
         self._ended = False
@@ -388,7 +389,7 @@ class Holder:
         return held
 
     def _read(self, document: Document, gate: Gate, status: Status) -> Held:
-        definitions = gate.applied(self._with_remains(read(document.text, document.name)))
+        definitions = gate.applied(self._with_remains(self._reader.read(document.text, document.name)))
         flags = FlagSet(definitions)
         flags.prepare(like=self.held.flags)
         said = str(document.version or definitions.metadata.get("version", "") or document.etag)
