@@ -298,7 +298,7 @@ def test_nothing_that_is_written_in_a_rule_becomes_code(rule: Any, key: str, dra
     source, _ = written(rule, key, drawing, {})
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Name):
-            named = node.id in RUNTIME or node.id in ("c", "t", "clock", "key", "drawing")
+            named = node.id in RUNTIME or node.id in ("c", "t", "clock", "key", "drawing", "steps")
             assert named or node.id[1:].isdigit()
         if isinstance(node, ast.Attribute):
             assert node.attr in ("get", "startswith", "endswith")

@@ -78,20 +78,23 @@ def written(rule: Json, key: str, drawing: Bucketing, shared: Mapping[str, Json]
     main = compiler.function(tree.root, outer=True)
     names = ", ".join(("clock", *compiler.constants))
     functions = "".join(compiler.functions)
-    return f"def made({names}):{functions}\n    return {main}", list(compiler.constants.values())
+    made = f"counted({main})" if compiler.iterates else main
+    return f"def made({names}):{functions}\n    return {made}", list(compiler.constants.values())
 
 
 class Compiler:
     """Compiles one rule; its methods return expressions.
 
     `outer` says whether `c`, the argument of each function, is the context, and not an item that `map` and its
-    like are at; `level` is how many operators of the same expression a node is in.
+    like are at; `level` is how many operators of the same expression a node is in. A rule that `iterates` has
+    its steps counted, since how many there are is up to whoever sends the context.
     """
 
     def __init__(self, tree: Tree, key: str, drawing: Bucketing) -> None:
         self.key = key
         self.drawing = drawing
         self.functions: list[str] = []
+        self.iterates = False
         self.constants: dict[str, Any] = {"drawing": drawing, "key": key}
         self._tree = tree
         self._names = 0
@@ -105,7 +108,7 @@ class Compiler:
         """Write a function for a rule, and return its name."""
         name = self.name("f")
         lines = "\n        ".join(self._body(rule, outer))
-        self.functions.append(f"\n    def {name}(c):\n        {lines}")
+        self.functions.append(f"\n    def {name}(c, steps=None):\n        {lines}")
         return name
 
     def _body(self, rule: Json, outer: bool) -> list[str]:
@@ -139,7 +142,7 @@ class Compiler:
         if not name:
             return Code(self.constant(node), isinstance(node, str | int | None))
         if level >= _SPILL:
-            return Code(f"{self.function(node, outer=outer)}(c)")
+            return Code(f"{self.function(node, outer=outer)}(c, steps)")
         return WRITERS.get(name, _call)(self, name, arguments, outer, level + 1)
 
     def condition(self, node: Json, outer: bool, level: int = 0) -> str:
@@ -195,7 +198,7 @@ def _is_number(node: Json) -> bool:
 
 def _choice(compiler: Compiler, name: str, arguments: list[Json], outer: bool, level: int) -> Code:
     if len(arguments) > 3 or level > 2:
-        return Code(f"{compiler.function({name: arguments}, outer=outer)}(c)")
+        return Code(f"{compiler.function({name: arguments}, outer=outer)}(c, steps)")
     condition, then, other = (*arguments, None, None, None)[:3]
     if len(arguments) < 2:
         return compiler.expression(condition, outer, level)
@@ -208,7 +211,7 @@ def _junction(compiler: Compiler, name: str, arguments: list[Json], outer: bool,
     if len(arguments) < 2:
         return compiler.expression(arguments[0] if arguments else None, outer, level)
     if len(arguments) > 4:
-        return Code(f"{compiler.function({name: list(arguments)}, outer=outer)}(c)")
+        return Code(f"{compiler.function({name: list(arguments)}, outer=outer)}(c, steps)")
     *codes, last = [compiler.expression(each, outer, level) for each in arguments]
     for code in reversed(codes):
         if code.plain:
@@ -324,9 +327,9 @@ def _sem_ver(compiler: Compiler, _: str, arguments: list[Json], outer: bool, lev
 def _each(compiler: Compiler, name: str, arguments: list[Json], outer: bool, level: int) -> Code:
     """Write an operator that has a rule for each item of a list."""
     items, rule, initial = (*arguments, None, None, None)[:3]
-    code = (
-        f"{_EACH[name]}({compiler.expression(items, outer, level).text}, {compiler.function(rule, outer=False)}"
-    )
+    compiler.iterates = True
+    listed = compiler.expression(items, outer, level).text
+    code = f"{_EACH[name]}({listed}, {compiler.function(rule, outer=False)}, steps"
     if name == "reduce":
         return Code(f"{code}, {compiler.expression(initial, outer, level).text})")
     return Code(f"(not {code}))" if name == "none" else f"{code})")
@@ -445,6 +448,7 @@ RUNTIME: dict[str, Any] = {
             operators.greatest,
             operators.between,
             operators.between_equal,
+            operators.counted,
             operators.mapped,
             operators.filtered,
             operators.reduced,
