@@ -133,7 +133,7 @@ def test_the_webhook_and_the_sync_tell_one_event(
     sync: Any, there: launchdarkly.LaunchDarkly, home: Path
 ) -> None:
     from tests.serve.hooking import NOW as DELIVERED
-    from tests.serve.hooking import Secrets
+    from tests.serve.hooking import Secrets, taken
 
     from davy.control.hooks.delivery import Delivery
     from davy.control.hooks.desk import Desk
@@ -147,7 +147,7 @@ def test_the_webhook_and_the_sync_tell_one_event(
     delivery = Delivery({"x-ld-signature": signature}, body, DELIVERED)
     found = desk.sender("launchdarkly", delivery)
     assert found is not None
-    assert [each.outcome for each in desk.take(*found, delivery).events] == ["written"]
+    assert [each.outcome for each in taken(desk, found, delivery).events] == ["written"]
     store.close()
     result = sync("--apply", "-o", "json")
     assert [each["outcome"] for each in json.loads(result.stdout)["toggles"]] == ["known", "written"]

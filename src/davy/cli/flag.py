@@ -14,7 +14,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "refs": ("davy.cli.flag_refs", "Find the code that reads a flag."),
     "lint": ("davy.cli.flag_lint", "Hold what code reads of flags against what is declared."),
     "cleanup": ("davy.cli.flag_cleanup", "Take a flag out of code and out of Git."),
-    "import": ("davy.cli.flag_import", "Turn LaunchDarkly's, Unleash's or flagd's flags into FeatureFlags."),
     "sync": ("davy.cli.flag_sync", "Hold the flags of Unleash, LaunchDarkly or Split to what is declared."),
     "serve": ("davy.cli.flag_serve", "Serve flags from files to SDKs, over HTTP."),
     "token": ("davy.cli.flag_token", "Say who may ask a server of flags for what."),

@@ -119,7 +119,7 @@ def test_a_toggle_at_a_vendor_counts_as_a_change_of_the_flag() -> None:
     delivery = Delivery(headers, case.body, NOW)
     found = desk.sender(case.scheme, delivery)
     assert found is not None
-    desk.take(*found, delivery)
+    taken(desk, found, delivery)
     read = project(log.bodies(0, log.head().size))
     assert [(event.type, event.kind, event.service) for event in read] == [
         ("exposed", "flag", "payments"),
