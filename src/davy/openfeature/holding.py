@@ -20,7 +20,7 @@ from davy.flags.evidence import Evidence
 from davy.flags.flagset import FlagSet
 from davy.flags.gate import enforced, is_baked
 from davy.flags.governance import Criticality, FlagKind, OnError
-from davy.flags.reading import read
+from davy.flags.reading import Reader
 from davy.model.key import Key
 from davy.openfeature.counting import Counting, Counts
 from davy.openfeature.keeping import Keeping
@@ -130,6 +130,7 @@ class Held:
         self.counts = counts
         self.known = counts.known
         self.flags = flags
+        self.fixed = flags.fixed
         self.evaluate: Evaluate = self._stale if status is Status.STALE else flags.evaluate
         self._safe_flags: FlagSet | None = None
 
@@ -269,6 +270,7 @@ class Holder:
         self._wall = wall
         self._ticks = ticks
         self._lock = threading.RLock()
+        self._reader = Reader()
         self._word = ticks()
         self._kept_at = 0.0
         self._ended = False
@@ -387,9 +389,9 @@ class Holder:
         return held
 
     def _read(self, document: Document, gate: Gate, status: Status) -> Held:
-        definitions = gate.applied(self._with_remains(read(document.text, document.name)))
+        definitions = gate.applied(self._with_remains(self._reader.read(document.text, document.name)))
         flags = FlagSet(definitions)
-        flags.prepare()
+        flags.prepare(like=self.held.flags)
         said = str(document.version or definitions.metadata.get("version", "") or document.etag)
         counts = self._counting.version(document.version, said.removeprefix("sha256:")[:32])
         return Held(definitions, document, status, counts, flags, self._lapse)
