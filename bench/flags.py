@@ -84,7 +84,7 @@ def _governed(text: bytes, contexts: list[dict[str, Any]]) -> list[Figure]:
 
 
 def _compiled(text: bytes) -> list[Figure]:
-    """Compile flags one by one, when they are first asked for: of shapes that were met before, and of new ones."""
+    """Compile flags when they are first asked for: of shapes that were met before, and of new ones."""
     known, new = _first_asked(text, forgetting=False), _first_asked(text, forgetting=True)
     return [
         Figure("compile a flag and ask it, mean, processor", _mean(known), "µs", ROUNDS, 100.0),
