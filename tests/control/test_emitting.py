@@ -61,7 +61,7 @@ def test_a_person_who_speaks_as_the_engine(lab: Lab, source: str) -> None:
     with pytest.raises(BadEmission, match="is what Davy says itself"):
         told(lab, merged(source=source, id="17/promoted/default/pay#2.1", time="2026-03-02T09:30:00Z"))
     finding = requests.Finding(1.0, "change_merged", "Change r@c", {}, "", source, "git:1")
-    with pytest.raises(UsageError, match="is not found in a repository"):
+    with pytest.raises(UsageError, match="is found in no repository"):
         lab.ask(requests.Found((finding,)))
 
 

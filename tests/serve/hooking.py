@@ -28,7 +28,17 @@ from davy.serve.http import Http
 from davy.serve.server import Server
 
 CASES = Path(__file__).parents[1] / "cases" / "hooks"
-SCHEMES = ("github", "gitlab", "argocd", "alertmanager", "pagerduty", "sentry", "circleci", "cloudevents")
+SCHEMES = (
+    "github",
+    "gitlab",
+    "argocd",
+    "alertmanager",
+    "pagerduty",
+    "sentry",
+    "circleci",
+    "cloudevents",
+    "launchdarkly",
+)
 SECRET = "c4nary-of-hooks/+=:x"
 SIGNING = "whsec_" + b64encode(b"c4nary-of-signed-hooks").decode()
 NOW = 1772446000.0
@@ -67,6 +77,8 @@ def signed(scheme: str, secret: str, body: bytes, now: float = NOW) -> Headers:
             return {"Sentry-Hook-Signature": hexadecimal(secret, body)}
         case "circleci":
             return {"circleci-signature": f"v2=abc,v1={hexadecimal(secret, body)}"}
+        case "launchdarkly":
+            return {"X-LD-Signature": hexadecimal(secret, body)}
         case "alertmanager":
             return {"Authorization": f"Bearer {secret}"}
         case "argocd":

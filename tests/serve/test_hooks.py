@@ -104,7 +104,7 @@ def test_what_is_written_says_how_it_is_known_and_of_which_body(case: Case) -> N
 
 # forgeries
 
-SIGNED = ("github", "pagerduty", "sentry", "circleci")
+SIGNED = ("github", "pagerduty", "sentry", "circleci", "launchdarkly")
 """Schemes whose signature is over the body, whatever the secret is."""
 
 

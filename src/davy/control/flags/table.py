@@ -128,6 +128,13 @@ class Table:
                 table = table.put(Flag.of(flag, state, environment))
         return table
 
+    @cached_property
+    def artifacts(self) -> frozenset[str]:
+        """The artifacts that anything is known of."""
+        passages = self.passages.values()
+        passed = {each.artifact for passage in passages for each in passage.evidence}
+        return frozenset(passed.union(*(passage.users_meet for passage in passages)))
+
     @property
     def production(self) -> bool:
         """Whether gates are shut here until a canary has passed."""

@@ -42,6 +42,7 @@ def validate_flag(flag: FeatureFlag, complaints: Complaints) -> None:
     _validate_answers("spec", spec.variants, spec.default_variant, spec.targeting, complaints)
     if spec.ramp is not None:
         _validate_ramp(spec.ramp, spec.variants, complaints)
+        _validate_start(spec.ramp, spec, complaints)
     for name, overlay in spec.environments.items():
         _validate_overlay(join("spec.environments", name), name, overlay, spec, complaints)
 
@@ -141,6 +142,18 @@ def _validate_ramp(ramp: FlagRamp, variants: Mapping[str, Any], complaints: Comp
     if reached < _FULL:
         title = f"the ramp ends at {reached} percent: nobody would take the rest of the users"
         complaints.add("spec.ramp.steps", title, part="key", fix="end with `- setWeight: 100`")
+
+
+def _validate_start(ramp: FlagRamp, spec: FeatureFlagSpec, complaints: Complaints) -> None:
+    """Refuse a ramp whose end is where it begins: what it would lead to is the default already."""
+    named = {"spec.defaultVariant": spec.default_variant}
+    if (overlay := spec.environments.get("production")) is not None:
+        named["spec.environments.production.defaultVariant"] = overlay.default_variant
+    for path, variant in named.items():
+        if variant == ramp.variant and variant is not None:
+            title = f"everybody gets {variant!r} without the ramp that leads to it"
+            fix = f"write the variant that people have before: {spec.safe or 'another one'}"
+            complaints.add(path, title, part="value", fix=fix)
 
 
 def _validate_step(path: str, step: CanaryStep, reached: int, complaints: Complaints) -> None:
