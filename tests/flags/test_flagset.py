@@ -182,6 +182,23 @@ def test_what_changed_is_what_may_answer_differently() -> None:
     assert old.changed(flags({"team": "x"}, {"r": True}, **again)) == ["a", "b", "c", "d", "r"]
 
 
+def test_a_set_can_be_prepared_like_another_and_says_which_flags_ask_nobody() -> None:
+    rule = {
+        "a": flag(targeting=ON),
+        "b": flag(targeting=ON),
+        "c": flag(),
+        "d": flag(state="DISABLED", targeting=ON),
+    }
+    old, new = flags(**rule), flags(**rule, e=flag(targeting=ON, metadata={"killed": True}))
+    assert old.fixed == {"c", "d"}
+    assert new.fixed == {"c", "d", "e"}
+    old.evaluate("a", bool, False)
+    new.prepare(like=old)
+    assert [key for key, answer in new._answers.items() if answer is not None] == ["a"]
+    new.prepare()
+    assert None not in new._answers.values()
+
+
 def test_a_new_version_alone_changes_no_flag_and_a_shared_rule_only_those_that_use_it() -> None:
     one = {"a": flag(), "r": flag(targeting={"if": [{"$ref": "r"}, "on", "off"]})}
     old = flags({"version": "1"}, {"r": True, "s": 1}, **one)

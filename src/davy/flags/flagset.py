@@ -24,6 +24,10 @@ Asked: TypeAlias = "FlagType | str | type | None"
 Answer: TypeAlias = Callable[[Asked, Any, Mapping[str, Any] | None], Details]
 """From the type, the caller's default and the context to the answer of one flag."""
 
+_Context: TypeAlias = (
+    Mapping[str, Any] | None
+)  # by a name: annotations are made with each of the functions below
+
 _NOBODY: Mapping[str, Any] = {}
 
 _TYPES: dict[Any, FlagType | None] = {
@@ -64,8 +68,8 @@ def flag_type(asked: Asked) -> FlagType | None:
 class FlagSet:
     """The flags of one document.
 
-    Flags are compiled when they are first asked for; `prepare` does it for all of them. It may be asked from
-    any number of threads.
+    Flags are compiled when they are first asked for; `prepare` does it beforehand. It may be asked from any
+    number of threads. `fixed` are the flags that answer the same whoever is asked about.
 
     Args:
         definitions: what was read.
@@ -73,7 +77,7 @@ class FlagSet:
         clock: what `$flagd.timestamp` looks at, in seconds since the epoch.
     """
 
-    __slots__ = ("_answers", "_bucketing", "_clock", "definitions")
+    __slots__ = ("_answers", "_bucketing", "_clock", "definitions", "fixed")
 
     def __init__(
         self,
@@ -85,6 +89,7 @@ class FlagSet:
         self.definitions = definitions
         self._bucketing = _bucketing_of(bucketing)
         self._clock = clock
+        self.fixed = frozenset(key for key, flag in definitions.flags.items() if _is_fixed(flag))
         self._answers: dict[str, Answer | None] = dict.fromkeys((*definitions.flags, *definitions.broken))
 
     def evaluate(
@@ -131,10 +136,11 @@ class FlagSet:
         """The name of the set, empty where it does not say."""
         return str(self.metadata.get("flagSetId", ""))
 
-    def prepare(self) -> None:
-        """Compile all flags, so that nobody who asks waits for it."""
+    def prepare(self, like: "FlagSet | None" = None) -> None:
+        """Compile flags, so that nobody who asks waits for it: all, or those that another set had compiled."""
         for key in self._answers:
-            self._prepared(key)
+            if like is None or like._answers.get(key) is not None:
+                self._prepared(key)
 
     def changed(self, newer: "FlagSet") -> list[str]:
         """Name the flags that may answer differently in a newer set, in the order of their names.
@@ -148,7 +154,8 @@ class FlagSet:
         old, new = self.definitions, newer.definitions
         names = {*old.evaluators, *new.evaluators}
         rules = {name for name in names if _written(old, name) != _written(new, name)}
-        return sorted(key for key in keys if _told(old, key, rules) != _told(new, key, frozenset()))
+        same = set() if rules else {key for key, flag in new.flags.items() if old.flags.get(key) is flag}
+        return sorted(key for key in keys - same if _told(old, key, rules) != _told(new, key, frozenset()))
 
     def _prepared(self, key: str) -> Answer:
         definitions = self.definitions
@@ -185,6 +192,10 @@ def _bucketing_of(name: object) -> Bucketing:
         raise UsageError(f"there is no bucketing `{name}`", hint=f"it is {known}") from None
 
 
+def _is_fixed(flag: Definition) -> bool:
+    return not flag.enabled or not flag.targeting or is_baked(flag)
+
+
 def _common(metadata: Metadata) -> bytes:
     return _ENCODE({name: value for name, value in metadata.items() if name != "version"})
 
@@ -206,7 +217,7 @@ _ENCODE = msgspec.json.Encoder(order="deterministic").encode
 
 
 def _failing(code: ErrorCode, message: str, metadata: Metadata) -> Answer:
-    def answer(asked: Asked, default: Any, _: Mapping[str, Any] | None) -> Details:
+    def answer(asked: Asked, default: Any, _: _Context) -> Details:
         return _failed(code, message, default, metadata)
 
     return answer
@@ -220,7 +231,7 @@ def _fixed(flag: Definition, metadata: Metadata, reason: Reason) -> Answer:
     """Answer everybody with the default variant."""
     row = _row(flag, flag.default_variant, reason, metadata)
 
-    def answer(asked: Asked, default: Any, _: Mapping[str, Any] | None) -> Details:
+    def answer(asked: Asked, default: Any, _: _Context) -> Details:
         return row.get(asked) or _answered(flag, flag.default_variant, reason, metadata, asked, default)
 
     return answer
@@ -231,7 +242,7 @@ def _targeted(flag: Definition, metadata: Metadata, choose: Choose) -> Answer:
     rows = {name: _row(flag, name, Reason.TARGETING_MATCH, metadata) for name in flag.variants}
     otherwise = _row(flag, flag.default_variant, Reason.DEFAULT, metadata)
 
-    def answer(asked: Asked, default: Any, context: Mapping[str, Any] | None) -> Details:
+    def answer(asked: Asked, default: Any, context: _Context) -> Details:
         try:
             found = choose(_NOBODY if context is None else context)
         except RuleError as error:

@@ -344,25 +344,25 @@ class DavyProvider(AbstractProvider):
         self, flag_key: str, default_value: bool, evaluation_context: EvaluationContext | None = None
     ) -> FlagResolutionDetails[bool]:
         """Evaluate a flag of booleans."""
-        return resolution(self.evaluate(flag_key, _BOOLEAN, default_value, flat(evaluation_context)))
+        return resolution(self.evaluate(flag_key, _BOOLEAN, default_value, evaluation_context))
 
     def resolve_string_details(
         self, flag_key: str, default_value: str, evaluation_context: EvaluationContext | None = None
     ) -> FlagResolutionDetails[str]:
         """Evaluate a flag of texts."""
-        return resolution(self.evaluate(flag_key, _STRING, default_value, flat(evaluation_context)))
+        return resolution(self.evaluate(flag_key, _STRING, default_value, evaluation_context))
 
     def resolve_integer_details(
         self, flag_key: str, default_value: int, evaluation_context: EvaluationContext | None = None
     ) -> FlagResolutionDetails[int]:
         """Evaluate a flag of integers."""
-        return resolution(self.evaluate(flag_key, _INTEGER, default_value, flat(evaluation_context)))
+        return resolution(self.evaluate(flag_key, _INTEGER, default_value, evaluation_context))
 
     def resolve_float_details(
         self, flag_key: str, default_value: float, evaluation_context: EvaluationContext | None = None
     ) -> FlagResolutionDetails[float]:
         """Evaluate a flag of numbers."""
-        return resolution(self.evaluate(flag_key, _FLOAT, default_value, flat(evaluation_context)))
+        return resolution(self.evaluate(flag_key, _FLOAT, default_value, evaluation_context))
 
     def resolve_object_details(
         self,
@@ -371,7 +371,7 @@ class DavyProvider(AbstractProvider):
         evaluation_context: EvaluationContext | None = None,
     ) -> FlagResolutionDetails[Sequence[FlagValueType] | Mapping[str, FlagValueType]]:
         """Evaluate a flag of structures; what is returned is the caller's own copy."""
-        return resolution(self.evaluate(flag_key, _OBJECT, default_value, flat(evaluation_context)))
+        return resolution(self.evaluate(flag_key, _OBJECT, default_value, evaluation_context))
 
     def track(
         self,
@@ -432,9 +432,13 @@ class DavyProvider(AbstractProvider):
 
         return GovernedProvider(inner, self, undeclared=undeclared)
 
-    def evaluate(self, key: str, kind: FlagType, default: Any, context: Mapping[str, Any]) -> Details:
+    def evaluate(
+        self, key: str, kind: FlagType, default: Any, context: Mapping[str, Any] | EvaluationContext | None
+    ) -> Details:
         """Evaluate a flag, count it, and remember it for the request that is being answered."""
         held = self._holder.held
+        if context is None or isinstance(context, EvaluationContext):
+            context = _NONE if key in held.fixed and not self._follows else flat(context)
         try:
             details = held.evaluate(key, kind, default, context)
         except Exception as error:  # noqa: BLE001 - of what an application puts into a context
@@ -573,15 +577,11 @@ def _seconds(environment: Mapping[str, str], name: str, otherwise: float) -> flo
 
 def resolution(details: Details) -> FlagResolutionDetails[Any]:
     """Return an evaluation in OpenFeature's words."""
-    code = details.error_code
-    return FlagResolutionDetails(
-        details.value,
-        None if code is None else ErrorCode(code),
-        details.error_message if code is not None else None,
-        details.reason,
-        details.variant,
-        MappingProxyType(details.metadata),
-    )
+    code, message = details.error_code, None
+    if code is not None:
+        code, message = ErrorCode(code), details.error_message
+    metadata = MappingProxyType(details.metadata)
+    return FlagResolutionDetails(details.value, code, message, details.reason, details.variant, metadata)
 
 
 class _Unreadable(dict[str, Any]):

@@ -4,12 +4,15 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.control.flags.conftest import FLAG, SWITCH, SWITCHED, FlagLab
+from tests.control.flags.conftest import FLAG, KEY, SWITCH, SWITCHED, FlagLab
 
-from davy.control import requests
+from davy.cli.up import policies_of
+from davy.control import requests, views
 from davy.control.flags.instances import Instances
+from davy.control.rulebook import Rules
 from davy.errors import UsageError
 from davy.flags.remote import Acknowledgement, Exposure, ExposureReport, Instance
+from davy.model.key import Key
 
 MINE = Instance("i-1", "checkout", "")
 
@@ -36,7 +39,6 @@ def acknowledged(lab: FlagLab, **forged: Any) -> int:
         {"digest": "sha256:of-what-it-was-before"},
         {"digest": ""},
         {"instance": Instance("i-1", "another-service")},
-        {"instance": Instance("i-1", "checkout", "another-artifact")},
     ],
 )
 def test_nobody_says_for_an_instance_that_it_has_heard_of_a_kill(lab: FlagLab, forged: dict[str, Any]) -> None:
@@ -166,6 +168,25 @@ def test_one_apply_does_not_bring_a_key_twice(lab: FlagLab) -> None:
     other = FLAG.replace("metadata: {", "metadata: {namespace: other, ")
     with pytest.raises((UsageError, AssertionError)):
         lab.declare(FLAG, other)
+
+
+# A gate that is walked round.
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["rollout: {name: passed-long-ago}", "rollout: {name: payments, weight: 1}", "kind: experiment"],
+)
+def test_a_flag_does_not_wait_for_less_than_it_did(lab: FlagLab, link: str) -> None:
+    lab.rules = Rules(pack=policies_of, profile="standard")
+    lab.start()
+    lab.declare(FLAG)
+    changed = FLAG.replace("rollout: {name: payments, weight: 20}", link)
+    view = lab.ask(requests.Apply((("flag.yaml", changed),), "/here", reason="it is urgent"))
+    assert isinstance(view, views.ApplyView)
+    assert not view.accepted
+    assert "PD079" in {each.code for each in view.findings}
+    assert lab.engine._flags._interlock.table.flags[Key("default", KEY)].linked == Key("default", "payments")
 
 
 # What waits for a second person.

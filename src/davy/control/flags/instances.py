@@ -62,7 +62,7 @@ class Instances:
                 if len(self._beyond) < MOST:
                     self._beyond.add(id_)
                 return
-            if known is not None and (told.instance != known.instance or told.version < known.version):
+            if known is not None and not _succeeds(told, known):
                 return
             self._beyond.discard(id_)
             fresh = known is None or told.version > known.version
@@ -82,3 +82,7 @@ class Instances:
     def lacking(self, version: int) -> tuple[Heard, ...]:
         """Return those that have not said that they evaluate by a version or a later one."""
         return tuple(heard for heard in self.connected if heard.version < version)
+
+
+def _succeeds(told: Acknowledgement, known: Heard) -> bool:
+    return told.instance.service == known.instance.service and told.version >= known.version

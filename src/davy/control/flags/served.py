@@ -106,7 +106,7 @@ class ServedFlags:
 
     def _is_connected(self, instance: Instance) -> bool:
         found = self._instances.find(instance.id)
-        return found is not None and found.instance == instance
+        return found is not None and found.instance.service == instance.service
 
     def _was_handed_out(self, told: Acknowledgement) -> bool:
         with self._guard:
