@@ -69,6 +69,26 @@ class TestLaunchDarkly(FlagVendorContract):
         assert [flag.on for flag in other.flags()] == [False]
         assert [each.key for each in other.toggles(0.0)] == []
 
+    def test_what_is_archived_is_not_there_any_more(self) -> None:
+        self.add(KEY, on=True)
+        self.there.flags[KEY]["archived"] = True
+        assert [*self.vendor().flags()] == []
+
+    @pytest.mark.parametrize(
+        ("status", "exit_code", "why"),
+        [(200, 3, "something else than its API says"), (400, 2, '"\\u0007no …"'), (403, 5, "403"),
+         (429, 3, "too many requests"), (500, 3, "500"), (302, 2, "302")],
+    )  # fmt: skip
+    def test_what_goes_wrong_there_is_told_without_the_token(
+        self, status: int, exit_code: int, why: str
+    ) -> None:
+        self.there.broken = status
+        with pytest.raises(DavyError) as caught:
+            self.vendor().flags()
+        assert caught.value.exit_code == exit_code
+        assert why in caught.value.message
+        assert ld.TOKEN not in f"{caught.value.message}{caught.value.hint}"
+
     def test_a_project_that_is_not_there_is_told(self) -> None:
         with pytest.raises(NotFound, match="404"):
             LaunchDarkly(self.url, ld.TOKEN, "shoe", "production").flags()

@@ -23,13 +23,14 @@ SEMANTIC = "application/json; domain-model=launchdarkly.semanticpatch"
 
 @dataclass
 class LaunchDarkly:
-    """What is there; `webhooks` are bodies and signatures that it would have sent."""
+    """What is there; with `approvals` a patch waits for somebody, `broken` is the status of every answer."""
 
     flags: dict[str, dict[str, Any]] = field(default_factory=dict)
     log: list[dict[str, Any]] = field(default_factory=list)
     events: list[Any] = field(default_factory=list)
     streams: list["queue.SimpleQueue[bytes | None]"] = field(default_factory=list)
     approvals: bool = False
+    broken: int = 0
     now_ms: int = 1_772_445_000_000
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -222,6 +223,8 @@ class _Answers(BaseHTTPRequestHandler):
         self._answer(404 if known else 401, {"message": f"no {self.headers.get('Authorization')}"})
 
     def _answer(self, status: int, body: Any) -> None:
+        if self.it.broken:
+            status, body = self.it.broken, f"\x07no {self.headers.get('Authorization')}"
         content = b"" if body is None else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

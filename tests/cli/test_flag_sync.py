@@ -1,6 +1,9 @@
 """`davy flag sync` against a server that speaks LaunchDarkly's API, with an engine and without one."""
 
 import json
+import re
+import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -122,6 +125,7 @@ def test_what_differs_is_mended_and_toggles_are_on_record_once(
     store.close()
     assert (first.kind, first.subject) == ("flag_changed", f"FeatureFlag default/{KEY}")
     assert (first.actor, first.reason) == ("ann@example.com (launchdarkly)", "for the sale")
+    assert (first.source, first.id) == ("launchdarkly/shop", f"toggle:{there.log[0]['_id']}")
     assert (first.detail["service"], first.detail["environment"]) == ("payments", "production")
     assert (second.actor, second.detail["vendor"]) == (
         "token davy (launchdarkly)",
@@ -200,6 +204,19 @@ def test_a_kill_is_followed_within_a_moment_and_trouble_is_told_once(
     assert result.exit_code == 130
 
 
+def test_while_no_engine_runs_a_watch_switches_nothing_off(
+    sync: Any, there: launchdarkly.LaunchDarkly, waiting: Waiting
+) -> None:
+    def then(waits: int) -> None:
+        if waits == 3:
+            raise KeyboardInterrupt
+
+    waiting.then = then
+    result = sync("--apply", "--watch")
+    assert result.stderr.count("no engine listens") == 1
+    assert on(there), "an engine that restarts knows which gates are open; files do not"
+
+
 def test_what_fails_is_told_and_keeps_nothing_else_from_being_done(
     sync: Any, there: launchdarkly.LaunchDarkly
 ) -> None:
@@ -243,6 +260,36 @@ def test_split_is_held_to_git_as_well(run: Run, home: Path) -> None:
     assert there.definitions[KEY]["killed"]
     assert there.comments == ["no canary of default/payments has passed yet"]
     assert (missing.exit_code, "which workspace" in missing.stderr) == (2, True)
+
+
+def shown(vendor: str) -> list[list[str]]:
+    """Return the words of the syncs that a guide shows."""
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / f"govern-{vendor}.md"
+    lines = re.findall(r"^\$ davy (.+)", guide.read_text(), re.MULTILINE)
+    return [shlex.split(line) for line in lines]
+
+
+@pytest.mark.parametrize("vendor", ["launchdarkly", "split"])
+def test_what_the_guides_show_can_be_typed(
+    vendor: str, run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: Any = launchdarkly.LaunchDarkly() if vendor == "launchdarkly" else split.Split()
+    serving: Any = launchdarkly.serving if vendor == "launchdarkly" else split.serving
+    there.add(KEY, on=True)
+    shutil.copytree(FLAGS.parent, tmp_path / "flags", ignore=lambda _, names: {*names} - {FLAGS.name})
+    token = tmp_path / f"{vendor}.token"
+    token.write_text(launchdarkly.TOKEN if vendor == "launchdarkly" else split.TOKEN)
+    token.chmod(0o600)
+    monkeypatch.chdir(tmp_path)
+    SqliteStore(home / "davy.db").close()
+    looking, mending = shown(vendor)
+    with serving(there) as url:
+        looked = run(*looking, "--url", url, wall=lambda: NOW)
+        mended = run(*mending, "--url", url, wall=lambda: NOW)
+        again = run(*looking, "--url", url, wall=lambda: NOW)
+    assert [looked.exit_code, mended.exit_code, again.exit_code] == [1, 0, 0], looked.output
+    guide = (Path(__file__).parents[2] / "docs" / "how-to" / f"govern-{vendor}.md").read_text()
+    assert looked.stdout.splitlines()[1].rstrip() in guide
 
 
 def test_an_unleash_has_to_be_named(run: Run, home: Path) -> None:

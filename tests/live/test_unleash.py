@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from openfeature.evaluation_context import EvaluationContext
 from tests.live.test_flags import Site
 from tests.live.unleash_server import ADMIN, SDK, UnleashServer, running
 
+from davy.adapters.flag_api import VendorUnavailable
 from davy.adapters.sqlite import SqliteStore
 from davy.adapters.unleash import Unleash
 from davy.flags.vendor import FlagVendor
@@ -90,6 +93,25 @@ class TestUnleash(FlagVendorContract):
         vendor.switch_off(KEY, "why")
         assert [(each.actor, each.on) for each in vendor.toggles(0.0)][-2:] == [("ann", True), ("davy", False)]
 
+    def test_all_pages_of_the_log_are_read(self) -> None:
+        self.add(KEY, on=True)
+        for number in range(101):
+            self.server.toggle(KEY, on=number % 2 == 1)
+        told = [each for each in self.vendor().toggles(0.0) if each.what.startswith("feature-environment")]
+        assert [each.on for each in told[-102:]] == [number % 2 == 0 for number in range(102)]
+
+    def test_without_a_token_of_sdks_the_admin_api_is_asked(self) -> None:
+        self.add(KEY, on=True)
+        vendor = Unleash(self.server.url, ADMIN, "default", "production")
+        assert vendor.switch_off(KEY, "why") == "read back from the admin API"
+
+    def test_what_sdks_get_all_the_same_is_an_error(self) -> None:
+        self.add(KEY, on=True)
+        other = Unleash(self.server.url, ADMIN, "default", "development", SDK, pause=lambda _: None)
+        until(lambda: self.server.for_sdks(KEY))
+        with pytest.raises(VendorUnavailable, match="hands it out as on"):
+            other.switch_off(KEY, "why")
+
     def test_what_is_off_is_off_for_sdks(self) -> None:
         self.add(KEY, on=True)
         until(lambda: self.server.for_sdks(KEY))
@@ -116,9 +138,9 @@ def command(tmp_path: Path, server: UnleashServer, tokens: dict[str, Path]) -> l
     ]
 
 
-def davy(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+def davy(home: Path, *words: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "davy", *words, "--home", str(home)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=cwd)
 
 
 def test_what_differs_is_told_mended_and_on_record_once(
@@ -155,6 +177,31 @@ def test_what_differs_is_told_mended_and_on_record_once(
         if each["name"] == KEY
     ]
     assert described["description"] == "owner: checkout\njira: PAY-123\nexpiry: 2029-12-31"
+
+
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "govern-unleash.md"
+
+
+def test_what_the_guide_shows_can_be_typed(tmp_path: Path, server: UnleashServer) -> None:
+    home, flags = tmp_path / "home", tmp_path / "flags"
+    home.mkdir()
+    flags.mkdir()
+    SqliteStore(home / "davy.db").close()
+    shutil.copy(Path(__file__).parents[2] / "examples" / "payments" / "flags.yaml", flags)
+    for name, secret in (("unleash.token", ADMIN), ("sdk.token", SDK)):
+        (tmp_path / name).write_text(secret)
+        (tmp_path / name).chmod(0o600)
+    server.add(KEY, on=True)
+    lines = re.findall(r"^\$ davy (.+)", GUIDE.read_text(), re.MULTILINE)
+    looking, mending = (shlex.split(line.replace("https://unleash.example.com", server.url)) for line in lines)
+    looked = davy(home, *looking, cwd=tmp_path)
+    assert looked.returncode == 1, looked.stderr
+    assert all(
+        line.rstrip() in GUIDE.read_text() for line in looked.stdout.splitlines() if " described " not in line
+    )
+    assert davy(home, *mending, cwd=tmp_path).returncode == 0
+    assert davy(home, *looking, cwd=tmp_path).returncode == 0
+    assert not server.for_sdks(KEY)
 
 
 @pytest.fixture

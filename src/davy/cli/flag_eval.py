@@ -172,8 +172,9 @@ def _lines(details: "Details") -> Iterator[Line]:
     yield _line("reason", str(details.reason), "bad" if details.error_code else "")
     if details.error_code is not None:
         yield _line("error", f"{details.error_code}: {details.error_message}", "bad")
+    width = max((len(name) for name in details.metadata), default=0) + len("  ")
     for name, value in sorted(details.metadata.items()):
-        yield _line(f"  {name}", value if isinstance(value, str) else json.dumps(value))
+        yield _line(f"  {name:<{width}}", value if isinstance(value, str) else json.dumps(value))
 
 
 def _line(label: str, text: str, look: str = "") -> Line:

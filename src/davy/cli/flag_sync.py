@@ -77,7 +77,7 @@ class Outcome(msgspec.Struct, frozen=True):
     "--since", default="720h", show_default=True, metavar="DURATION", help="How far back its log is read."
 )
 @click.option("--apply/--dry-run", "apply", default=False, help="Mend what differs, or only say what does.")
-@click.option("--watch", is_flag=True, help="Go on: a kill by the engine is switched off there, too.")
+@click.option("--watch", is_flag=True, help="Go on: what the engine kills is switched off there, too.")
 @click.option(
     "--every", default="60s", show_default=True, metavar="DURATION", help="How long between two whole looks."
 )
@@ -143,12 +143,19 @@ class Sync:
         self._setting, self._vendor, self._registry = setting, vendor, registry
         self._environment, self._ledger = environment, ledger
         self._served: Mapping[str, FlagView] = {}
+        self._needs_engine = False
 
     def standings(self) -> dict[str, Standing]:
-        """Say of each flag whether it may be on: by the engine, where one runs and has it."""
+        """Say of each flag whether it may be on: by the engine, where one runs and has it.
+
+        Raises:
+            NotRunning: none runs, and one is needed.
+        """
         try:
             found = self._setting.ask(FlagList(), FlagListView)
         except NotRunning:
+            if self._needs_engine:  # one that restarts must not switch off what its canaries have opened
+                raise
             self._served = {}
         else:
             if found.environment != self._environment:
@@ -177,20 +184,21 @@ class Sync:
 
     def follow(self, back_s: float, every_s: float) -> None:
         """Mend what differs again and again; what the engine kills is switched off within a moment."""
+        self._needs_engine = True
         pace, due, trouble = self._setting.pace, 0.0, ""
-        before: dict[str, Standing] = {}
+        before: dict[str, bool] = {}
         while True:
             try:
                 now = pace.now()
-                standings = self.standings()
-                if standings != before or now >= due:
+                may = {key: each.open for key, each in self.standings().items()}
+                if may != before or now >= due:
                     outcomes, _ = self.once(apply=True)
                     _tell(outcomes)
                     for draft, outcome in self.record(back_s, dry_run=False):
                         if outcome == "written":
                             talk(f"toggled: {draft.detail['flag']} by {draft.actor}")
                     if not any(each.failed for each in outcomes):
-                        before, due = standings, now + every_s
+                        before, due = may, now + every_s
                 trouble = ""
             except (Undecided, UsageError) as error:
                 if error.message != trouble:

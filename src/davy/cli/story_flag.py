@@ -167,7 +167,10 @@ def _show_history(stage: Stage) -> None:
 
 
 def _say(stage: Stage, text: str) -> None:
-    stage.say(textwrap.fill(text, 110, initial_indent="   ", subsequent_indent=" " * 8))
+    """Tell something that is longer than a line; a number and its sign stay together."""
+    kept = text.replace(" %", "\N{NO-BREAK SPACE}%")
+    lines = textwrap.fill(kept, 110, initial_indent="   ", subsequent_indent=" " * 8)
+    stage.say(lines.replace("\N{NO-BREAK SPACE}", " "))
 
 
 def _history(stage: Stage) -> tuple[Entry, ...]:

@@ -87,8 +87,8 @@ class Reader:
         known, self._known = self._known, {}
         try:
             found = {key: self._read(key, value, known) for key, value in flags.items()}
-        except (ValueError, RecursionError):
-            raise _broken(text, file, _error_of(text)) from None
+        except (ValueError, RecursionError) as error:
+            raise _broken(text, file, _in_whole(text, error)) from None
         return Definitions(
             {key: each for key, (each, why) in found.items() if each is not None and not why},
             evaluators,
@@ -249,13 +249,13 @@ def _broken(text: str | bytes, file: str, error: Exception) -> BadManifest:
     return _refused(whole, file, offset, "DV001", f"this is not JSON: {error}")
 
 
-def _error_of(text: str | bytes) -> Exception:
-    """Return what is wrong with JSON, with its place in the whole."""
+def _in_whole(text: str | bytes, error: Exception) -> Exception:
+    """Return what is wrong with a part of JSON, with its place in the whole."""
     try:
         msgspec.json.decode(text)
-    except (ValueError, RecursionError) as error:
-        return error
-    raise AssertionError("a part of it could not be read")
+    except (ValueError, RecursionError) as whole:
+        error = whole
+    return error
 
 
 def _misshapen(text: str | bytes, file: str, name: str, code: str, title: str) -> BadManifest:

@@ -17,6 +17,7 @@ from davy.errors import DavyError
 from davy.flags.definition import Definition, Definitions
 from davy.flags.details import Details, ErrorCode, FlagType, Json, Reason
 from davy.flags.evidence import Evidence
+from davy.flags.failing import CALLERS_FAULT, declared, on_error
 from davy.flags.flagset import FlagSet
 from davy.flags.gate import enforced, is_baked
 from davy.flags.governance import Criticality, FlagKind, OnError
@@ -151,7 +152,7 @@ class Held:
     def mended(self, key: str, kind: FlagType, default: Json, failed: Details) -> Details:
         """Return what is answered where a rule could not be evaluated: the safe value, unless code decides."""
         mode = self.mode(key)
-        if mode is None or mode is OnError.CODE or failed.error_code in _CALLERS_FAULT:
+        if mode is None or mode is OnError.CODE or failed.error_code in CALLERS_FAULT:
             return failed
         return self.safely(key, kind, default, Reason.ERROR, str(failed.error_code))
 
@@ -169,20 +170,10 @@ class Held:
         What is closed or killed declares nothing else than what it answers already. A flag that cannot be read
         declares what remains of it, or what it declared in an earlier document.
         """
-        definition = self._declared(key)
-        if (
-            definition is None
-            or is_baked(definition)
-            or definition.metadata.get("safe") not in definition.variants
-        ):
-            return None
-        try:
-            return OnError(str(definition.metadata.get("onError", OnError.SAFE)))
-        except ValueError:
-            return OnError.SAFE
+        return on_error(self._declared(key))
 
     def _declared(self, key: str) -> Definition | None:
-        return self.definitions.flags.get(key) or self.definitions.remains.get(key)
+        return declared(self.definitions, key)
 
     def _stale(self, key: str, kind: FlagType, default: Json, context: Mapping[str, Any]) -> Details:
         """Answer while nobody knows whether the document still holds."""
@@ -190,8 +181,8 @@ class Held:
             if self.mode(key) is OnError.SAFE:
                 return self.safely(key, kind, default, Reason.STALE, "stale")
             message = "nothing has been heard of this flag for too long, and its onError is `code`"
-            declared = self._declared(key)
-            metadata = {} if declared is None else declared.metadata
+            flag = self._declared(key)
+            metadata = {} if flag is None else flag.metadata
             return Details(default, None, Reason.ERROR, ErrorCode.PROVIDER_NOT_READY, message, metadata)
         found = self.flags.evaluate(key, kind, default, context)
         if found.error_code is not None or found.reason == Reason.DISABLED:
@@ -221,9 +212,6 @@ def _is_critical(flag: Definition | None) -> bool:
     """Say whether a kill must be able to reach a flag soon."""
     metadata = {} if flag is None else flag.metadata
     return metadata.get("kind") == FlagKind.KILL_SWITCH or metadata.get("criticality") == Criticality.HIGH
-
-
-_CALLERS_FAULT = (ErrorCode.FLAG_NOT_FOUND, ErrorCode.TYPE_MISMATCH)
 
 
 def nothing(key: str, kind: FlagType, default: Json, context: Mapping[str, Any]) -> Details:

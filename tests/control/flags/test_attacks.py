@@ -185,7 +185,7 @@ def test_a_flag_does_not_wait_for_less_than_it_did(lab: FlagLab, link: str) -> N
     view = lab.ask(requests.Apply((("flag.yaml", changed),), "/here", reason="it is urgent"))
     assert isinstance(view, views.ApplyView)
     assert not view.accepted
-    assert "PD079" in {each.code for each in view.findings}
+    assert "PD080" in {each.code for each in view.findings}
     assert lab.engine._flags._interlock.table.flags[Key("default", KEY)].linked == Key("default", "payments")
 
 

@@ -104,6 +104,13 @@ class RampLab(FlagLab):
             self.apps.append(App(self, id_))
         self.hear()
 
+    def replaced(self, artifact: str) -> None:
+        """Let copies of another artifact take the place of those there are."""
+        for app in self.apps:
+            self.engine.flags.left(app.id)
+        self.apps = [App(self, f"{artifact}-{number}", artifact) for number in range(2)]
+        self.hear()
+
     def hear(self) -> None:
         for app in self.apps:
             app.fetch()
@@ -426,14 +433,12 @@ def test_it_begins_through_an_open_gate_only_and_waits_while_that_is_shut(rampin
     with pytest.raises(Refused, match="gate of flag"):
         ramping.ramp()
     hash_ = ramping.released()
-    for app in ramping.apps:
-        app.artifact = hash_
+    ramping.replaced(hash_)
     ramping.ramp()
     ramping.go(2)
     assert ramping.rollout().actual_weight == 10
     ramping.ask(requests.SetImage("default", "payments", {"app": "app:9"}, reason="next"))
-    for app in ramping.apps:
-        app.artifact = "another"
+    ramping.replaced("another")
     ramping.go(8, 30.0)
     assert "the gate is shut for another" in ramping.rollout().trouble
     assert ramping.rollout().actual_weight == 0
@@ -479,3 +484,43 @@ def test_the_rules_of_the_pack_have_nothing_against_a_ramp(tmp_path: Path) -> No
     lab.start()
     lab.declare(RAMPED, lab.template)
     lab.ramp()
+
+
+def test_more_instances_than_can_be_known_hold_a_ramp(
+    ramping: RampLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("davy.control.flags.instances.MOST", 2)
+    ramping.connect("i-3")
+    ramping.ramp()
+    ramping.go(3)
+    assert ramping.rollout().step == 0
+    assert ramping.rollout().trouble == "there are more instances than can be known"
+
+
+def test_what_was_counted_is_stored_with_what_was_judged_by_it(ramping: RampLab) -> None:
+    ramping.ramp()
+    ramping.go(3)
+    ramping.go(1, 5.0, failing=20, others=20)
+    counted = ramping.rollout().revisions[0]
+    ramping.start()
+    again = ramping.rollout().revisions[0]
+    assert (again.requests, again.errors) == (counted.requests, counted.errors) != (0, 0)
+
+
+def test_what_was_counted_before_a_ramp_began_is_not_of_it(ramping: RampLab) -> None:
+    ramping.ramp()
+    ramping.go(3, failing=5)
+    ramping.ask(requests.Abort("default", NAME, "again"))
+    ramping.settle()
+    ramping.ramp()
+    ramping.settle()
+    assert [each.requests for each in ramping.rollout().revisions] == [0, 0]
+
+
+def test_status_says_how_far_it_has_come(ramping: RampLab) -> None:
+    assert ramping.flag().ramp == f"not begun: davy flag ramp {KEY}"
+    ramping.ramp()
+    ramping.go(2)
+    assert ramping.flag().ramp == f"under way, 10 percent: davy get rollout {NAME}"
+    ramping.ask(requests.Abort("default", NAME, "stop"))
+    assert ramping.flag().ramp == f"over: davy get rollout {NAME}"

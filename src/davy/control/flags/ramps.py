@@ -125,6 +125,8 @@ class Ramps:
             return None, f"no instance has said that it evaluates by version {generation} of the document"
         shares = [self._share(table, flag, heard) for heard in connected]
         if all(share == wanted for share in shares):
+            if self._instances.is_incomplete and wanted:
+                return wanted - 1, "there are more instances than can be known"
             return wanted, ""
         mean = sum(shares) // len(shares)
         mean = max(mean, min(1, max(shares)))

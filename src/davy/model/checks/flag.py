@@ -24,6 +24,7 @@ from davy.model.source import join
 from davy.model.steps import CanaryStep
 from davy.model.targeting import outcomes
 
+_BOOLEANS = frozenset(("on", "off", "yes", "no", "y", "n"))
 _WORD = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
 _FULL = 100
 _STEPS = {"set_weight": "setWeight", "pause": "pause", "analysis": "analysis"}
@@ -120,10 +121,16 @@ def _validate_answers(
         named.insert(0, (f"{path}.defaultVariant", default))
     for at, name in named:
         if name not in variants:
-            complaints.add(at, f"there is no variant {name!r}", part="value", fix=_meant(name, variants))
+            complaints.add(at, f"there is no variant {name!r}", part="value", fix=variant_meant(name, variants))
 
 
-def _meant(name: str, variants: Mapping[str, Any]) -> str:
+def variant_meant(name: str, variants: Mapping[str, Any]) -> str:
+    """Say what to write instead of a variant that is not there, or where it is declared.
+
+    In YAML as a cluster reads it `on` is `true` unless it is in quotes, as a key, too.
+    """
+    if name in _BOOLEANS and not variants.keys().isdisjoint({"true", "false"}):
+        return f'write `"{name}":` under variants, too: without quotes it is a boolean there'
     meant = nearest(name, variants)
     return f"write `{meant}`" if meant else f"variants: {', '.join(variants)}"
 
@@ -131,7 +138,7 @@ def _meant(name: str, variants: Mapping[str, Any]) -> str:
 def _validate_ramp(ramp: FlagRamp, variants: Mapping[str, Any], complaints: Complaints) -> None:
     if ramp.variant not in variants:
         title = f"there is no variant {ramp.variant!r}"
-        complaints.add("spec.ramp.variant", title, part="value", fix=_meant(ramp.variant, variants))
+        complaints.add("spec.ramp.variant", title, part="value", fix=variant_meant(ramp.variant, variants))
     if not ramp.bucket_by.strip():
         title = "`spec.ramp.bucketBy` is empty: by which attribute are users drawn?"
         complaints.add("spec.ramp.bucketBy", title, part="value")
