@@ -268,6 +268,14 @@ def test_nothing_is_written_where_a_link_leads_out_of_what_was_named(davy: Run, 
     assert (place / "src" / "price.py").read_text() == CODE, "all of it or nothing"
 
 
+def test_the_name_of_a_file_moves_no_cursor(davy: Run, place: Path) -> None:
+    (place / "src" / "a\x1b]0;owned\x07.py").write_text('NAMES = ["shop.cheap"]\n')
+    _, _, err = davy(*CLEAN, "--variant", "reduced")
+    assert "]0;owned" in err
+    assert "\x1b" not in err
+    assert "\x07" not in err
+
+
 def test_what_is_left_to_a_person_keeps_the_flag_declared(davy: Run, place: Path) -> None:
     (place / "src" / "more.go").write_text(
         'package a\n\nfunc f() { ok, _ := client.BooleanValue(ctx, "shop.cheap", false, ec) }\n'

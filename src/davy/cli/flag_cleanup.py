@@ -12,6 +12,7 @@ from davy.adapters.source_tree import SourceTree
 from davy.cli.fix import diff, replace_file
 from davy.cli.flag_files import Code, Declared, Texts, read_code, read_declared, read_settings
 from davy.cli.options import at_home, output
+from davy.cli.paint import visible
 from davy.cli.setting import Setting, talk
 from davy.errors import NotFound, NotPermitted, Refused, UsageError
 from davy.flags.details import Json
@@ -195,7 +196,7 @@ def _show(changes: Sequence[Change], left: Sequence[Left], form: str) -> None:
         for line in _diff(change):
             click.echo(line)
     for each in left:
-        talk(f"{each.place}: {each.why}")
+        talk(visible(f"{each.place}: {each.why}"))
 
 
 def _diff(change: Change) -> Iterator[str]:

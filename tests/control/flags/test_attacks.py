@@ -1,5 +1,8 @@
 """What somebody tries who wants a flag on, a kill that only seems to have arrived, or a busy engine."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -10,7 +13,7 @@ from davy.cli.up import policies_of
 from davy.control import requests, views
 from davy.control.flags.instances import Instances
 from davy.control.rulebook import Rules
-from davy.errors import UsageError
+from davy.errors import Conflict, Refused, UsageError
 from davy.flags.remote import Acknowledgement, Exposure, ExposureReport, Instance
 from davy.model.key import Key
 
@@ -185,7 +188,7 @@ def test_a_flag_does_not_wait_for_less_than_it_did(lab: FlagLab, link: str) -> N
     view = lab.ask(requests.Apply((("flag.yaml", changed),), "/here", reason="it is urgent"))
     assert isinstance(view, views.ApplyView)
     assert not view.accepted
-    assert "PD079" in {each.code for each in view.findings}
+    assert "PD080" in {each.code for each in view.findings}
     assert lab.engine._flags._interlock.table.flags[Key("default", KEY)].linked == Key("default", "payments")
 
 
@@ -199,3 +202,37 @@ def test_what_waits_for_a_second_person_does_not_pile_up(lab: FlagLab) -> None:
     [flag] = [each for each in lab.engine._flags._interlock.table.flags.values() if each.key.name == SWITCHED]
     assert len(flag.state.proposals) == 20
     assert flag.state.proposals[-1].settings.share == 59
+
+
+# Everybody at once.
+
+
+def test_whoever_comes_at_once_finds_versions_in_order_and_no_kill_is_lost(lab: FlagLab) -> None:
+    plain = SWITCH.replace("criticality: high", "criticality: low")
+    lab.declare(plain)
+    start = Barrier(4)
+
+    def work(number: int) -> None:
+        start.wait()
+        for turn in range(12):
+            reason = f"{number}/{turn}"
+            asked: tuple[Any, ...] = (
+                requests.KillFlag(SWITCHED, reason),
+                requests.RestoreFlag(SWITCHED, reason),
+                requests.SetFlag(SWITCHED, reason, share=1 + turn * 5),
+                requests.Apply(
+                    (("switch.yaml", plain.replace("PAY-124", f"PAY-{turn + 1}")),), "/", reason=reason
+                ),
+            )
+            with suppress(Refused, Conflict):
+                lab.engine.handle(asked[number], "ada (uid 7)")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    changes = lab.entries("flag_changed")
+    versions = [each.detail["version"] for each in changes]
+    assert versions == list(range(1, len(versions) + 1))
+    last = [each.detail["action"] for each in changes if each.detail["action"] in ("killed", "restored")][-1]
+    assert bool(lab.flag(SWITCHED).killed) is (last == "killed")
+    lab.start()
+    assert bool(lab.flag(SWITCHED).killed) is (last == "killed"), "the next engine knows it, too"

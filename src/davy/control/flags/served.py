@@ -79,13 +79,10 @@ class ServedFlags:
         return end
 
     def acknowledge(self, told: Acknowledgement) -> None:
-        """Take in which document an instance evaluates by; one that was never handed out is nobody's.
-
-        Of the current version it has to be the one for its artifact.
-        """
-        current = self.document(told.instance.artifact)
-        is_current = (told.version, told.digest) == (current.version, current.digest)
-        if is_current or (told.version < current.version and self._was_handed_out(told)):
+        """Take in which document an instance evaluates by; one that was never handed out is nobody's."""
+        with self._guard:
+            handed_out = (told.version, told.digest) in self._handed_out
+        if handed_out:
             self._instances.acknowledge(told)
 
     def left(self, instance: str) -> None:
@@ -107,10 +104,6 @@ class ServedFlags:
     def _is_connected(self, instance: Instance) -> bool:
         found = self._instances.find(instance.id)
         return found is not None and found.instance.service == instance.service
-
-    def _was_handed_out(self, told: Acknowledgement) -> bool:
-        with self._guard:
-            return (told.version, told.digest) in self._handed_out
 
     def _tell(self, before: Table, after: Table) -> None:
         """Tell of a document that is another one; whoever cannot be told must not keep it from the others."""

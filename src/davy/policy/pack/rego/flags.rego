@@ -102,7 +102,7 @@ was_retired {
 }
 
 violation[found] {
-	davy.enforced("PD079")
+	davy.enforced("PD080")
 	flag
 	not davy.trusted
 	was := linked(davy.map(davy.before, ["spec"]))
@@ -110,11 +110,11 @@ violation[found] {
 	davy.at(davy.spec, ["retired"], false) != true
 	now := linked(davy.spec)
 	now != was
-	found := davy.violation("PD079", ["spec", "rollout"], sprintf("%s waited for %s, and would wait for %s", [davy.name, was, otherwise_nothing(now)]))
+	found := davy.violation("PD080", ["spec", "rollout"], sprintf("%s waited for %s, and would wait for %s", [davy.name, was, otherwise_nothing(now)]))
 }
 
 violation[found] {
-	davy.enforced("PD079")
+	davy.enforced("PD080")
 	flag
 	not davy.trusted
 	linked(davy.map(davy.before, ["spec"])) == linked(davy.spec)
@@ -122,7 +122,7 @@ violation[found] {
 	was := weight(davy.map(davy.before, ["spec"]))
 	now := weight(davy.spec)
 	now < was
-	found := davy.violation("PD079", ["spec", "rollout", "weight"], sprintf("%s waited for a canary at %v percent, and would wait for one at %v", [davy.name, was, now]))
+	found := davy.violation("PD080", ["spec", "rollout", "weight"], sprintf("%s waited for a canary at %v percent, and would wait for one at %v", [davy.name, was, now]))
 }
 
 # The rollout that a flag waits for; a name alone is one of the flag's own namespace.
