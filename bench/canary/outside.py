@@ -1,0 +1,110 @@
+"""A judge from outside: a command that reads a line of JSON for each tick and answers with one.
+
+docs/reference/canary-bench.md describes the lines. Every rollout has a process of its own, so that a judge
+needs to know nothing of others; that is what bounds how many of them are run.
+"""
+
+import json
+import shlex
+import subprocess
+from contextlib import suppress
+
+import numpy as np
+
+from bench.canary.judge import Action, Actions, Briefing, Contestant, Side, Tick
+
+LADDER = (0.01, 0.05, 0.25, 0.5)
+"""The weights before 100 % for a judge that does not bring its own."""
+
+ANSWERS = {action.name.lower(): action for action in Action}
+
+
+class OutsideError(Exception):
+    """A judge from outside did not answer as it should; the message says what it did."""
+
+
+class Outside:
+    """The processes of as many rollouts as there are."""
+
+    def __init__(self, command: str, briefing: Briefing) -> None:
+        self._command = command
+        self._tick_s = briefing.tick_s
+        self._children = [
+            subprocess.Popen(shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _ in range(briefing.rollouts)
+        ]
+        before = briefing.history.requests.shape[1]
+        first = briefing.ladder[0]
+        for rollout, child in enumerate(self._children):
+            for number in range(before):
+                stable = _side(briefing.history, (rollout, number))
+                seconds = (number + 1 - before) * briefing.tick_s
+                self._ask(child, _line(seconds, 0.0, first, {"n": 0, "err": 0}, stable))
+
+    def look(self, tick: Tick) -> Actions:
+        """Ask the processes of those rollouts that go on; end the others."""
+        actions = np.zeros(len(self._children), dtype=np.int8)
+        for rollout, child in enumerate(self._children):
+            if not tick.live[rollout]:
+                _end(child)
+                continue
+            line = _line(
+                tick.now * self._tick_s,
+                float(tick.weight[rollout]),
+                float(tick.next_weight[rollout]),
+                _side(tick.canary, rollout),
+                _side(tick.stable, rollout),
+            )
+            actions[rollout] = self._ask(child, line)
+        return actions
+
+    def __del__(self) -> None:
+        for child in self._children:
+            _end(child)
+
+    def _ask(self, child: "subprocess.Popen[str]", line: str) -> Action:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        with suppress(BrokenPipeError):
+            child.stdin.write(line + "\n")
+            child.stdin.flush()
+        answer = child.stdout.readline()
+        if not answer:
+            raise OutsideError(f"{self._command} ended with exit code {child.wait()} where an answer was due")
+        try:
+            return ANSWERS[json.loads(answer)["action"]]
+        except (ValueError, KeyError, TypeError):
+            raise OutsideError(
+                f'{self._command} answered {answer.strip()!r}; what is read is {{"action": …}} with one of '
+                f"{', '.join(ANSWERS)}"
+            ) from None
+
+
+def _line(seconds: float, weight: float, next_weight: float, canary: object, stable: object) -> str:
+    return json.dumps(
+        {"t": seconds, "weight": weight, "next_weight": next_weight, "canary": canary, "stable": stable},
+        separators=(",", ":"),
+    )
+
+
+def _side(side: Side, index: int | tuple[int, int]) -> dict[str, object]:
+    """Return what one version answered, as it goes into a line."""
+    told: dict[str, object] = {"n": int(side.requests[index]), "err": int(side.bad[index])}
+    if side.histogram is not None:
+        told["hist"] = side.histogram[index].tolist()
+    return told
+
+
+def _end(child: "subprocess.Popen[str]") -> None:
+    """Let a process go: it sees the end of its input."""
+    if child.poll() is None and child.stdin is not None and not child.stdin.closed:
+        with suppress(BrokenPipeError):
+            child.stdin.close()
+        child.wait()
+        assert child.stdout is not None
+        child.stdout.close()
+
+
+def contestant(command: str, ladder: tuple[float, ...], most: int, watches: bool) -> Contestant:
+    """Make a contestant of a command."""
+    return Contestant(command, ladder, lambda briefing: Outside(command, briefing), watches, most)
