@@ -15,7 +15,7 @@ from bench.canary.contestants import taking_part
 from bench.canary.harness import run
 from bench.canary.judge import Contestant
 from bench.canary.outside import LADDER, OutsideError, contestant
-from bench.canary.scenarios import Family, Scenario, grid, small_grid
+from bench.canary.scenarios import Scenario, grid, small_grid
 from bench.canary.score import Cell, Results, cell
 
 SMALL_REPLICATES = 300
@@ -33,11 +33,10 @@ def main(arguments: list[str]) -> int:
     scenarios = grid() if options.full else small_grid()
     if options.match:
         scenarios = [each for each in scenarios if options.match in each.key]
-    outside = _outside(options)
     began = monotonic()
     results: Results = {}
     try:
-        for scenario, cells in _run(scenarios, outside, options):
+        for scenario, cells in _outside(scenarios, options) if options.judge else _run(scenarios, options):
             results[scenario.key] = cells
             print(f"{monotonic() - began:6.0f} s  {scenario.family}: {scenario.key}", file=sys.stderr)
             if options.save:
@@ -76,22 +75,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _outside(options: argparse.Namespace) -> Contestant | None:
-    if not options.judge:
-        return None
+def _outside(
+    scenarios: Iterable[Scenario], options: argparse.Namespace
+) -> Iterator[tuple[Scenario, dict[str, Cell]]]:
+    """Run a judge from outside on what it can be told: it hears of errors and latencies, not of purchases."""
     ladder = tuple(float(part) / 100 for part in options.ladder.split(",")) if options.ladder else LADDER
-    return contestant(options.judge, ladder, options.rollouts or OUTSIDE_REPLICATES, options.watches)
+    rollouts = options.rollouts or OUTSIDE_REPLICATES
+    for scenario in scenarios:
+        if not scenario.fewer_is_worse:
+            with contestant(options.judge, ladder, rollouts, options.watches) as judge:
+                yield scenario, _cells(scenario, (judge,), rollouts)
 
 
 def _run(
-    scenarios: Iterable[Scenario], outside: Contestant | None, options: argparse.Namespace
+    scenarios: Iterable[Scenario], options: argparse.Namespace
 ) -> Iterator[tuple[Scenario, dict[str, Cell]]]:
     """Run scenarios one after another, or several at once; results come in their order."""
-    if outside:
-        for scenario in scenarios:
-            if scenario.family is not Family.KPI:
-                yield scenario, _cells(scenario, (outside,), outside.most or 1)
-        return
     job = partial(_job, only=options.only, rollouts=_rollouts(options), full=options.full)
     scenarios = [each for each in scenarios if _chosen(each, options.only)]
     if options.jobs == 1:

@@ -82,9 +82,9 @@ class _Run:
         return Side(told[0], told[1], canary.histogram), Side(told[2], told[3], stable.histogram)
 
     def _apply(self, now: int, actions: Actions, live: Bools) -> None:
-        self.stopped[live & (actions == Action.ABORT)] = now
+        self.stopped[live & ((actions == Action.ABORT) | (actions == Action.ROLLBACK))] = now
         up = live & (actions == Action.ADVANCE) & (self.step < self._last)
-        down = live & (actions == Action.ROLLBACK) & (self.step > 0)
+        down = live & (actions == Action.LOWER) & (self.step > 0)
         self.step += up.astype(np.int64) - down
         self.entered[up | down] = now
         arrived = up & (self.step == len(self.contestant.ladder)) & (self.promoted == NEVER)

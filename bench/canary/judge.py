@@ -25,7 +25,8 @@ ALPHA = 0.01
 class Action(IntEnum):
     """What to do with a rollout, from the next tick on.
 
-    `ABORT` takes all traffic off the canary for good; `ROLLBACK` goes one step down the ladder, from 100 % too.
+    `ABORT` takes all traffic off the canary for good, and so does `ROLLBACK`, which is what it is called after
+    promotion. `LOWER` goes one step down the ladder, from 100 % too, so that both versions can be compared.
     """
 
     CONTINUE = 0
@@ -33,6 +34,7 @@ class Action(IntEnum):
     ABORT = 2
     HOLD = 3
     ROLLBACK = 4
+    LOWER = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ needs to know nothing of others; that is what bounds how many of them are run.
 import json
 import shlex
 import subprocess
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from bench.canary.judge import Action, Actions, Briefing, Contestant, Side, Tick
 LADDER = (0.01, 0.05, 0.25, 0.5)
 """The weights before 100 % for a judge that does not bring its own."""
 
-ANSWERS = {action.name.lower(): action for action in Action}
+ANSWERS = {action.name.lower(): action for action in Action if action is not Action.LOWER}
 
 
 class OutsideError(Exception):
@@ -24,22 +25,19 @@ class OutsideError(Exception):
 
 
 class Outside:
-    """The processes of as many rollouts as there are."""
+    """The processes of as many rollouts as there are; `until` ends those that are left."""
 
-    def __init__(self, command: str, briefing: Briefing) -> None:
+    def __init__(self, command: str, until: ExitStack, briefing: Briefing) -> None:
         self._command = command
         self._tick_s = briefing.tick_s
-        self._children = [
-            subprocess.Popen(shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            for _ in range(briefing.rollouts)
-        ]
+        self._children = [_process(command, until) for _ in range(briefing.rollouts)]
         before = briefing.history.requests.shape[1]
         first = briefing.ladder[0]
         for rollout, child in enumerate(self._children):
             for number in range(before):
                 stable = _side(briefing.history, (rollout, number))
                 seconds = (number + 1 - before) * briefing.tick_s
-                self._ask(child, _line(seconds, 0.0, first, {"n": 0, "err": 0}, stable))
+                self._ask(child, 0.0, _line(seconds, 0.0, first, {"n": 0, "err": 0}, stable))
 
     def look(self, tick: Tick) -> Actions:
         """Ask the processes of those rollouts that go on; end the others."""
@@ -48,21 +46,18 @@ class Outside:
             if not tick.live[rollout]:
                 _end(child)
                 continue
+            weight = float(tick.weight[rollout])
             line = _line(
                 tick.now * self._tick_s,
-                float(tick.weight[rollout]),
+                weight,
                 float(tick.next_weight[rollout]),
                 _side(tick.canary, rollout),
                 _side(tick.stable, rollout),
             )
-            actions[rollout] = self._ask(child, line)
+            actions[rollout] = self._ask(child, weight, line)
         return actions
 
-    def __del__(self) -> None:
-        for child in self._children:
-            _end(child)
-
-    def _ask(self, child: "subprocess.Popen[str]", line: str) -> Action:
+    def _ask(self, child: "subprocess.Popen[str]", weight: float, line: str) -> Action:
         assert child.stdin is not None
         assert child.stdout is not None
         with suppress(BrokenPipeError):
@@ -72,7 +67,10 @@ class Outside:
         if not answer:
             raise OutsideError(f"{self._command} ended with exit code {child.wait()} where an answer was due")
         try:
-            return ANSWERS[json.loads(answer)["action"]]
+            told = json.loads(answer)
+            action = ANSWERS[told["action"]]
+            lower = action is Action.HOLD and float(told.get("next_weight", weight)) < weight
+            return Action.LOWER if lower else action
         except (ValueError, KeyError, TypeError):
             raise OutsideError(
                 f'{self._command} answered {answer.strip()!r}; what is read is {{"action": …}} with one of '
@@ -105,6 +103,15 @@ def _end(child: "subprocess.Popen[str]") -> None:
         child.stdout.close()
 
 
-def contestant(command: str, ladder: tuple[float, ...], most: int, watches: bool) -> Contestant:
-    """Make a contestant of a command."""
-    return Contestant(command, ladder, lambda briefing: Outside(command, briefing), watches, most)
+def _process(command: str, until: ExitStack) -> "subprocess.Popen[str]":
+    child = subprocess.Popen(shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    until.enter_context(child)
+    until.callback(child.kill)
+    return child
+
+
+@contextmanager
+def contestant(command: str, ladder: tuple[float, ...], most: int, watches: bool) -> Iterator[Contestant]:
+    """Make a contestant of a command; its processes end with the context."""
+    with ExitStack() as until:
+        yield Contestant(command, ladder, lambda briefing: Outside(command, until, briefing), watches, most)

@@ -78,7 +78,7 @@ class Scenario:
 
     @property
     def truth(self) -> Truth:
-        """The rates that an oracle is told: stable's at the start, and as many times that as it is ever worse."""
+        """What an oracle is told: stable's rate at the start, and as many times that as it is ever worse."""
         ratios = self.canary / self.stable
         worst = ratios.min() if self.fewer_is_worse else ratios.max()
         return Truth(float(self.stable[0]), float(self.stable[0] * worst))
