@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -116,24 +117,31 @@ def _cells(scenario: Scenario, contestants: tuple[Contestant, ...], rollouts: in
     return {name: cell(outcome) for name, outcome in run(scenario, contestants, rollouts).items()}
 
 
+FIELDS = tuple(each.name for each in fields(Cell))
+
+
 def read(path: Path) -> Results:
-    """Read results from a file."""
+    """Read results from a file: the names of a cell's fields, and its values by scenario and judge."""
     told = json.loads(path.read_text())
-    return {key: {name: Cell(**each) for name, each in cells.items()} for key, cells in told.items()}
+    return {
+        key: {name: Cell(**dict(zip(told["fields"], values, strict=True))) for name, values in cells.items()}
+        for key, cells in told["cells"].items()
+    }
 
 
 def merge(path: Path, results: Results) -> None:
-    """Write results into a file beside what it has of other contestants and scenarios."""
-    told = read(path) if path.exists() else {}
+    """Write results into a file beside what it has of other contestants and scenarios, a line for each cell."""
+    known = read(path) if path.exists() else {}
     for key, cells in results.items():
-        told.setdefault(key, {}).update(cells)
-    rows = (
-        f"{json.dumps(key, ensure_ascii=False)}: {{\n"
-        + ",\n".join(
-            f"  {json.dumps(name, ensure_ascii=False)}: {json.dumps(each.json())}"
-            for name, each in cells.items()
-        )
+        known.setdefault(key, {}).update(cells)
+    blocks = (
+        f"{_text(key)}: {{\n"
+        + ",\n".join(f"{_text(name)}: {_text(list(each.json().values()))}" for name, each in cells.items())
         + "\n}"
-        for key, cells in told.items()
+        for key, cells in known.items()
     )
-    path.write_text("{\n" + ",\n".join(rows) + "\n}\n")
+    path.write_text(f'{{"fields": {_text(FIELDS)},\n"cells": {{\n' + ",\n".join(blocks) + "\n}}\n")
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

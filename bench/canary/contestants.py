@@ -23,12 +23,23 @@ RACES = (races.RACE, races.RACE_PHI, races.ORACLE)
 OURS: tuple[Contestant, ...] = ()
 
 
+WORSE_THROUGHOUT = (
+    Family.REGRESSION,
+    Family.UNDER_DRIFT,
+    Family.CLUSTERED,
+    Family.LITTLE,
+    Family.TRIVIAL,
+    Family.BROKEN,
+)
+"""Where the canary is as many times worse from the first request to the last: what the oracle knows is true."""
+
+
 def taking_part(scenario: Scenario) -> tuple[Contestant, ...]:
-    """Return those who can judge a scenario; an oracle has nothing to tell where both versions are alike."""
+    """Return those who can judge a scenario."""
     if scenario.family in LATENCIES:
         return (*SLOWNESS, *OURS)
     if scenario.family is Family.KPI:
-        return RACES if scenario.truth.canary != scenario.truth.stable else RACES[:-1]
-    if scenario.truth.canary == scenario.truth.stable:
-        return (*(each for each in PEERS if each is not races.ORACLE), *OURS)
-    return (*PEERS, *OURS)
+        alike = scenario.truth.canary == scenario.truth.stable
+        return (*(RACES[:-1] if alike else RACES), *OURS)
+    known = scenario.family in WORSE_THROUGHOUT
+    return (*(each for each in PEERS if known or each is not races.ORACLE), *OURS)

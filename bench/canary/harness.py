@@ -42,7 +42,7 @@ class _Run:
     ) -> None:
         self.contestant = contestant
         self.judge = contestant.start(briefing)
-        self._weights = np.array([*contestant.ladder, 1.0, 1.0])
+        self._weights = np.array([*contestant.ladder, 1.0])
         self._cuts = np.array([_nearest(edges, weight) for weight in self._weights])
         self._last = len(contestant.ladder) - holds
         rollouts = briefing.rollouts
@@ -68,9 +68,9 @@ class _Run:
             self.step,
             now - self.entered,
             self._weights[self.step],
-            self._weights[self.step + 1],
             live,
             *self._scraped(canary, stable, seen),
+            seen,
         )
         self._apply(now, self.judge.look(tick), live)
 
@@ -103,7 +103,8 @@ CHUNK = 500
 def run(scenario: Scenario, contestants: Sequence[Contestant], rollouts: int) -> dict[str, Outcome]:
     """Run so many rollouts of a scenario with every contestant; the same arguments give the same outcomes."""
     parts: dict[str, list[Outcome]] = {}
-    for start in range(0, rollouts, CHUNK):
+    most = max(each.most or rollouts for each in contestants)
+    for start in range(0, min(rollouts, most), CHUNK):
         for name, part in _chunk(scenario, contestants, min(CHUNK, rollouts - start), start).items():
             parts.setdefault(name, []).append(part)
     return {name: Outcome.joined(each) for name, each in parts.items()}

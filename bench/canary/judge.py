@@ -53,18 +53,18 @@ class Side:
 class Tick:
     """One tick that is over. `now` counts ticks from 1; `dwell` is how many a rollout has been on its `step`.
 
-    `weight` is the canary's share during the tick and `next_weight` what `ADVANCE` would lead to. `live` marks
-    the rollouts whose action counts.
+    `weight` is the canary's share during the tick. `live` marks the rollouts whose action counts. Where nobody
+    has `scraped`, the sides are empty, and the next tick that is scraped has what gathered.
     """
 
     now: int
     step: Counts
     dwell: Counts
     weight: Floats
-    next_weight: Floats
     live: Bools
     canary: Side
     stable: Side
+    scraped: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 Sources: Wald, "Sequential Tests of Statistical Hypotheses", 1945; Neyman & Pearson, 1933.
 """
 
+from functools import cache
 from math import log
 
 import numpy as np
@@ -23,6 +24,7 @@ def wald(truth: Truth) -> float:
     return log(1 / ALPHA) * (k - 1) / (k * log(k) - k + 1)
 
 
+@cache
 def power(scenario: Scenario) -> float:
     """Return the share of runs in which the best test of the two true rates finds the fault by 480 s.
 

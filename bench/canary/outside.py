@@ -32,29 +32,23 @@ class Outside:
         self._tick_s = briefing.tick_s
         self._children = [_process(command, until) for _ in range(briefing.rollouts)]
         before = briefing.history.requests.shape[1]
-        first = briefing.ladder[0]
         for rollout, child in enumerate(self._children):
             for number in range(before):
                 stable = _side(briefing.history, (rollout, number))
                 seconds = (number + 1 - before) * briefing.tick_s
-                self._ask(child, 0.0, _line(seconds, 0.0, first, {"n": 0, "err": 0}, stable))
+                self._ask(child, 0.0, _line(seconds, 0.0, {"n": 0, "err": 0}, stable))
 
     def look(self, tick: Tick) -> Actions:
-        """Ask the processes of those rollouts that go on; end the others."""
+        """Ask the processes of those rollouts that go on, unless there is nothing to tell; end the others."""
         actions = np.zeros(len(self._children), dtype=np.int8)
         for rollout, child in enumerate(self._children):
             if not tick.live[rollout]:
                 _end(child)
                 continue
             weight = float(tick.weight[rollout])
-            line = _line(
-                tick.now * self._tick_s,
-                weight,
-                float(tick.next_weight[rollout]),
-                _side(tick.canary, rollout),
-                _side(tick.stable, rollout),
-            )
-            actions[rollout] = self._ask(child, weight, line)
+            if tick.scraped:
+                sides = _side(tick.canary, rollout), _side(tick.stable, rollout)
+                actions[rollout] = self._ask(child, weight, _line(tick.now * self._tick_s, weight, *sides))
         return actions
 
     def _ask(self, child: "subprocess.Popen[str]", weight: float, line: str) -> Action:
@@ -78,11 +72,9 @@ class Outside:
             ) from None
 
 
-def _line(seconds: float, weight: float, next_weight: float, canary: object, stable: object) -> str:
-    return json.dumps(
-        {"t": seconds, "weight": weight, "next_weight": next_weight, "canary": canary, "stable": stable},
-        separators=(",", ":"),
-    )
+def _line(seconds: float, weight: float, canary: object, stable: object) -> str:
+    told = {"t": seconds, "weight": weight, "canary": canary, "stable": stable}
+    return json.dumps(told, separators=(",", ":"))
 
 
 def _side(side: Side, index: int | tuple[int, int]) -> dict[str, object]:

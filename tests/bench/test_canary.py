@@ -3,9 +3,11 @@
 import shlex
 import sys
 from math import sqrt
+from pathlib import Path
 
 import numpy as np
 import pytest
+from bench.canary.command import main, merge, read
 from bench.canary.contestants import PEERS, SLOWNESS, taking_part
 from bench.canary.harness import NEVER, Outcome, run
 from bench.canary.judge import LADDER, Action, Actions, Briefing, Contestant, Tick
@@ -280,3 +282,24 @@ def test_a_page_is_filled_between_its_marks_only() -> None:
     assert filled(page, "harm", "new") == page.replace("old", "new")
     with pytest.raises(ValueError, match="no place for stops"):
         filled(page, "stops", "new")
+
+
+def test_results_are_read_as_they_were_written_and_merged(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    one = Cell(100, 0.25, 0.1, 0.3, 35.0, None, 4.0, 500.0, 3.5, 8.0, 0.5, 0.75, 480.0)
+    merge(file, {"a, 2 rps": {"one": one}})
+    merge(file, {"a, 2 rps": {"other": one}, "b, 2 rps": {"one": one}})
+    assert read(file) == {"a, 2 rps": {"one": one, "other": one}, "b, 2 rps": {"one": one}}
+
+
+def test_the_command_runs_scores_and_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--match", "5 from 300 s", "--rollouts", "5", "--jobs", "1", "--only", "RACE"]) == 0
+    said = capsys.readouterr()
+    assert "×5 from 300 s, 200 rps" in said.out
+    assert "late onset" in said.err
+
+
+def test_the_command_names_a_judge_that_does_not_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    command = shlex.join([sys.executable, "-c", "raise SystemExit(3)"])
+    assert main(["--match", "5 from 300 s", "--rollouts", "1", "--judge", command]) == 2
+    assert "exit code 3" in capsys.readouterr().err
