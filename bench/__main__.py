@@ -17,6 +17,7 @@ from bench.figure import Figure, Skipped
 BENCHES = {
     "startup": "how long it takes until the command says something",
     "decision": "one decision about a rollout",
+    "judge": "one scrape, taken in by the judge",
     "scale": "what many rollouts cost in one process",
     "policy_library": "a library of policies, beside regorus: what both decide, then how fast",
     "policy_pack": "the pack's own rules: reading them, and asking all of them about one object",

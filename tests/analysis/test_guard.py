@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from davy.analysis.dispersion import Dispersion
 from davy.analysis.guard import Counters, Guard, GuardVerdict, Settings, observe, verdict, weight_changed
-from davy.analysis.race import MOST_STARTS, Race, Window
+from davy.analysis.judge.bets import MOST_STARTS
+from davy.analysis.judge.dispersion import Dispersion
+from davy.analysis.judge.race import Race, Window
 
 Deltas = tuple[int, int, int, int]
 
@@ -271,7 +272,7 @@ def test_small_ratios_are_not_written_as_zero() -> None:
 
 def test_a_canary_that_turns_bad_late_is_found_and_the_state_stays_bounded() -> None:
     guard = watch([(100, 0, 900, 9)] * 300, every_s=60.0)
-    assert len(guard.race.rows) == MOST_STARTS
+    assert guard.race.bets.starts + 1 == MOST_STARTS
     late = watch([(100, 1, 900, 9)] * 60 + [(100, 20, 900, 9)] * 2)
     assert verdict(late).abort
 

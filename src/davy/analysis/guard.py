@@ -1,20 +1,19 @@
 """The built-in guard: aborts a canary that fails more often than stable, beside whatever the templates measure.
 
 It needs no threshold and no set-up for a service: four counters of the data plane, scraped every few seconds,
-are bet on (`davy.analysis.race`). It can only abort; it never promotes, and silence
-is no evidence.
+are bet on (`davy.analysis.judge.race`). It can only abort; it never promotes, and silence is no evidence.
 
 Its false alarms are bounded: of the canaries that are no worse than stable, at most the share α (1 %) is
-aborted, however often one looks. Errors in clusters are allowed for by `davy.analysis.dispersion`; then α is an
-approximation (measured 0.8 to 1.6 %).
+aborted, however often one looks. Errors in clusters are allowed for by `davy.analysis.judge.dispersion`; then α
+is an approximation (measured 0.8 to 1.6 %).
 """
 
 import math
 
 import msgspec
 
-from davy.analysis.dispersion import Dispersion
-from davy.analysis.race import Race, Window
+from davy.analysis.judge.dispersion import Dispersion
+from davy.analysis.judge.race import Race, Window
 
 #: How many times worse a canary that warms up may be: only gross failure counts.
 WARM_UP_MARGIN = 10.0

@@ -13,8 +13,15 @@ multiplies the wealth by
 where r is the ratio that is still accepted (1, or more while the canary warms up). Several k share the stake,
 and new bettors start every 30 s, so that a canary that turns bad late is found as well.
 
+For what should happen often (a checkout that succeeds) the same bets are made on k < 1: `DOWN` for `UP`.
+
+Guarantee: with independent outcomes in [0, 1], E[gain] ≤ (1+pc(a−1))^nc · (1+ps(b−1))^ns ≤ 1 for pc ≤ r·ps
+(a = θk/θr, b = (1−θk)/(1−θr)), at any error rate, under any schedule of weights that only looks back; so at
+most α of good canaries is ever aborted. Breaks when: errors come in clusters (divide by
+`davy.analysis.judge.dispersion`, then it is an approximation), or the two versions get different users.
+
 Sources: Lindon & Malek, "Anytime-Valid Inference for Multinomial Count Data", NeurIPS 2022; Turner, Ly &
-Grünwald, "Generic E-variables for exact sequential k-sample tests", JSPI 230, 2024.
+Grünwald, "Generic E-variables for exact sequential k-sample tests", JSPI 230, 2024; Ville 1939.
 """
 
 import math
@@ -22,17 +29,7 @@ from typing import Self
 
 import msgspec
 
-#: How many times worse the canary may be, and the share of the stake on each. The smallest is what counts as
-#: material: ratios below about 1.23 are never held against a canary, however much traffic there is.
-RATIOS = (1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 200.0)
-LOG_STAKES = tuple(math.log(share) for share in (0.15, 0.20, 0.20, 0.15, 0.10, 0.08, 0.07, 0.05))
-#: The first bettor has half of the stake, those that start later share the other half.
-FIRST = 0.5
-RESTART_S = 30.0
-#: Two hours of starts every 30 s. It bounds the state; those who started by then bet on.
-MOST_STARTS = 240
-#: Above this many nats nothing is decided any more; it keeps `exp` within what a float holds.
-CAP = 600.0
+from davy.analysis.judge.bets import Bets, Stakes
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -52,25 +49,43 @@ class Window(msgspec.Struct, frozen=True):
         )
 
 
-class Race(msgspec.Struct, frozen=True):
-    """The log wealth of every bettor: one row for each start, one column for each of `RATIOS`.
+class Rivals(msgspec.Struct, frozen=True):
+    """What is bet on: ratios, all above 1 or all below it, and how the stake is shared among them.
 
-    `starts` are seconds since the race began. `held` is what was seen since both versions last had traffic.
+    The ratio that is nearest to 1 is what counts as material. A canary that makes ρ times as many errors is
+    ever held to be worse only if ρ > (k−1)/ln k: 1.23 for k = 1.5, and 1.10 for k = 1.2.
     """
 
-    rows: tuple[tuple[float, ...], ...] = ((0.0,) * len(RATIOS),)
-    starts: tuple[float, ...] = (0.0,)
+    ratios: tuple[float, ...]
+    stakes: Stakes
+
+    def bets_on(self, ratio: float, margin: float) -> bool:
+        """Say whether a ratio is beyond the margin, on the side that is bet on."""
+        return ratio > margin if self.ratios[0] > 1.0 else ratio < margin
+
+
+_SHARES = (0.15, 0.20, 0.20, 0.15, 0.10, 0.08, 0.07, 0.05)
+UP = Rivals((1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 200.0), Stakes(_SHARES))
+"""For errors: how many times worse the canary may be."""
+DOWN = Rivals((0.9, 0.8, 0.67, 0.5, 0.33, 0.2, 0.1, 0.02), Stakes(_SHARES))
+"""For what should happen: which part of it the canary may do."""
+
+
+class Race(msgspec.Struct, frozen=True):
+    """What the bettors have won, and what was seen since both versions last had traffic (`held`).
+
+    The same `Rivals` have to be given in every call.
+    """
+
+    bets: Bets = Bets.on(len(_SHARES))
     held: Window = Window()
 
-    def open_at(self, elapsed_s: float) -> Self:
+    def open_at(self, elapsed_s: float, rivals: Rivals = UP) -> Self:
         """Let the next bettor start, if one is due; call it before a window with the time the window began."""
-        if elapsed_s < self.starts[-1] + RESTART_S or len(self.rows) >= MOST_STARTS:
-            return self
-        return msgspec.structs.replace(
-            self, rows=(*self.rows, (0.0,) * len(RATIOS)), starts=(*self.starts, elapsed_s)
-        )
+        bets = self.bets.open_at(elapsed_s, rivals.stakes)
+        return self if bets is self.bets else msgspec.structs.replace(self, bets=bets)
 
-    def bet(self, window: Window, *, dispersion: float = 1.0, margin: float = 1.0) -> Self:
+    def bet(self, window: Window, *, dispersion: float = 1.0, margin: float = 1.0, rivals: Rivals = UP) -> Self:
         """Settle the bets on a window.
 
         A window in which one version had no traffic is no race; it is held, and joins the next one.
@@ -79,13 +94,16 @@ class Race(msgspec.Struct, frozen=True):
             window: what happened since the previous call.
             dispersion: how many errors come in one cluster; the evidence is divided by it.
             margin: how many times worse the canary may be without anything being held against it.
+            rivals: what is bet on.
         """
         seen = self.held + window
         if seen.canary_requests <= 0 or seen.stable_requests <= 0:
             return msgspec.structs.replace(self, held=seen)
-        gains = tuple(_gain(seen, ratio, margin) / dispersion for ratio in RATIOS)
-        rows = tuple(tuple(wealth + gain for wealth, gain in zip(row, gains, strict=True)) for row in self.rows)
-        return msgspec.structs.replace(self, rows=rows, held=Window())
+        gains = [
+            gain(seen, ratio, margin) / dispersion if rivals.bets_on(ratio, margin) else 0.0
+            for ratio in rivals.ratios
+        ]
+        return type(self)(self.bets.gain(gains), Window())
 
     def settle(self) -> Self:
         """Forget what is held, since the split changed and the two stretches may not be put together."""
@@ -93,27 +111,13 @@ class Race(msgspec.Struct, frozen=True):
 
     @property
     def log_evidence(self) -> float:
-        """The natural logarithm of the wealth of all bettors together, those yet to start included."""
-        later = [(1.0 - FIRST) / (start * (start + 1.0)) for start in range(1, len(self.rows))]
-        wealth = sum(
-            share * math.exp(min(_log_mean(row), CAP))
-            for share, row in zip([FIRST, *later], self.rows, strict=True)
-        )
-        return math.log(wealth + (1.0 - FIRST - sum(later)))
+        """The natural logarithm of the wealth of all bettors together against `UP`, those to come included."""
+        return self.bets.log_wealth(UP.stakes)
 
 
-def _gain(window: Window, ratio: float, margin: float) -> float:
-    """Nats that a bet on `ratio` wins in a window; a ratio within the margin is not bet on."""
-    if ratio <= margin:
-        return 0.0
+def gain(window: Window, ratio: float, margin: float = 1.0) -> float:
+    """Return the nats that a bet on `ratio` wins in a window against the null that `margin` is the ratio."""
     shrink = (margin * window.canary_requests + window.stable_requests) / (
         ratio * window.canary_requests + window.stable_requests
     )
     return window.canary_errors * math.log(ratio / margin * shrink) + window.stable_errors * math.log(shrink)
-
-
-def _log_mean(row: tuple[float, ...]) -> float:
-    """Average the wealth over the ratios by their stakes, in logarithms so that nothing overflows."""
-    terms = [wealth + stake for wealth, stake in zip(row, LOG_STAKES, strict=True)]
-    top = max(terms)
-    return top + math.log(math.fsum(math.exp(term - top) for term in terms))
