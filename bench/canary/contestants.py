@@ -1,6 +1,6 @@
 """Who takes part: the products, the tests they could use, and an oracle."""
 
-from bench.canary import argo, flagger, kayenta, pooled, races, slowness
+from bench.canary import argo, flagger, kayenta, ours, pooled, races, slowness
 from bench.canary.judge import Contestant
 from bench.canary.scenarios import LATENCIES, Family, Scenario
 
@@ -20,7 +20,7 @@ PEERS = (
 )
 SLOWNESS = (slowness.PERCENTILE, slowness.BESIDE_STABLE, slowness.KAYENTA_P95, slowness.BANDS)
 RACES = (races.RACE, races.RACE_PHI, races.ORACLE)
-OURS: tuple[Contestant, ...] = ()
+OURS = (ours.DAVY,)
 
 
 WORSE_THROUGHOUT = (

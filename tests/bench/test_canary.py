@@ -13,6 +13,7 @@ from bench.canary.harness import NEVER, Outcome, run
 from bench.canary.judge import LADDER, Action, Actions, Briefing, Contestant, Tick
 from bench.canary.kayenta import is_high
 from bench.canary.limits import power, slowest_requests, wald
+from bench.canary.ours import DAVY
 from bench.canary.outside import OutsideError, contestant
 from bench.canary.page import filled
 from bench.canary.races import RACE, RACE_PHI
@@ -254,6 +255,15 @@ def test_a_judge_from_outside_does_what_it_does_inside() -> None:
     mine = run(WORSE, [Contestant("inside", LADDER, Counting)], 3)["inside"]
     assert theirs.stopped.tolist() == mine.stopped.tolist()
     assert theirs.bad.tolist() == mine.bad.tolist()
+
+
+def test_davy_says_the_same_by_lines_as_in_process() -> None:
+    command = shlex.join([sys.executable, "-m", "davy", "judge"])
+    with contestant(command, DAVY.ladder, 2, True) as theirs:
+        said = run(WORSE, [theirs, DAVY], 2)
+    assert said[command].stopped.tolist() == said["Davy"].stopped.tolist()
+    assert said[command].served.tolist() == said["Davy"].served.tolist()
+    assert (said["Davy"].stopped > 0).all()
 
 
 def test_a_judge_from_outside_hears_latencies() -> None:
