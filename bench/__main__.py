@@ -47,7 +47,8 @@ TOGETHER = {"policy": [name for name in BENCHES if name.startswith("policy_")]}
 def main() -> int:
     """Measure, and say what came of it."""
     if sys.argv[1:2] == [CANARY]:
-        return import_module("bench.canary.command").main(sys.argv[2:])
+        judged: Callable[[list[str]], int] = import_module("bench.canary.command").main
+        return judged(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*BENCHES, *TOGETHER, CANARY)))
     parser.add_argument("-o", "--output", choices=["text", "json"], default="text")
