@@ -4,8 +4,8 @@ Those who met the variant are held against those who met another variant of the 
 the same document, in the same service. So whatever else went wrong then went wrong for both, and is nobody's
 fault; and a flag that was toggled in the same minute as the guilty one is no more often met by those who fail.
 
-The test is that of the guard (`davy.analysis.race`): every failure is a bet at fair odds on who had it, and
-each stretch of time is settled by itself. It may be looked at as often as anybody likes: of changes that are
+The test is that of the guard (`davy.analysis.judge.race`): every failure is a bet at fair odds on who had it,
+and each stretch of time is settled by itself. It may be looked at as often as anybody likes: of changes that are
 not at fault at most the share α is ever blamed. Of several flags Holm's procedure keeps it at that (Holm, "A
 Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6, 1979).
 
@@ -19,9 +19,9 @@ from typing import Literal
 
 import msgspec
 
-from davy.analysis.dispersion import Dispersion
 from davy.analysis.guard import Share
-from davy.analysis.race import Race, Window
+from davy.analysis.judge.dispersion import Dispersion
+from davy.analysis.judge.race import Race, Window
 
 ALPHA = 0.01
 LEAST_FAILURES = 3
