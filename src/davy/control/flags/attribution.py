@@ -5,9 +5,9 @@ the same document, in the same service. So whatever else went wrong then went wr
 fault; and a flag that was toggled in the same minute as the guilty one is no more often met by those who fail.
 
 The test is that of the guard (`davy.analysis.judge.race`): every failure is a bet at fair odds on who had it,
-and each stretch of time is settled by itself. It may be looked at as often as anybody likes: of changes that are
-not at fault at most the share α is ever blamed. Of several flags Holm's procedure keeps it at that (Holm, "A
-Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6, 1979).
+and each stretch of time is settled by itself. It may be looked at as often as anybody likes: of changes that
+are not at fault at most the share α is ever blamed. Of several flags Holm's procedure keeps it at that (Holm,
+"A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6, 1979).
 
 Where two flags are met by the same people nobody can tell from counts which of them it is, and this says so.
 """
