@@ -37,14 +37,20 @@ BENCHES = {
     "org": "a hundred rollouts for six weeks of virtual time",
 }
 
+CANARY = "canary"
+"""Judges of canaries, judged: no figure with a budget but a grid of scenarios, with options of its own."""
+
 TOGETHER = {"policy": [name for name in BENCHES if name.startswith("policy_")]}
 """Names for several figures in one go."""
 
 
 def main() -> int:
     """Measure, and say what came of it."""
+    if sys.argv[1:2] == [CANARY]:
+        judged: Callable[[list[str]], int] = import_module("bench.canary.command").main
+        return judged(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*BENCHES, *TOGETHER)))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*BENCHES, *TOGETHER, CANARY)))
     parser.add_argument("-o", "--output", choices=["text", "json"], default="text")
     options = parser.parse_args()
     names = [name for given in options.names or BENCHES for name in TOGETHER.get(given, [given])]

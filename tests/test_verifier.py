@@ -313,6 +313,22 @@ def test_entries_that_are_hidden_from_who_asks_for_a_subject_are_seen(tmp_path: 
     assert problems(tmp_path / "davy.db") == ["where the entries of a subject are is not what is kept of it"]
 
 
+def test_such_entries_are_seen_where_a_checkpoint_vouches_for_them_and_where_none_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verifier, "SPAN", 8)
+    store = made(tmp_path / "davy.db", 1100)
+    (tmp_path / "kept").write_text(str(signed(store)))
+    store.append(drafts(2000, 1100))
+    store.close()
+    assert problems(tmp_path / "davy.db", since=str(tmp_path / "kept")) == []
+    for seq, other in ((17, 4100), (1500, 4101)):
+        edited(tmp_path / "davy.db", ("UPDATE by_subject SET seq = ? WHERE seq = ?", (other, seq)))
+        found = problems(tmp_path / "davy.db", since=str(tmp_path / "kept"))
+        assert found == ["where the entries of a subject are is not what is kept of it"]
+        edited(tmp_path / "davy.db", ("UPDATE by_subject SET seq = ? WHERE seq = ?", (seq, other)))
+
+
 def test_whoever_recomputes_every_hash_is_caught_by_a_checkpoint_that_was_kept(copy: Path) -> None:
     body = b'{"actor":"davy","at":1,"detail":{},"kind":"paused","reason":"","subject":"s"}'
 

@@ -18,6 +18,7 @@ import re
 import sqlite3
 import sys
 from base64 import b64decode, b64encode
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,9 @@ LAYOUT = 1
 
 INDEXED = 1024
 """The table `by_subject` has whole blocks of so many entries."""
+
+OTHERWISE = "where the entries of a subject are is not what is kept of it"
+"""What is told of that table."""
 
 LARGEST, AT_ONCE = 1 << 17, 1 << 20
 """Bytes that no row of Davy's has, and that entries have at most which are read all at once."""
@@ -140,6 +144,8 @@ class Chunk:
     problems: list[str] = field(default_factory=list)
     again: list[tuple[int, str]] = field(default_factory=list)  # events that are found by an earlier entry
     apart: list[tuple[int, Any, Any]] = field(default_factory=list)  # details kept apart: hash, bytes
+    subjects: dict[Any, list[int]] = field(default_factory=lambda: defaultdict(list))  # where each has entries
+    astray: bool = False  # what is kept of that is something else
 
 
 class _Store:
@@ -194,7 +200,8 @@ class _Store:
 
     def others(self, chunks: Sequence[Chunk]) -> Iterator[str]:
         """Yield what is wrong beside the entries and their tree."""
-        if self.one("SELECT max(seq) > ? OR min(seq) < 1 FROM ledger", self.size):
+        first, last = self.one("SELECT min(seq) FROM ledger"), self.one("SELECT max(seq) FROM ledger")
+        if first is not None and (first < 1 or last > self.size):  # both at once would read all of it
             yield "there are entries in places that a ledger does not have"
         last = self.one("SELECT max(size) FROM heads") or 0
         if last > self.size:
@@ -223,20 +230,33 @@ class _Store:
             if apart.get(name) != length:
                 yield f"entry {seq}: its detail, which is kept apart, is missing or another one"
 
-    def damage(self) -> list[str]:
-        """Have SQLite look for pages that do not fit together, and hold indices to the entries."""
+    def indexed(self, subjects: dict[Any, list[int]], start: int, end: int) -> bool:
+        """Say whether it is kept of every subject where its entries are, as far as that is kept by now."""
+        end = min(end, self.size // INDEXED * INDEXED)
+        query = "SELECT seq FROM by_subject WHERE subject = ? AND seq > ? AND seq <= ? ORDER BY seq"
+        query = f"SELECT group_concat(seq) FROM ({query})"  # noqa: S608  one text is read faster than many numbers
+        return all(
+            (self.one(query, subject, start, end) or "") == ",".join([str(seq) for seq in places if seq <= end])
+            for subject, places in subjects.items()
+        )
+
+    def damage(self, skipped: int) -> list[str]:
+        """Have SQLite look for pages that do not fit together, and hold indices to the entries.
+
+        Where the entries of a subject are is looked at chunk by chunk but for those that are skipped.
+        """
         found = [line for (line,) in self._db.execute(f"PRAGMA integrity_check({MOST})")]
         found = [] if found == ["ok"] else [f"SQLite finds the file damaged: {line}" for line in found]
         last = self.one("SELECT max(seq) FROM ledger") or 0  # it may have grown meanwhile
         until = last // INDEXED * INDEXED
-        whole = self.one("SELECT count(*) FROM by_subject")
+        unread = min(skipped << SPAN, until)
         same = self.one(  # in the order of the entries, in which few pages are read again and again
             "SELECT count(*) FROM ledger WHERE seq <= ? AND EXISTS (SELECT 1 FROM by_subject"
             " WHERE by_subject.subject = ledger.subject AND by_subject.seq = ledger.seq)",
-            until,
+            unread,
         )
-        if not whole == same == until:
-            found.append("where the entries of a subject are is not what is kept of it")
+        if self.one("SELECT count(*) FROM by_subject") != until or same != unread:
+            found.append(OTHERWISE)
         return found
 
 
@@ -283,7 +303,10 @@ class _Tiles:
             if width and (width > have or length != width or not latest.startswith(data)):
                 yield f"{file.relative_to(self._root)} does not belong to the log of {self.size} entries"
 
-    def damage(self) -> list[str]:
+    def indexed(self, subjects: dict[Any, list[int]], start: int, end: int) -> bool:
+        return True
+
+    def damage(self, skipped: int) -> list[str]:
         return []
 
     def _tile(self, level: int, index: int) -> bytes:
@@ -450,7 +473,7 @@ def _verify_tree(source: _Store | _Tiles, claims: list[Claim], skipped: int, job
             _push(stack, number, hash_)
         roots[skipped << SPAN] = _fold(stack)
         tasks = [(report.path, number, source.size, wanted) for number in numbers]
-        chunks, damage = _on_all_cores(report.path, source.size, tasks, jobs)
+        chunks, damage = _on_all_cores(report.path, source.size, skipped, tasks, jobs)
         for number, chunk in zip(numbers, chunks, strict=True):
             for size, local, said in chunk.roots:
                 roots[size] = _fold([*stack, local])
@@ -470,6 +493,7 @@ def _verify_tree(source: _Store | _Tiles, claims: list[Claim], skipped: int, job
             )
         report.tell(source.others(chunks))
         report.tell(damage)
+        report.tell([OTHERWISE] if OTHERWISE not in damage and any(chunk.astray for chunk in chunks) else [])
     except (OSError, *_DAMAGE) as error:
         report.tell([f"it is damaged: {error}"])
         return
@@ -499,20 +523,20 @@ def _contradicted(claims: list[Claim], roots: dict[int, bytes], size: int) -> It
 
 
 def _on_all_cores(
-    path: str, size: int, tasks: list[tuple[str, int, int, frozenset[int]]], jobs: int
+    path: str, size: int, skipped: int, tasks: list[tuple[str, int, int, frozenset[int]]], jobs: int
 ) -> tuple[list[Chunk], list[str]]:
     """Verify chunks, and have SQLite look for damage, in processes of their own where there is much to do."""
     jobs = min(len(tasks), jobs or len(os.sched_getaffinity(0)))
     if jobs < 2:
-        return [_chunk(*task) for task in tasks], _damage(path, size)
+        return [_chunk(*task) for task in tasks], _damage(path, size, skipped)
     with get_context("fork").Pool(jobs) as pool:
-        damage = pool.apply_async(_damage, (path, size))
+        damage = pool.apply_async(_damage, (path, size, skipped))
         return pool.starmap(_chunk, tasks, chunksize=1), damage.get()
 
 
-def _damage(path: str, size: int) -> list[str]:
+def _damage(path: str, size: int, skipped: int) -> list[str]:
     with _opened(path, size) as source:
-        return source.damage() if source else []
+        return source.damage(skipped) if source else []
 
 
 def _chunk(path: str, number: int, size: int, wanted: frozenset[int]) -> Chunk:
@@ -535,6 +559,8 @@ def _chunk(path: str, number: int, size: int, wanted: frozenset[int]) -> Chunk:
             if kept.get(index) != hash_:
                 found.problems.append(_other_hash(8, index))
             _push(found.stack, at - start >> 8, hash_)
+        found.astray = not source.indexed(found.subjects, start, end)
+    found.subjects.clear()
     return found
 
 
@@ -576,6 +602,8 @@ def _sound(rows: list[Sequence[Any]], found: Chunk) -> Sequence[bytes]:
                 return ()
             if len(entry.detail) == 2 and entry.detail.keys() == APART:
                 apart.append((place, entry.detail["sha256"], entry.detail["bytes"]))
+        for place, subject in zip(places, subjects, strict=True):
+            found.subjects[subject].append(place)
     found.apart += apart
     return leaves
 
@@ -590,6 +618,8 @@ def _closely(rows: Iterable[Sequence[Any]], start: int, end: int, found: Chunk) 
             found.problems.append(_missing(expected, seq - 1))
             yield [EMPTY] * (seq - expected)
         expected = seq + 1
+        if subject is not None:
+            found.subjects[subject].append(seq)
         hash_ = sha256(b"\0" + body).digest() if type(body) is bytes else EMPTY
         if hash_ != leaf:
             found.problems.append(f"entry {seq}: its bytes do not have the hash they were entered with")

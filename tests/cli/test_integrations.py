@@ -63,7 +63,7 @@ def test_no_script_holds_a_value_that_came_in() -> None:
 
 def test_hooks_of_pre_commit_call_commands_that_are_there() -> None:
     hooks = load(ROOT / ".pre-commit-hooks.yaml")
-    assert [hook["id"] for hook in hooks] == ["davy-check", "davy-check-all", "davy-fix"]
+    assert [hook["id"] for hook in hooks] == ["davy-check", "davy-check-all", "davy-fix", "davy-flag-lint"]
     for hook in hooks:
         assert {"id", "name", "entry", "language"} <= hook.keys()
         program, command, *_ = hook["entry"].split()

@@ -43,6 +43,22 @@ def test_what_was_cleaned_is_clean(path: Path) -> None:
     assert again.taken == ()
 
 
+@pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
+def test_ends_of_lines_stay_what_they_are(path: Path) -> None:
+    case: dict[str, Any] = YAML(typ="safe").load(path)
+    found = cleaned(case["before"].replace("\n", "\r\n"), path.stem, True)
+    assert found.text.decode() == case["when_true"].replace("\n", "\r\n")
+
+
+def test_what_cannot_be_changed_is_left_with_why() -> None:
+    text = 'if client.get_boolean_value("shop.cheap", False):\n    f()\n'
+    odd = text.encode() + "# \u00fc\n".encode("latin-1")
+    found = clean(scan(odd, "a.py"), odd, KEY, True)
+    assert [each.why for each in found.left] == ["the file is not UTF-8 (invalid start byte)"]
+    deep = "x = " + "(a() or " * 3000 + 'client.get_boolean_value("shop.cheap", False)' + ")" * 3000 + "\n"
+    assert cleaned(deep, "a.py", True).text == deep.encode()
+
+
 # Programs that read a flag, made up: a trace of what they do has to stay the same.
 
 NAMES = ("a", "b", "on", "x")

@@ -1,14 +1,16 @@
 """Cells are whole numbers with one spelling; their digest depends on nothing else."""
 
+import gc
 from fractions import Fraction
 from hashlib import sha256
 from math import ceil
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import json
 
-from davy.reports import columns, figures
+from davy.reports import columns, figures, recompute
 from davy.reports.cells import WEEK, Cell, Spread, digest, spread, week_of
 
 MONDAY = 1772409600_000000  # 2026-03-02
@@ -57,3 +59,14 @@ def test_a_digest_is_of_lines_of_json() -> None:
     numbers = "1" + ",0" * 20 + ",[0,0,0,0,0,0]" * 7 + ",0,0"
     line = f'["a",1772409600000000,{numbers}]\n'
     assert digest([Cell("a", MONDAY, attempts=1)]) == sha256(line.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_counting_leaves_the_collector_as_it_was(collects: bool) -> None:
+    was_enabled = gc.isenabled()
+    try:
+        (gc.enable if collects else gc.disable)()
+        recompute.cells([])
+        assert gc.isenabled() is collects
+    finally:
+        (gc.enable if was_enabled else gc.disable)()

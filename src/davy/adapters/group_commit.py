@@ -5,12 +5,16 @@ writes at once, for all that wait by then; meanwhile others come, and the first 
 
 Where there are many, those that were just told come again at once, as a rule, and are let in first: as long as
 they do, and for no longer. Otherwise there would be two halves that are written in turn, and twice the writes.
+
+Those that are told are woken one by the other. All at once they would stand in line for the interpreter,
+the one that has to write next behind them; most would be woken twice, for their lock and for the interpreter.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from time import sleep
+from itertools import pairwise
+from math import inf
 from typing import Generic, TypeVar
 
 from davy.ledger.store import StoreUnavailable
@@ -19,19 +23,13 @@ J = TypeVar("J")
 R = TypeVar("R")
 
 MOST = 1000
-"""Jobs that are written in one go."""
+"""So many threads' jobs are written in one go."""
 
 MANY = 8
 """From so many threads on, whoever writes lets others in before; fewer are written as they come."""
 
 LOOK_S = 1e-4
-"""For so long it does, before it looks whether any came."""
-
-STRANDS = 2
-"""Threads that are woken when a batch is written; each wakes another first of all, as long as there are any.
-
-All at once would stand in line for the interpreter, and the one that has to write next would stand behind them.
-"""
+"""For so long it does, unless all come before, until it looks whether any came."""
 
 
 class GroupCommit(Generic[J, R]):
@@ -40,26 +38,40 @@ class GroupCommit(Generic[J, R]):
     Args:
         write: writes jobs in one transaction and returns what became of each, in their order: a result, or the
             error that its caller gets. What it raises, all the callers get.
-        let_in: lets other threads go on for a moment.
+        let_in: lets other threads go on for a moment, or until a lock can be had: as many have come as may.
     """
 
     def __init__(
         self,
         write: Callable[[Sequence[J]], Sequence[R | Exception]],
-        let_in: Callable[[], None] = lambda: sleep(LOOK_S),
+        let_in: Callable[[threading.Lock], object] = lambda enough: enough.acquire(timeout=LOOK_S),
     ) -> None:
         self._write, self._let_in = write, let_in
         self._about = 0  # threads that were written last or waited by then, and may be written next
         self._queue: deque[_Ticket[J, R]] = deque()  # whoever comes appends to it without a lock
         self._led = threading.Lock()  # held as long as somebody writes, or has been told to
-        self._guard = threading.Lock()  # for what takes tickets out of the queue
+        self._guard = threading.Lock()  # for what takes tickets out of the queue, and wakes somebody
+        self._wanted, self._enough = inf, threading.Lock()  # once so many wait, whoever lets them in is woken
 
     def do(self, job: J) -> R:
         """Have a job written, and return what became of it once that is durable."""
-        ticket: _Ticket[J, R] = _Ticket(job)  # _Ticket[J, R](job) takes six times as long
+        [outcome] = self.do_all((job,))
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def do_all(self, jobs: Sequence[J]) -> Sequence[R | Exception]:
+        """Have jobs written in one go, and return what became of each once that is durable.
+
+        Raises:
+            Exception: what the write raised; nothing of them is written.
+        """
+        ticket: _Ticket[J, R] = _Ticket(jobs)  # _Ticket[J, R](jobs) takes six times as long
         try:
             self._queue.append(ticket)
             leads = self._led.acquire(blocking=False)
+            if len(self._queue) >= self._wanted:
+                self._end_gathering()
             while not (leads and self._lead(ticket)):
                 ticket.woken.acquire()
                 if not (leads := ticket.leads):
@@ -68,41 +80,54 @@ class GroupCommit(Generic[J, R]):
         except BaseException:
             self._forget(ticket)
             raise
-        if isinstance(ticket.outcome, Exception):
-            raise ticket.outcome
-        return ticket.outcome  # type: ignore[return-value]  # it is there, or _lead has raised
+        if ticket.torn is not None:
+            raise ticket.torn
+        return ticket.outcomes
 
     def _lead(self, own: "_Ticket[J, R]") -> bool:
         """Write for all that wait, then let the first of those that came meanwhile; say if `own` is written."""
         batch: list[_Ticket[J, R]] = []
         outcomes: Sequence[R | Exception] = ()
+        torn: Exception | None = StoreUnavailable("the write was interrupted")
         try:
             self._gather()
             with self._guard:
                 batch = [self._queue.popleft() for _ in range(min(MOST, len(self._queue)))]
-            outcomes = self._write([ticket.job for ticket in batch]) if batch else ()
+            outcomes = self._write([job for ticket in batch for job in ticket.jobs]) if batch else ()
+            torn = None
         except Exception as error:  # noqa: BLE001  all that wait are told
-            outcomes = [error] * len(batch)
+            torn = error
         finally:  # an interrupt is the leader's own; the others must not wait for ever
             self._about = len(batch) + len(self._queue)
             self._hand_over()
-            torn: R | Exception = StoreUnavailable("the write was interrupted")
-            for number, ticket in enumerate(batch):
-                ticket.outcome = outcomes[number] if outcomes else torn
+            at = 0
+            for ticket in batch:
+                ticket.torn, ticket.outcomes = torn, outcomes[at : (at := at + len(ticket.jobs))]
             others = [ticket for ticket in batch if ticket is not own]
-            for ticket, after in zip(others, others[STRANDS:], strict=False):
+            for ticket, after in pairwise(others):
                 ticket.after = after
             with self._guard:
-                for ticket in others[:STRANDS]:
-                    _wake(ticket)
+                _wake(others[0] if others else None)
         return len(others) < len(batch)
 
     def _gather(self) -> None:
         """Let in those that were just told, as long as any come and some are still to come."""
         seen, about = 0, min(MOST, self._about)
-        while about >= MANY and seen < (waiting := len(self._queue)) < about:
+        if about < MANY:
+            return
+        self._enough.acquire(blocking=False)
+        self._wanted = about
+        while seen < (waiting := len(self._queue)) < about:
             seen = waiting
-            self._let_in()
+            self._let_in(self._enough)
+        self._end_gathering()
+
+    def _end_gathering(self) -> None:
+        """Let whoever gathers write, now that all are there."""
+        with self._guard:
+            if self._wanted < inf:
+                self._wanted = inf
+                self._enough.release()
 
     def _pass_on(self, ticket: "_Ticket[J, R]") -> None:
         """Wake the one after, before anything else is done."""
@@ -137,7 +162,7 @@ class GroupCommit(Generic[J, R]):
 
 
 def _wake(first: "_Ticket[J, R] | None") -> None:
-    """Wake the first of a strand that still waits, unless it was woken before; the guard is held."""
+    """Wake the first of a line that still waits, unless it was woken before; the guard is held."""
     while first is not None and first.gone:
         first = first.after
     if first is not None and not first.called:
@@ -146,14 +171,15 @@ def _wake(first: "_Ticket[J, R] | None") -> None:
 
 
 class _Ticket(Generic[J, R]):
-    """A job that waits, and the lock by which its thread is woken: when it is written, or has to write."""
+    """Jobs that wait, and the lock by which their thread is woken: once written, or for it to write."""
 
-    __slots__ = ("after", "called", "gone", "job", "leads", "outcome", "woken")
+    __slots__ = ("after", "called", "gone", "jobs", "leads", "outcomes", "torn", "woken")
 
-    def __init__(self, job: J) -> None:
-        self.job = job
+    def __init__(self, jobs: Sequence[J]) -> None:
+        self.jobs = jobs
         self.leads = self.called = self.gone = False
-        self.outcome: R | Exception | None = None
+        self.outcomes: Sequence[R | Exception] = ()
+        self.torn: Exception | None = None  # nothing of them was written
         self.after: _Ticket[J, R] | None = None  # whom its thread wakes in turn
         self.woken = threading.Lock()
         self.woken.acquire()

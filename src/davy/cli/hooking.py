@@ -24,12 +24,13 @@ from davy.control.delivery import Delivery
 from davy.control.engine import Engine
 from davy.control.hooks.desk import Desk
 from davy.control.hooks.sources_file import read_sources
-from davy.control.requests import List
-from davy.control.views import RolloutList, RolloutView
+from davy.control.requests import FlagList, List
+from davy.control.views import FlagListView, FlagView, RolloutList, RolloutView
 from davy.errors import NotPermitted, UsageError
 from davy.ledger.log import Log
 from davy.serve import flag_door
 from davy.serve.delivery import DeliveryMetrics
+from davy.serve.flag_gauges import FlagGauges
 from davy.serve.flags_app import flags_group
 from davy.serve.hooks_app import Hooks
 from davy.serve.http import Group, Http, Limits
@@ -125,6 +126,7 @@ def http_of(
     known = TokenFile(place(setting, flag_tokens))
     limits = flag_door.Limits()
     groups.append(flags_group(running.engine.flags, known, wall=setting.wall, report=report, limits=limits))
+    groups.append(FlagGauges(lambda: _flags(running.engine)))
     served = Http(groups, Limits(connections=limits.streams + Limits().connections))
     with _looking(known), Server(served, None, host, port) as server:
         talk(f"  http      http://{host}:{server.port}" + ("" if file is None else "/hooks/SCHEME"))
@@ -170,6 +172,12 @@ def _rollouts(engine: Engine) -> Iterable[RolloutView]:
     return view.items
 
 
+def _flags(engine: Engine) -> Iterable[FlagView]:
+    view = engine.handle(FlagList(), "davy")
+    assert isinstance(view, FlagListView)
+    return view.items
+
+
 def address(listen: str) -> tuple[str, int]:
     """Read HOST:PORT.
 
@@ -179,7 +187,8 @@ def address(listen: str) -> tuple[str, int]:
     host, colon, port = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
-        raise UsageError(f"{listen!r} is not an address to listen at", hint="0.0.0.0:8443")
+        hint = f"127.0.0.1:{listen or 8443}" if not colon else "127.0.0.1:8443"
+        raise UsageError(f"{listen!r} is not an address to listen at", hint=hint)
     return host, int(port)
 
 

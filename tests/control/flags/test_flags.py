@@ -11,6 +11,7 @@ from davy.errors import Conflict, NotFound, NotPermitted, Refused, UsageError
 from davy.flags.remote import Exposure, ExposureReport, Instance
 from davy.ledger.store import StoreUnavailable
 from davy.reports.projection import project
+from davy.serve.flag_gauges import FlagGauges
 
 FULL = StoreUnavailable("the disk is full")
 
@@ -94,6 +95,15 @@ def test_elsewhere_than_in_production_nothing_waits_for_a_canary(lab: FlagLab) -
     lab.declare(FLAG)
     assert lab.is_on()
     assert lab.flag().gate.state == "none"
+
+
+@pytest.mark.parametrize("environment", ["prod", "prodution", "eu"])
+def test_an_environment_that_nobody_knows_has_gates(lab: FlagLab, environment: str) -> None:
+    lab.environment = environment
+    lab.start()
+    lab.declare(FLAG)
+    assert not lab.is_on()
+    assert lab.flag().gate.state == "closed"
 
 
 # The interlock.
@@ -499,3 +509,18 @@ def test_history_has_all_of_one_flag(lab: FlagLab) -> None:
     kill(lab)
     entries = lab.ask(requests.FlagHistory(SWITCHED)).entries
     assert [entry.kind for entry in entries] == ["object_applied", "flag_changed", "flag_changed"]
+
+
+def test_prometheus_is_told_of_kills_gates_and_who_has_heard(released: FlagLab) -> None:
+    released.acknowledge()
+    kill(released)
+    row = Exposure(SWITCHED, "on", "STATIC", 1, 5)
+    released.engine.flags.count(ExposureReport(Instance("i-1", "checkout"), 990.0, 995.0, (row,)))
+    text = FlagGauges(lambda: released.ask(requests.FlagList()).items).metrics()
+    for line in (
+        f'davy_flag_killed{{flag="{SWITCHED}"}} 1',
+        f'davy_flag_gate_open{{flag="{KEY}"}} 0',
+        f'davy_flag_instances_missing{{flag="{SWITCHED}"}} 1',
+        f'davy_flag_answers_total{{flag="{SWITCHED}",variant="on",service="checkout"}} 5',
+    ):
+        assert line in text.splitlines()

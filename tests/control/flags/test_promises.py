@@ -87,6 +87,7 @@ class History:
         except Died:
             store.fate = ""
             self.lab.start()
+            self.dead -= {key for key in self.dead if self._restored(key)}
         except DavyError:
             pass
         store.fate = ""
@@ -125,6 +126,12 @@ class History:
 
     def _settled(self, key: str) -> None:
         (self.dead.add if self.lab.flag(key).killed else self.dead.discard)(key)
+
+    def _restored(self, key: str) -> bool:
+        """Say whether somebody restored a flag last, who was never told that it was done."""
+        entries = [entry for entry in self.lab.entries("flag_changed") if entry.detail["flag"] == key]
+        done = [entry.detail["action"] for entry in entries if entry.detail["action"] in ("killed", "restored")]
+        return done[-1:] == ["restored"]
 
     def check(self) -> None:
         """Hold the engine to every promise."""

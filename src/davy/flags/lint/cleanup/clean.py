@@ -60,10 +60,23 @@ def clean(
     if scan.language not in _DIALECTS:
         return Cleaned(source, left=tuple(Left(usage.place, _BY_HAND) for usage in concerned))
     dialect = _DIALECTS[scan.language]()
-    if PREFIX in source or dialect.parse(source).root_node.has_error:
-        why = "part of the file cannot be parsed"
+    if why := _unfit(dialect, source):
         return Cleaned(source, left=tuple(Left(usage.place, why) for usage in concerned))
-    return _cleaned(dialect, concerned, source, key, value, used_elsewhere)
+    try:
+        return _cleaned(dialect, concerned, source, key, value, used_elsewhere)
+    except RecursionError:
+        return Cleaned(source, left=tuple(Left(usage.place, "it is nested too deep") for usage in concerned))
+
+
+def _unfit(dialect: Dialect, source: bytes) -> str:
+    """Say why nothing in a text can be changed, or nothing."""
+    try:
+        source.decode()
+    except UnicodeDecodeError as error:
+        return f"the file is not UTF-8 ({error.reason})"
+    if PREFIX in source or dialect.parse(source).root_node.has_error:
+        return "part of the file cannot be parsed"
+    return ""
 
 
 def _cleaned(

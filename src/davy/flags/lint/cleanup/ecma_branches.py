@@ -99,7 +99,7 @@ def _inside(block: Node, first: Node, source: bytes, indent: bytes) -> bytes:
     if lines and not lines[-1].strip():
         lines.pop()
     said = head.strip()
-    before = [] if not said or said.startswith((b"//", b"/*")) else [indent + said + b"\n"]
+    before = [] if not said or said.startswith((b"//", b"/*")) else [indent + head.lstrip()]
     return b"".join([*before, *lines]).removeprefix(indent).rstrip(b"\r\n")
 
 

@@ -48,7 +48,7 @@ class Python:
         """Say why Python itself does not read a text, or nothing."""
         try:
             ast.parse(source)
-        except (SyntaxError, ValueError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             return f"Python does not read it: {error}"
         return ""
 

@@ -138,6 +138,7 @@ def _colon(clause: Node, before: Node | None = None) -> Node:
 
 def _tail(source: bytes, end: int) -> int:
     """Return where the line ends, if nothing but a comment is behind a piece of it."""
+    end -= source[end - 1 : end] == b"\r"  # a comment has it, where lines end in both
     line = source[end : line_end(source, end)].rstrip(b"\r\n")
     rest = line.strip()
     return end + len(line) if not rest or rest.startswith(b"#") else end

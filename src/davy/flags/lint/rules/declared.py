@@ -78,9 +78,7 @@ def unread(view: View) -> Iterator[Found]:
     for flag in view.registry.flags.values():
         if flag.key not in view.by_key and not key_among(flag.key, view.settings.elsewhere):
             label = f"nothing reads `{flag.key}`{unless}"
-            fix = (
-                f"take it out: davy flag cleanup {flag.key} --write; or name it in `elsewhere` of the settings"
-            )
+            fix = f"take it out: davy flag cleanup {flag.key} --variant VARIANT; or name it in `elsewhere`"
             yield from view.at(
                 "F004", flag.place, label, fix, path=flag.key, length=len(flag.key) + len("name: ")
             )
