@@ -10,12 +10,12 @@ import subprocess
 import sys
 import threading
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from statistics import fmean, median
-from time import perf_counter, process_time
+from time import perf_counter, process_time, thread_time
 from typing import Any
 
 from openfeature.evaluation_context import EvaluationContext
@@ -24,7 +24,7 @@ from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvid
 from bench.figure import Figure, Skipped, percentile
 from bench.flags_corpus import ATTRIBUTES, EACH, KINDS, NAMES, USERS, Ask, flagd, microseconds, wrong
 from davy.flags import FlagType, load
-from davy.flags.targeting.compiler import code_of
+from davy.flags.targeting.compiler import shape
 from davy.openfeature import Client, DavyProvider
 from openfeature import api
 
@@ -84,36 +84,46 @@ def _governed(text: bytes, contexts: list[dict[str, Any]]) -> list[Figure]:
 
 
 def _compiled(text: bytes) -> list[Figure]:
-    """Compile flags one by one, when they are first asked for."""
+    """Compile flags when they are first asked for: of shapes that were met before, and of new ones."""
+    known, new = _first_asked(text, forgetting=False), _first_asked(text, forgetting=True)
+    return [
+        Figure("compile a flag and ask it, mean, processor", _mean(known), "µs", ROUNDS, 100.0),
+        Figure("the same, five clauses, median, processor", median(known["g"]), "µs", len(known["g"]), 100.0),
+        Figure("the same, mean, each of a new shape, processor", _mean(new), "µs", ROUNDS),
+        Figure("the same, five clauses, each of a new shape, processor", median(new["g"]), "µs", len(new["g"])),
+    ]
+
+
+def _first_asked(text: bytes, *, forgetting: bool) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for _ in range(ROUNDS):
         flags = load(text)
         for key in flags.keys():  # noqa: SIM118 - it is a set of flags, and no mapping
-            code_of.cache_clear()  # else most of them would find their text compiled
+            if forgetting:
+                shape.cache_clear()
             found[key[0]].append(_timed(partial(flags.evaluate, key, FlagType.BOOLEAN, False, {})) * 1e6)
-    times = [each for kind in found.values() for each in kind]
-    return [
-        Figure("compile a flag and ask it, mean, processor", fmean(times), "µs", len(times), 100.0),
-        Figure("the same, five clauses, median, processor", median(found["g"]), "µs", len(found["g"])),
-    ]
+    return found
+
+
+def _mean(times: Mapping[str, list[float]]) -> float:
+    return fmean([each for kind in times.values() for each in kind])
 
 
 def _swapped() -> list[Figure]:
-    """Read a large document, compile it, and put it in the place of another one while somebody asks."""
-    few = flagd()
-    flags = {
-        f"{key}_{at}": flag for at in range(MANY // len(few["flags"])) for key, flag in few["flags"].items()
-    }
-    text = json.dumps({**few, "flags": flags}).encode()
-    read = [_timed(lambda: load(text)) * 1e3 for _ in range(ROUNDS)]
-    whole = load(text)
-    compiled = _timed(whole.prepare) * 1e3
-    holder = [load(text)]
+    """Read a large document, compile it, and put one after another in its place while somebody asks."""
+    texts = [_many(at) for at in range(2)]
+    read = [_timed(lambda: load(texts[0])) * 1e3 for _ in range(ROUNDS)]
+    compiled = _timed(load(texts[0]).prepare) * 1e3
+    provider = DavyProvider.from_text(texts[0])
+    provider.initialize()
+    swaps: list[float] = []
     done = threading.Event()
 
     def swap() -> None:
-        for _ in range(ROUNDS * 2):
-            holder[0] = load(text)
+        for at in range(ROUNDS * 2):
+            began = thread_time()
+            provider.put(texts[(at + 1) % 2])
+            swaps.append((thread_time() - began) * 1e3)
         done.set()
 
     waited: list[float] = []
@@ -121,17 +131,29 @@ def _swapped() -> list[Figure]:
     thread.start()
     while not done.is_set():
         began = perf_counter()
-        found = holder[0].evaluate("g_0_0", FlagType.BOOLEAN, None, {})
+        found = provider.evaluate("g_0_0", FlagType.BOOLEAN, None, {})
         waited.append((perf_counter() - began) * 1e3)
         assert found.value is False
     thread.join()
+    provider.shutdown()
     size = f"{MANY:,} flags"
     return [
         Figure(f"read a document of {size}, processor, median", median(read), "ms", ROUNDS),
         Figure(f"compile its {size}, 4 rules, processor", compiled, "ms", 1, MANY * 0.1),
+        Figure(f"take up that one of {size} was toggled, processor, median", median(swaps), "ms", len(swaps)),
         Figure(f"evaluate while {size} are swapped, wall, p99", percentile(waited, 99), "ms", len(waited)),
         Figure(f"evaluate while {size} are swapped, wall, longest", max(waited), "ms", len(waited)),
     ]
+
+
+def _many(version: int) -> bytes:
+    """Write a large document, of which one flag is another one in each version."""
+    few = flagd()
+    flags = {
+        f"{key}_{at}": flag for at in range(MANY // len(few["flags"])) for key, flag in few["flags"].items()
+    }
+    flags["s_0_0"] = {**flags["s_0_0"], "metadata": {"toggled": version}}
+    return json.dumps({**few, "flags": flags, "metadata": {"version": str(version)}}).encode()
 
 
 def _beside(five: float) -> list[Figure]:

@@ -1,5 +1,6 @@
 """What the ledger in SQLite costs, beside what its disk does in the same run; and what crashes cost."""
 
+import asyncio
 import gc
 import os
 import tempfile
@@ -17,6 +18,7 @@ from bench.figure import Figure, median, percentile
 from davy.adapters.sqlite import SqliteStore
 from davy.ledger.entry import Draft
 from davy.ledger.tree import inclusion
+from davy.serve.appending import Appending
 from davy.verifier import verify
 
 SYNCS, SINGLES = 1000, 2000
@@ -91,37 +93,64 @@ def single(directory: Path, syncs: list[float]) -> list[Figure]:
 
 
 def producers(directory: Path, syncs: list[float]) -> list[Figure]:
-    """Append from many threads, each waiting for its own to be durable before its next; then so on one core."""
-    every, took_s = produced(directory)
+    """Append from many producers, each waiting for its own to be durable before its next.
+
+    They are tasks of an event loop, as those are that a server serves; then threads, and threads on one core.
+    """
+    figures: list[Figure] = []
+    for what, of_each in (("tasks", by_tasks), ("threads", by_threads)):
+        acks, took_s = of_each(directory)
+        each, name = took_s / len(acks), f"{PRODUCERS} producers ({what})"
+        budget = EVENT_US if what == "tasks" else None
+        figures += [
+            Figure(f"{name}: durable events", 1 / each, "1/s", len(acks)),
+            Figure(f"{name}: for an event", each * 1e6, "µs", len(acks), budget),
+            Figure(f"{name}: until it is acknowledged, p50", median(acks), "ms", len(acks)),
+            Figure(f"{name}: the same, p99", percentile(acks, 99), "ms", len(acks), ACK_MS),
+        ]
+        syncs.append(sync_s(directory))
     with one_core():
-        alone, alone_s = produced(directory)
-    syncs.append(sync_s(directory))
-    each = took_s / len(every)
+        acks, took_s = by_threads(directory)
+    each = took_s / len(acks)
     return [
-        Figure(f"{PRODUCERS} producers: durable events", 1 / each, "1/s", len(every)),
-        Figure(f"{PRODUCERS} producers: for an event", each * 1e6, "µs", len(every), EVENT_US),
-        Figure(f"{PRODUCERS} producers: until it is acknowledged, p50", median(every), "ms", len(every)),
-        Figure(f"{PRODUCERS} producers: the same, p99", percentile(every, 99), "ms", len(every), ACK_MS),
-        Figure(
-            f"{PRODUCERS} producers on one core: for an event", alone_s / len(alone) * 1e6, "µs", len(alone)
-        ),
+        *figures,
+        Figure(f"{PRODUCERS} producers (threads) on one core: for an event", each * 1e6, "µs", len(acks)),
     ]
 
 
-def produced(directory: Path) -> tuple[list[float], float]:
+def by_tasks(directory: Path) -> tuple[list[float], float]:
     """Return how long each event took until it was acknowledged, in milliseconds, and all of it, in seconds."""
     acks: list[list[float]] = [[] for _ in range(PRODUCERS)]
     numbers = count()
+    with opened(directory) as store, closing(Appending(store.append_each)) as appending, frozen():
+        began = perf_counter()
+
+        async def produce(took: list[float]) -> None:
+            while (started := perf_counter()) < began + SECONDS:
+                await appending.append([merged(next(numbers))])
+                took.append(perf_counter() - started)
+
+        async def all_of_them() -> None:
+            await asyncio.gather(*map(produce, acks))
+
+        asyncio.run(all_of_them())
+        took_s = perf_counter() - began
+    return [ack * 1000 for took in acks for ack in took], took_s
+
+
+def by_threads(directory: Path) -> tuple[list[float], float]:
+    """Return the same of threads, each of which waits for its own."""
+    acks: list[list[float]] = [[] for _ in range(PRODUCERS)]
+    numbers = count()
     with opened(directory) as store, frozen():
-        end = perf_counter() + SECONDS
+        began = perf_counter()
 
         def produce(took: list[float]) -> None:
-            while (began := perf_counter()) < end:
+            while (started := perf_counter()) < began + SECONDS:
                 store.append([merged(next(numbers))])
-                took.append(perf_counter() - began)
+                took.append(perf_counter() - started)
 
         threads = [threading.Thread(target=produce, args=(took,)) for took in acks]
-        began = perf_counter()
         for thread in threads:
             thread.start()
         for thread in threads:

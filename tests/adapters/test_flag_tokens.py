@@ -1,6 +1,8 @@
 """The file of tokens: private, without a secret in it, and read again when it changes."""
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,24 @@ def test_a_file_that_cannot_be_read_leaves_what_was_known_and_is_told_of(path: P
     known.look()
     assert (known.doubt, known.tokens.holder("s", 2.0)) == ("", None)
     assert known.tokens.holder("p", 2.0) is not None
+
+
+def test_of_tokens_that_are_made_and_revoked_at_one_instant_none_is_lost_and_none_comes_back(
+    path: Path,
+) -> None:
+    """Two who each write what they read would lose the other's token, and bring a revoked one back."""
+    for number in range(8):
+        add_token(path, token(f"old-{number}"))
+    start = threading.Barrier(16)
+
+    def change(number: int) -> None:
+        start.wait()
+        if number % 2:
+            add_token(path, token(f"new-{number}"))
+        else:
+            revoke_token(path, f"old-{number // 2}")
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(change, range(16)))
+    assert {each.name for each in read_tokens(path)} == {f"new-{number}" for number in range(1, 16, 2)}
+    assert {found.stat().st_mode & 0o077 for found in path.parent.iterdir()} == {0}

@@ -53,6 +53,35 @@ def test_what_waits_while_a_write_is_under_way_is_written_in_the_next_one() -> N
     assert [len(batch) for batch in disk.batches] == [1, 8]
 
 
+def test_jobs_that_are_brought_together_are_written_together_and_each_has_its_own_outcome() -> None:
+    disk = Disk()
+    disk.gate.clear()
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(disk.group.do, 1)
+        disk.writing.wait()
+        some = pool.submit(disk.group.do_all, [2, -3, 4])
+        until(lambda: disk.waiting() == 1)
+        five, six = pool.submit(disk.group.do, 5), pool.submit(disk.group.do_all, [6])
+        until(lambda: disk.waiting() == 3)
+        disk.gate.set()
+        assert first.result() == 2
+        two, three, four = some.result()
+        assert (two, str(three), four) == (4, "-3", 8)
+        assert isinstance(three, Conflict)
+        assert (five.result(), six.result()) == (10, [12])
+    assert [sorted(batch) for batch in disk.batches] == [[1], [-3, 2, 4, 5, 6]]
+
+
+def test_jobs_that_are_brought_together_fail_together_where_nothing_can_be_written() -> None:
+    disk = Disk()
+    disk.error = StoreUnavailable("full")
+    with pytest.raises(StoreUnavailable, match="full"):
+        disk.group.do_all([1, 2])
+    disk.error = None
+    assert disk.group.do_all([1, 2]) == [2, 4]
+    assert disk.group.do_all([]) == []
+
+
 class Crowded(Disk):
     """One is written while fifteen wait; `met` is what the next that writes meets as it lets others in."""
 

@@ -110,3 +110,9 @@ def test_the_rate_is_kept_and_may_be_changed(port: int) -> None:
     exchanges = load.stop()
     sent = sorted(each.sent_s for each in exchanges)
     assert sent[-1] - sent[-41] >= 39 / 400  # never faster than asked for
+
+
+def test_a_header_that_is_watched_is_written_down_with_each_answer(port: int) -> None:
+    load = Load(port, rate_hz=300, connections=2, watch="content-length").start()
+    until(lambda: len(load.exchanges()) >= 10)
+    assert {each.told for each in load.stop()} == {"3"}

@@ -86,6 +86,8 @@ class Shelf:
                 | requests.RestoreFlag()
                 | requests.ApproveFlag()
                 | requests.DrillFlag()
+                | requests.RampFlag()
+                | requests.FlagBlame()
             ):
                 raise NotFound("there are no flags here")
             case requests.DeletePolicy():

@@ -45,15 +45,23 @@ def test_an_answer_says_why(run: Any) -> None:
 
 def test_an_answer_is_data(run: Any) -> None:
     ran = asked(run, "pay.limits", "--type", "object", "-o", "json")
-    told = {"key": "pay.limits", "value": {"most": 5}, "variant": "a", "reason": "STATIC", "metadata": {}}
+    told: dict[str, Any] = {
+        "key": "pay.limits",
+        "value": {"most": 5},
+        "variant": "a",
+        "reason": "STATIC",
+        "metadata": {},
+    }
+    told |= {"error_code": None, "error_message": ""}
     assert (ran.exit_code, json.loads(ran.stdout)) == (0, told)
 
 
 def test_an_error_is_an_answer_with_the_default_and_exits_3(run: Any) -> None:
     ran = asked(run, "pay.limits", "--type", "integer", "--default", "4", "-o", "json")
     told = json.loads(ran.stdout)
-    assert (ran.exit_code, told["value"], told["errorCode"]) == (3, 4, "TYPE_MISMATCH")
-    ran = asked(run, "nobody", "--type", "float")
+    assert (ran.exit_code, told["value"], told["error_code"]) == (3, 4, "TYPE_MISMATCH")
+    assert asked(run, "pay.limits", "--type", "Object").exit_code == 0
+    ran = asked(run, "nobody", "--type", "Float")
     assert ran.exit_code == 3
     assert ran.stdout.splitlines() == [
         "value      0.0",
@@ -99,5 +107,40 @@ def test_what_makes_no_sense_exits_2(run: Any, words: tuple[str, ...], said: str
     assert said in ran.stderr
 
 
-def test_a_string_is_given_as_it_is(run: Any) -> None:
-    assert asked(run, "a", "--type", "string", "--default", "x").stdout.startswith('value      "x"')
+@pytest.mark.parametrize(("given", "value"), [("x", "x"), ('"x"', "x"), ('"', '"'), ('x"', 'x"'), ("", "")])
+def test_a_string_is_given_as_it_is_or_as_in_json(run: Any, given: str, value: str) -> None:
+    ran = asked(run, "a", "--type", "string", "--default", given, "-o", "json")
+    assert json.loads(ran.stdout)["value"] == value
+
+
+FEATURE_FLAG = """
+apiVersion: davy.dev/v1alpha1
+kind: FeatureFlag
+metadata: {name: pay.discount}
+spec:
+  owner: payments
+  jira: PAY-1
+  expiry: 2029-12-31
+  variants: {"on": true, "off": false}
+  safeValue: false
+  defaultVariant: "on"
+  rollout: {name: pay}
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "value", "reason"), [("staging", True, "STATIC"), ("production", False, "DISABLED")]
+)
+def test_a_feature_flag_is_what_it_is_in_an_environment(
+    run: Any, environment: str, value: bool, reason: str
+) -> None:
+    Path("pay.yaml").write_text(FEATURE_FLAG)
+    words = ("flag", "eval", "-f", "pay.yaml", "pay.discount", "--default", "true", "-o", "json")
+    told = json.loads(run(*words, "--environment", environment).stdout)
+    assert (told["value"], told["reason"]) == (value, reason)
+
+
+def test_feature_flags_ask_for_an_environment(run: Any) -> None:
+    Path("pay.yaml").write_text(FEATURE_FLAG)
+    ran = run("flag", "eval", "-f", "pay.yaml", "pay.discount")
+    assert (ran.exit_code, "--environment production" in ran.stderr) == (2, True)

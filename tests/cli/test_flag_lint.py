@@ -253,6 +253,29 @@ def test_writing_changes_the_files_and_lint_passes(davy: Run, place: Path) -> No
     assert davy(*LINT)[0] == 0
 
 
+def test_nothing_is_written_where_a_link_leads_out_of_what_was_named(davy: Run, place: Path) -> None:
+    """A repository of somebody else's may have a link to a file of whoever cleans it up."""
+    (place / "elsewhere").mkdir()
+    outside = place / "elsewhere" / "shop.yaml"
+    other = FLAG.replace("shop.cheap", "shop.other")
+    outside.write_text(f"{FLAG}---\n{other}")
+    (place / "flags" / "shop.yaml").unlink()
+    (place / "flags" / "shop.yaml").symlink_to(outside)
+    exit_code, _, err = davy(*CLEAN, "--variant", "reduced", "--write")
+    assert exit_code == 5, err
+    assert "is a link out of what was named" in err
+    assert outside.read_text() == f"{FLAG}---\n{other}"
+    assert (place / "src" / "price.py").read_text() == CODE, "all of it or nothing"
+
+
+def test_the_name_of_a_file_moves_no_cursor(davy: Run, place: Path) -> None:
+    (place / "src" / "a\x1b]0;owned\x07.py").write_text('NAMES = ["shop.cheap"]\n')
+    _, _, err = davy(*CLEAN, "--variant", "reduced")
+    assert "]0;owned" in err
+    assert "\x1b" not in err
+    assert "\x07" not in err
+
+
 def test_what_is_left_to_a_person_keeps_the_flag_declared(davy: Run, place: Path) -> None:
     (place / "src" / "more.go").write_text(
         'package a\n\nfunc f() { ok, _ := client.BooleanValue(ctx, "shop.cheap", false, ec) }\n'

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.control.conftest import Lab
 
@@ -61,7 +62,55 @@ def test_a_person_who_speaks_as_the_engine(lab: Lab, source: str) -> None:
     with pytest.raises(BadEmission, match="is what Davy says itself"):
         told(lab, merged(source=source, id="17/promoted/default/pay#2.1", time="2026-03-02T09:30:00Z"))
     finding = requests.Finding(1.0, "change_merged", "Change r@c", {}, "", source, "git:1")
-    with pytest.raises(UsageError, match="is not found in a repository"):
+    with pytest.raises(UsageError, match="is found in no repository"):
+        lab.ask(requests.Found((finding,)))
+
+
+TOGGLED = requests.Finding(
+    1.0,
+    "flag_changed",
+    "FeatureFlag default/a.b",
+    {},
+    "for the sale",
+    "unleash/x/default",
+    "toggle:1",
+    "ann (unleash)",
+)
+
+
+def test_a_toggle_at_a_vendor_is_by_whom_the_vendor_says(lab: Lab) -> None:
+    view = lab.ask(requests.Found((TOGGLED, TOGGLED)))
+    assert isinstance(view, views.EmitView)
+    assert [event.outcome for event in view.events] == ["written", "known"]
+    entry = lab.store.entries()[-1]
+    assert (entry.actor, entry.reason, entry.authenticated) == (
+        "ann (unleash)",
+        "for the sale",
+        "unix socket, uid-7",
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"actor": "davy"},
+        {"actor": ""},
+        {"source": "davy"},
+        {"source": ""},
+        {"kind": "change_promoted"},
+        {"kind": "flag_gate_opened"},
+        {"id": "git:1"},
+        {"id": "1"},
+    ],
+)
+def test_what_no_vendor_tells_is_not_taken_as_that(lab: Lab, changes: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="at no vendor of flags"):
+        lab.ask(requests.Found((msgspec.structs.replace(TOGGLED, **changes),)))
+
+
+def test_nobody_found_in_a_repository_is_somebody_else(lab: Lab) -> None:
+    finding = requests.Finding(1.0, "change_merged", "Change r@c", {}, "", "r", "git:1", "ann")
+    with pytest.raises(UsageError, match="in no repository"):
         lab.ask(requests.Found((finding,)))
 
 

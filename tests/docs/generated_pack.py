@@ -2,6 +2,7 @@
 
 * docs/reference/policy-pack.md: rules and parameters, from davy.policy.pack
 * docs/explanation/holes.md: what closes each hole, from holes.toml
+* docs/explanation/flags-that-do-not-bite.md: its table of holes, from there, too
 """
 
 import json
@@ -13,6 +14,8 @@ from typing import Any
 from davy.policy import pack
 
 DOCS = Path(__file__).parents[2] / "docs"
+FLAGS = DOCS / "explanation" / "flags-that-do-not-bite.md"
+FLAGS_MARK, FLAGS_END = "<!-- holes -->", "<!-- end of holes -->"
 PACK, HOLES = DOCS / "reference" / "policy-pack.md", DOCS / "explanation" / "holes.md"
 
 PACK_HEAD = """\
@@ -70,6 +73,15 @@ def holes() -> str:
 def sections() -> Iterator[dict[str, Any]]:
     """Return the sections of the table of holes."""
     yield from tomllib.loads(HOLES.with_suffix(".toml").read_text())["section"]
+
+
+def holes_of_flags(page: str) -> str:
+    """Write the page about flags with its table of holes anew."""
+    head, mark, rest = page.partition(FLAGS_MARK)
+    _, end, tail = rest.partition(FLAGS_END)
+    (section,) = (found for found in sections() if found["title"] == "Flags that bite later")
+    table = _holes(section).partition("\n\n")[2]
+    return f"{head}{mark}\n\n{table}\n\n{end}{tail}"
 
 
 def _section(section: pack.Section) -> str:
@@ -143,7 +155,8 @@ def _cell(text: str) -> str:
 
 
 def write() -> None:
-    """Write both pages anew."""
+    """Write the pages anew."""
+    FLAGS.write_text(holes_of_flags(FLAGS.read_text()))
     PACK.write_text(policy_pack())
     HOLES.write_text(holes())
 

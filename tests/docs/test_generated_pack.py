@@ -21,6 +21,11 @@ def test_the_page_on_holes_is_what_the_table_says() -> None:
     assert generated_pack.HOLES.read_text() == generated_pack.holes(), "run ./dev docs"
 
 
+def test_the_page_on_flags_has_the_holes_of_flags() -> None:
+    page = generated_pack.FLAGS.read_text()
+    assert page == generated_pack.holes_of_flags(page), "run ./dev docs"
+
+
 @pytest.mark.parametrize("hole", HOLES, ids=[hole["how"] for hole in HOLES])
 def test_a_hole_is_closed_by_an_example_or_a_test_or_is_said_to_be_open(hole: dict[str, Any]) -> None:
     match hole:

@@ -162,14 +162,57 @@ def test_a_set_names_its_flags() -> None:
     assert asked(found.evaluate("b", bool, True)) == (True, None, "ERROR", "PARSE_ERROR")
 
 
+def test_an_integer_that_no_float_can_hold_is_no_float() -> None:
+    found = flags(a=flag(variants={"off": 10**400}), b=flag(variants={"off": 2**1000}))
+    assert found.evaluate("a", "integer", 0).value == 10**400
+    assert asked(found.evaluate("a", "float", 0.5)) == (0.5, None, "ERROR", "TYPE_MISMATCH")
+    assert found.evaluate("b", "float", 0.5).value == float(2**1000)
+
+
 def test_what_changed_is_what_may_answer_differently() -> None:
-    old = flags({"version": "1"}, {"r": True}, a=flag(), b=flag(), c=flag(), d=5)
+    by_rule = flag(targeting={"if": [{"$ref": "r"}, "on", "off"]})
+    old = flags({"version": "1"}, {"r": True}, a=flag(), b=flag(), c=flag(), d=5, r=by_rule)
+    again = {"a": flag(), "b": flag(), "c": flag(), "d": 5, "r": by_rule}
     assert old.changed(
-        flags({"version": "1"}, {"r": True}, a=flag(), b=flag(state="DISABLED"), e=flag(), d=[])
-    ) == ["b", "c", "e"]
-    assert old.changed(flags({"version": "1"}, {"r": True}, a=flag(), b=flag(), c=flag(), d=flag())) == ["d"]
-    assert old.changed(flags({"version": "2"}, {"r": True}, a=flag())) == ["a", "b", "c", "d"]
-    assert old.changed(FlagSet(old.definitions, bucketing="v2")) == ["a", "b", "c", "d"]
+        flags({"version": "1"}, {"r": True}, **{**again, "b": flag(state="DISABLED"), "e": flag(), "d": []})
+    ) == ["b", "e"]
+    assert old.changed(flags({"version": "1"}, {"r": True}, **{**again, "d": flag()})) == ["d"]
+    assert old.changed(flags({}, {"r": True}, a=flag())) == ["b", "c", "d", "r"]
+    assert old.changed(FlagSet(old.definitions, bucketing="v2")) == ["a", "b", "c", "d", "r"]
+    assert old.changed(flags({"team": "x"}, {"r": True}, **again)) == ["a", "b", "c", "d", "r"]
+
+
+def test_a_set_can_be_prepared_like_another_and_says_which_flags_ask_nobody() -> None:
+    rule = {
+        "a": flag(targeting=ON),
+        "b": flag(targeting=ON),
+        "c": flag(),
+        "d": flag(state="DISABLED", targeting=ON),
+    }
+    old, new = flags(**rule), flags(**rule, e=flag(targeting=ON, metadata={"killed": True}))
+    assert old.fixed == {"c", "d"}
+    assert new.fixed == {"c", "d", "e"}
+    old.evaluate("a", bool, False)
+    new.prepare(like=old)
+    assert [key for key, answer in new._answers.items() if answer is not None] == ["a"]
+    new.prepare()
+    assert None not in new._answers.values()
+
+
+def test_a_new_version_alone_changes_no_flag_and_a_shared_rule_only_those_that_use_it() -> None:
+    one = {"a": flag(), "r": flag(targeting={"if": [{"$ref": "r"}, "on", "off"]})}
+    old = flags({"version": "1"}, {"r": True, "s": 1}, **one)
+    assert old.changed(flags({"version": "2"}, {"r": True, "s": 1}, **one)) == []
+    assert old.changed(flags({"version": "2"}, {"r": True}, **one)) == []
+    assert old.changed(flags({"version": "2"}, {"r": 1, "s": 1}, **one)) == ["r"]
+    assert old.changed(flags({"version": "2"}, {"s": 1}, **one)) == ["r"]
+    assert old.changed(flags({"version": "2"}, {"s": 1})) == ["a", "r"]
+
+
+def test_true_that_becomes_one_is_a_change_though_python_has_them_equal() -> None:
+    old = flags(a=flag(variants={"on": True, "off": False}), b=flag(variants={"off": 0, "on": 1}))
+    new = flags(a=flag(variants={"on": 1, "off": 0}), b=flag(variants={"on": 1, "off": 0}))
+    assert old.changed(new) == ["a"]
 
 
 def test_definitions_need_no_document() -> None:

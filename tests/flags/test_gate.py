@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from davy.flags.definition import Definition, Definitions
 from davy.flags.evidence import Evidence
-from davy.flags.gate import enforced, is_baked, judge, safe_variant
+from davy.flags.gate import enforced, is_baked, is_guarded, judge, safe_variant
+from davy.flags.reading import read
 from davy.model.key import Key
 
 PAYMENTS = Key("shop", "payments")
@@ -168,7 +169,7 @@ def test_a_verdict_says_why(
 
 def test_gates_are_for_production() -> None:
     verdict = judge(linked(), "staging", {})
-    assert (verdict.state, verdict.why) == ("open", "gates are for production, and this is staging")
+    assert (verdict.state, verdict.why) == ("open", "gates are for where users are, and this is staging")
 
 
 def test_an_open_gate_carries_what_opened_it() -> None:
@@ -201,3 +202,61 @@ def test_a_flag_for_which_nothing_is_safe_is_switched_off() -> None:
     document = Definitions({"a.b": Definition("a.b", {"a": 1}, default_variant="a", targeting={"var": "x"})})
     flag = enforced(document, "staging", {}, {"a.b"}).flags["a.b"]
     assert (flag.enabled, flag.default_variant, flag.targeting) == (False, None, None)
+
+
+@pytest.mark.parametrize(
+    "name", ["production", "prod", "Production", "prodution", "eu", "", "live", "prod-eu-1"]
+)
+def test_gates_are_shut_wherever_nobody_knows_that_there_are_no_users(name: str) -> None:
+    assert is_guarded(name)
+    assert judge(linked(), name, {}).state == "unknown"
+
+
+@pytest.mark.parametrize("name", ["staging", "Staging", "eu-dev-2", "load-test", "qa", "team_a.preview", "e2e"])
+def test_places_without_users_have_no_gates(name: str) -> None:
+    assert not is_guarded(name)
+    assert judge(linked(), name, {}).open
+
+
+@pytest.mark.parametrize("name", ["live-preview", "production-test", "latest", "quality"])
+def test_a_word_for_a_test_opens_nothing_where_users_may_be(name: str) -> None:
+    assert is_guarded(name)
+
+
+@pytest.mark.parametrize("kind", ["release", "kill-switch", "experiment", "permission", "unheard-of"])
+def test_every_kind_of_flag_has_the_gate_that_it_is_linked_to(kind: str) -> None:
+    drawn: Any = {"fractional": [["on", 1], ["off", 1]]}
+    flag = Definition("a.b", {"on": True, "off": False}, True, "on", drawn, {"rollout": "shop/x", "kind": kind})
+    found = enforced(Definitions({"a.b": flag}), "production", {}, set()).flags["a.b"]
+    assert (found.default_variant, found.targeting, found.metadata["gate"]) == ("off", None, "closed")
+
+
+def test_a_flag_that_cannot_be_read_is_killed_and_closed_by_what_remains_of_it() -> None:
+    text = """{"flags": {
+      "a.killed": {"state": "on", "variants": {"on": true, "off": false}, "metadata": {"safe": "off", "x": []}},
+      "a.closed": {"state": "on", "variants": {"on": true, "off": false}, "metadata": {"rollout": "shop/x"}},
+      "a.open": {"state": "on", "variants": {"on": true, "off": false}, "metadata": {"safe": "off"}},
+      "a.gone": {"state": "on", "variants": 7}, "a.text": "?"
+    }}"""
+    found = enforced(read(text), "production", {}, {"a.killed", "a.gone"})
+    assert {key: (flag.default_variant, flag.metadata.get("killed")) for key, flag in found.flags.items()} == {
+        "a.killed": ("off", True),
+        "a.closed": ("off", None),
+    }
+    assert sorted(found.broken) == ["a.gone", "a.open", "a.text"]
+    assert list(found.remains) == ["a.open"]
+
+
+def test_what_is_said_of_a_set_governs_the_flags_that_say_nothing_else() -> None:
+    flags = {
+        "a.b": Definition("a.b", {"on": True, "off": False}, True, "on"),
+        "a.c": linked(rollout="shop/mine"),
+    }
+    common = {"rollout": "shop/payments", "safe": "off", "team": "x"}
+    found = enforced(Definitions(flags, {}, common), "production", {PAYMENTS: [passed()]}, set())
+    assert found.flags["a.b"].metadata["gate"] == "open"
+    assert found.flags["a.c"].metadata["gate"] == "closed"
+    assert "team" not in found.flags["a.b"].metadata
+    assert (
+        enforced(Definitions(flags, {}, common), "production", {}, set()).flags["a.b"].default_variant == "off"
+    )

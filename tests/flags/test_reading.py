@@ -1,12 +1,13 @@
 """Documents: JSON and YAML, what is refused with its place, and what one flag does not do to the others."""
 
+import json
 from typing import Any
 
 import msgspec
 import pytest
 
-from davy.flags import load
-from davy.flags.reading import MOST_BYTES
+from davy.flags import Definitions, load
+from davy.flags.reading import MOST_BYTES, Reader
 from davy.model.finding import BadManifest
 
 GOOD = '{"flags": {"a": {"state": "ENABLED", "variants": {"on": true}, "defaultVariant": "on"}}}'
@@ -44,6 +45,10 @@ def test_a_document_is_json_or_yaml(text: str | bytes, file: str) -> None:
         ),
         (f"{GOOD}\n}}", "a.json:2:1", "this is not JSON: Extra data"),
         ('{"ü": NaN}', "a.json:1:7", "this is not JSON: JSON is malformed: invalid character (byte 7)"),
+        (f'{{"flags": {{"a": {"9" * 5000}}}}}', "a.json:1:1", "an integer in it has too many digits"),
+        (f'{{"flags": {{"a": {"[" * 5000}{"]" * 5000}}}}}', "a.json:1:1", "this is nested too deeply"),
+        ('{"flags": {"a": "\\ud800"}}', "a.json:1:1", "this is not JSON: Input data was truncated"),
+        (f'{{"flags": {"9" * 5000}}}', "a.json:1:1", "an integer in it has too many digits"),
         ('{"ü": "\\ud800"}', "a.json:1:1", "this is not JSON: Input data was truncated"),
         (b'{"a": "\xff"}', "a.json:1:1", "this is not JSON: 'utf-8' codec"),
         ('{"a": ' + "[" * 100_000, "a.json:1:1", "this is nested too deeply to be read"),
@@ -100,6 +105,25 @@ def test_a_value_is_not_so_deep_that_nobody_can_copy_it() -> None:
     assert found.error_message == (
         "flag `a`: its `variants` are too deep: more than 64 lists and objects within each other"
     )
+
+
+def test_what_is_written_as_before_is_not_read_again() -> None:
+    reader = Reader()
+
+    def asked(**flags: Any) -> Definitions:
+        return reader.read(json.dumps({"flags": flags}))
+
+    one = {"state": "ENABLED", "variants": {"on": True}, "defaultVariant": "on"}
+    before = asked(a=one, b=one, c=5)
+    after = asked(b={**one, "state": "DISABLED"}, a=one, c=5)
+    assert after.flags["a"] is before.flags["a"]
+    assert [after.flags[key].enabled for key in ("a", "b")] == [True, False]
+    assert after.broken == before.broken
+    assert list(asked(a=one).flags) == ["a"]
+    assert asked(b=one).flags["b"] is not before.flags["b"]
+    with pytest.raises(BadManifest):
+        reader.read('{"flags": {"b": {"state": "\\ud800"}}}')
+    assert asked(b=one).flags["b"] == before.flags["b"]
 
 
 def test_what_nobody_knows_in_a_flag_is_left_alone() -> None:

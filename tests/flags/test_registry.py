@@ -189,6 +189,27 @@ def test_what_is_wrong_in_a_document_of_flagd_is_told_where_it_stands(
     assert registry == Registry()
 
 
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("on", 'quote it, and the variants: "on", "off"'),
+        ('"on"', 'write `"on":` under variants, too: without quotes it is a boolean there'),
+    ],
+)
+@pytest.mark.parametrize("form", ["flagd", "FeatureFlag"])
+def test_variants_without_quotes_are_told_what_to_write(form: str, name: str, fix: str) -> None:
+    variants = f"{{variants: {{on: true, off: false}}, defaultVariant: {name}, "
+    if form == "flagd":
+        text = f"flags: {{a.b: {variants} state: ENABLED}}}}"
+    else:
+        head = "apiVersion: davy.dev/v1alpha1\nkind: FeatureFlag\nmetadata: {name: a.b}\nspec: "
+        text = f"{head}{variants} owner: a, jira: A-1, expiry: 2029-01-01, safeValue: false}}"
+        fix = fix if name == '"on"' else 'quote it: "on"'
+    _, findings = read_registry([("flags.yaml", text.encode())])
+    assert fix in [finding.fix for finding in findings]
+    assert 'quote it: "off"' in [finding.fix for finding in findings if finding.code == "DV004"]
+
+
 def test_parts_of_a_document_that_are_no_mappings_are_told_of() -> None:
     _, findings = read_registry([("a.json", b'{"metadata": 1, "$evaluators": [], "flags": {}}')])
     assert [finding.title for finding in findings] == [

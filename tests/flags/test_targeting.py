@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from davy.flags.governance import Bucketing
-from davy.flags.targeting import BadRule, RuleError
+from davy.flags.targeting import BadRule, RuleError, compile_rule
 from davy.flags.targeting.compiler import CALLS, RUNTIME, WRITERS, written
 from davy.flags.targeting.tree import DEEPEST, MOST_NODES, MOST_OPERATORS
 from davy.flags.targeting.values import number, text
@@ -295,18 +295,30 @@ def test_nothing_makes_a_rule_raise(rule: Any, context: dict[str, Any], drawing:
 
 @given(any_rules, st.text(), st.sampled_from(list(Bucketing)))
 def test_nothing_that_is_written_in_a_rule_becomes_code(rule: Any, key: str, drawing: Bucketing) -> None:
-    source, constants, _ = written(rule, key, drawing, {})
+    source, _ = written(rule, key, drawing, {})
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Name):
-            assert (
-                node.id in RUNTIME
-                or node.id in constants
-                or node.id in ("c", "t", "now")
-                or node.id[1:].isdigit()
-            )
+            named = node.id in RUNTIME or node.id in ("c", "t", "clock", "key", "drawing", "steps")
+            assert named or node.id[1:].isdigit()
         if isinstance(node, ast.Attribute):
             assert node.attr in ("get", "startswith", "endswith")
         assert not isinstance(node, ast.Import | ast.ImportFrom | ast.Lambda | ast.ClassDef | ast.Global)
+
+
+def test_rules_of_one_shape_share_what_is_compiled_and_nothing_else() -> None:
+    rules: list[Any] = [
+        {"if": [{"==": [{"var": name}, value]}, value, "no"]} for name, value in (("x", "a"), ("y", "b"))
+    ]
+    one, other = (compile_rule(rule, "k", Bucketing.V3, {}, lambda: NOW) for rule in rules)
+    assert one.__code__ is other.__code__
+    assert [each({"x": "a", "y": "b"}) for each in (one, other)] == ["a", "b"]
+
+
+def test_a_rule_may_have_any_number_of_constants() -> None:
+    parts = [part for at in range(300) for part in (f"{at}'\n", at, 0.5, {"var": f"x{at}"})]
+    context = {f"x{at}": f"<{at}>" for at in range(300)}
+    expected = "".join(f"{at}'\n{at}0.5<{at}>" for at in range(300))
+    assert said({"cat": parts}, context) == expected
 
 
 def nested(name: str, times: int) -> Any:

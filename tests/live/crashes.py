@@ -54,7 +54,7 @@ OFTEN = 100_000
 A_LEDGER = 40
 """Kills of the writers of one ledger, before another is begun."""
 
-TOGGLES = 10_000_000
+TOGGLES = 10_000_000_000
 """From this number on what is acknowledged is not an event but a toggle of a flag."""
 
 FLAG = FeatureFlag(
@@ -121,9 +121,18 @@ def endless(store: SqliteStore, first: int, acknowledge: Callable[[int, int], No
                 acknowledge(one, receipt.seq)
             number += many
 
+    def append_each(number: int) -> None:
+        while True:
+            told = store.append_each([[event(number)], [event(number + 1)]])
+            for one, receipts in enumerate(told, number):
+                assert not isinstance(receipts, Exception)
+                acknowledge(one, receipts[0].seq)
+            number += 2
+
     for thread in range(3):
         threading.Thread(target=append, args=(first + thread * 100_000, thread * 3 + 1), daemon=True).start()
-    number = first + 300_000
+    threading.Thread(target=append_each, args=(first + 300_000,), daemon=True).start()
+    number = first + 400_000
     while True:
         store.commit({("count", "a"): str(number).encode()}, [draft(number=number)])
         number += 1

@@ -52,7 +52,7 @@ def test_two_demos_at_once_tell_the_same_true_story(directory: Path) -> None:
         assert running.returncode == 0, talk
         report = json.loads(out)
         assert (report["kind"], report["ok"]) == ("DemoReport", True)
-        assert len(report["steps"]) == 8
+        assert len(report["steps"]) == 9
         assert all(step["ok"] for step in report["steps"])
         bad, good, switched = report["rollouts"]
         assert (bad["version"], bad["outcome"], bad["weightAtAbort"]) == ("1.4.2", "aborted", 5)
@@ -62,10 +62,23 @@ def test_two_demos_at_once_tell_the_same_true_story(directory: Path) -> None:
         assert (switched["name"], switched["outcome"], switched["badRequests"]) == ("catalog", "promoted", 0)
         assert switched["requests"] > 100
         assert (report["ledger"]["verified"], report["ledger"]["size"] > 50) == (True, True)
-        figures, proof = (step["detail"] for step in report["steps"][-2:])
+        figures, proof, _ = (step["detail"] for step in report["steps"][-3:])
         assert (figures["cfr_seed"]["numerator"], figures["cfr_escaped"]["numerator"]) == (1, 0)
         assert figures["lead_time"]["p50"] > 0
         assert proof["cheat"]["exitCode"] == 7
+        flag = report["flags"]
+        assert (flag["key"], flag["callersDefault"]) == ("checkout.discount-enabled", True)
+        assert flag["requestsDuringBadCanary"] >= bad["badRequests"]
+        assert flag["requestsWithDiscountDuringBadCanary"] == 0
+        assert flag["requestsWithDiscountBeforeOpened"] == 0
+        assert (flag["openedAfter"], flag["openedAtWeight"]) == ("1.4.3", 50)
+        assert flag["evidence"].startswith("sha256:")
+        assert flag["requestsWithDiscountAfterOpened"] > 0
+        assert (flag["killedBy"], flag["confirmedByInstances"] >= 6) == ("1.4.4", True)
+        assert 0 <= flag["confirmedAfterSeconds"] < ENDED
+        assert "guard" in flag["killedBecause"]
+        assert flag["requestsWithDiscountAfterConfirmed"] == 0
+        assert f"$ davy flag history {flag['key']}" in talk
         assert "error[PD050]" in talk
         assert list(place.iterdir()) == []
 

@@ -1,13 +1,11 @@
 """SDKs of OpenFeature in TypeScript and Python against a real `davy flag serve`, by the example's programs."""
 
-import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,37 +14,19 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from tests.live.npm import PATH, installed
 
 from davy.testing.patience import until
 
 pytestmark = pytest.mark.live
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "checkout"
-BIN = Path(sys.executable).parent
-PATH = f"{BIN}{os.pathsep}{os.environ['PATH']}"
 
 
 @pytest.fixture(scope="module")
 def programs() -> Path:
-    """Install what the lock names, once for each lock, and return where the programs are."""
-    lock = (EXAMPLE / "package-lock.json").read_bytes()
-    kept = Path(tempfile.gettempdir()) / f"davy-npm-{os.getuid()}-{hashlib.sha256(lock).hexdigest()[:16]}"
-    if not (kept / "done").exists():
-        shutil.rmtree(kept, ignore_errors=True)
-        kept.mkdir(mode=0o700)
-        for name in ("package.json", "package-lock.json", ".npmrc"):
-            shutil.copy(EXAMPLE / name, kept / name)
-        npm = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-        try:
-            ran = subprocess.run(
-                npm, cwd=kept, env={**os.environ, "PATH": PATH}, capture_output=True, text=True, timeout=120
-            )
-            why = "" if ran.returncode == 0 else ran.stderr.strip()[-500:]
-        except (OSError, subprocess.TimeoutExpired) as error:
-            why = str(error)
-        if why:
-            (pytest.fail if "CI" in os.environ else pytest.skip)(f"npm cannot install: {why}")
-        (kept / "done").touch()
+    """Install what the lock names, and return where the programs are."""
+    kept = installed(EXAMPLE)
     shutil.copytree(EXAMPLE / "src", kept / "src", dirs_exist_ok=True)
     return kept
 

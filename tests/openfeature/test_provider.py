@@ -275,6 +275,11 @@ def test_it_is_made_of_an_environment(tmp_path: Path) -> None:
     provider = DavyProvider.from_environment(named)
     assert client_of(provider).get_boolean_value("a.b", False) is True
     assert (provider.instance.service, provider.instance.artifact) == ("shop", "h")
+    served = {"DAVY_FLAGS_URL": "http://127.0.0.1:9", "DAVY_FLAGS_TOKEN": "t", "DAVY_FLAGS_HOLD_S": "60"}
+    assert DavyProvider.from_environment(served).status == "NOT_READY"
+    for time in ("1h", "-1", "nan"):
+        with pytest.raises(UsageError, match="DAVY_FLAGS_HOLD_S"):
+            DavyProvider.from_environment({**served, "DAVY_FLAGS_HOLD_S": time})
     for wrong in ({}, {"DAVY_FLAGS_FILE": "f", "DAVY_FLAGS_URL": "http://h"}, {"DAVY_FLAGS_URL": "nonsense"}):
         with pytest.raises(UsageError):
             DavyProvider.from_environment(wrong)
@@ -344,6 +349,45 @@ def test_an_evaluation_that_raises_is_the_safe_value_and_never_an_exception() ->
             assert ask("a.d", True, context).reason == "DISABLED"
             details = ask("a.c", True, context)
             assert (details.value, details.error_code) == (True, ErrorCode.INVALID_CONTEXT)
+
+
+# -- flags that cannot be read ---------------------------------------------------------------------------------
+
+BROKEN = {"state": "on", "variants": {"on": True, "off": False}}
+
+
+def test_a_flag_that_cannot_be_read_is_what_it_declares_to_be_safe_and_not_what_its_caller_says() -> None:
+    text = document(
+        a__own={**BROKEN, "metadata": {"safe": "off", "owners": ["a", "b"]}},
+        a__code={**BROKEN, "metadata": {"safe": "off", "onError": "code"}},
+        a__none={**BROKEN, "metadata": 7},
+        a__linked={**BROKEN, "metadata": {"rollout": "shop/checkout"}},
+        a__plain=flag(),
+    )
+    provider = DavyProvider.from_text(text, killed=["a.none"])
+    client = client_of(provider)
+    assert client.get_boolean_value("a.plain", False) is True
+    own = client.get_boolean_details("a.own", True)
+    assert (own.value, own.variant, own.reason, own.error_code) == (False, "off", "ERROR", None)
+    assert (own.flag_metadata["failMode"], own.flag_metadata["failure"]) == ("safe", "PARSE_ERROR")
+    assert client.get_boolean_details("a.code", True).error_code is ErrorCode.PARSE_ERROR
+    assert client.get_boolean_details("a.none", True).reason == "DISABLED"
+    assert client.get_boolean_details("a.linked", True).reason == "DISABLED"
+
+
+def test_a_flag_that_can_be_read_no_more_is_what_it_declared_to_be_safe_before() -> None:
+    provider = DavyProvider.from_text(
+        document(a__b=flag("on", safe="off"), a__c=flag("off", safe="off", killed=True), a__d=flag("on"))
+    )
+    client = client_of(provider)
+    unreadable = document(a__b=5, a__c={**BROKEN, "metadata": {"safe": "gone"}}, a__d=5)
+    for _ in range(2):
+        assert provider.put(unreadable)
+        assert client.get_boolean_details("a.b", True).variant == "off"
+        assert client.get_boolean_details("a.c", True).reason == "DISABLED"
+        assert client.get_boolean_details("a.d", True).error_code is ErrorCode.PARSE_ERROR
+    provider.put(document(a__b=flag("on", safe="off"), a__c=flag("on", safe="off")))
+    assert [client.get_boolean_value(key, False) for key in ("a.b", "a.c")] == [True, True]
 
 
 # -- many at once ----------------------------------------------------------------------------------------------

@@ -168,14 +168,54 @@ def test_a_document_that_cannot_be_used_leaves_the_last_good_one_and_is_an_error
 # -- a server that is not there --------------------------------------------------------------------------------
 
 
-def test_a_server_that_went_away_makes_it_stale_and_every_flag_does_what_it_declares() -> None:
+def test_a_server_that_went_away_changes_nothing_for_anybody_and_it_is_stale() -> None:
     it = StandIn(MODES)
     with serving(it):
         api.set_provider_and_wait(remote(it.url, stale_after_s=0.2))
         client = api.get_client()
+        changes = events(ProviderEvent.PROVIDER_CONFIGURATION_CHANGED)
+    until(lambda: client.get_provider_status() is ProviderStatus.STALE)
+    answers = {key: client.get_boolean_details(key, False) for key in ("safe", "last", "code", "plain")}
+    assert {(each.value, each.variant, each.reason) for each in answers.values()} == {(True, "on", "STALE")}
+    assert client.get_boolean_details("killed", True).reason == "DISABLED"
+    with serving(it, it.port):
+        until(lambda: client.get_provider_status() is ProviderStatus.READY)
+        assert client.get_boolean_details("safe", False).reason == "STATIC"
+    assert changes == []
+
+
+def test_what_a_kill_must_reach_is_held_for_less_long_than_the_rest() -> None:
+    text = document(
+        switch=flag("on", safe="off", kind="kill-switch"),
+        high=flag("on", safe="off", criticality="high", onError="code"),
+        kept=flag("on", safe="off", criticality="high", onError="last-known"),
+        plain=flag("on", safe="off"),
+    )
+    it = StandIn(text)
+    with serving(it):
+        api.set_provider_and_wait(remote(it.url, stale_after_s=0.1, hold_critical_s=0.3))
+        client = api.get_client()
+        changes = events(ProviderEvent.PROVIDER_CONFIGURATION_CHANGED)
+        stale = events(ProviderEvent.PROVIDER_STALE)
+    until(lambda: client.get_boolean_value("switch", True) is False)
+    assert client.get_boolean_details("high", True).error_code == "PROVIDER_NOT_READY"
+    assert client.get_boolean_details("high", True).flag_metadata["criticality"] == "high"
+    assert [client.get_boolean_value(key, False) for key in ("kept", "plain")] == [True, True]
+    until(lambda: [each.flags_changed for each in changes] == [["high", "switch"]])
+    assert len(stale) == 1
+    with serving(it, it.port):
+        until(lambda: client.get_boolean_value("switch", False) is True)
+        until(lambda: [each.flags_changed for each in changes] == [["high", "switch"]] * 2)
+
+
+def test_a_server_that_is_away_for_longer_than_flags_are_held_leaves_each_to_what_it_declares() -> None:
+    it = StandIn(MODES)
+    with serving(it):
+        api.set_provider_and_wait(remote(it.url, stale_after_s=0.2, hold_s=0.2))
+        client = api.get_client()
         stale, ready = events(ProviderEvent.PROVIDER_STALE), events(ProviderEvent.PROVIDER_READY)
         assert client.get_boolean_value("safe", False) is True
-    until(lambda: client.get_provider_status() is ProviderStatus.STALE)
+    until(lambda: client.get_boolean_value("safe", True) is False)
     answers = {
         key: client.get_boolean_details(key, True) for key in ("safe", "last", "code", "killed", "plain")
     }
@@ -245,6 +285,8 @@ def test_a_document_that_was_kept_is_what_it_starts_by_and_it_is_stale(tmp_path:
     until(lambda: client.get_provider_status() is ProviderStatus.STALE)
     until(lambda: bool(stale))
     assert "cannot be reached" in str(stale[0].message)
+    assert [client.get_boolean_value(key, False) for key in ("safe", "last", "code")] == [True, True, True]
+    api.set_provider_and_wait(remote(it.url, keep=keep, hold_s=0.0))
     assert client.get_boolean_value("safe", True) is False
     assert client.get_boolean_value("last", False) is True
     with serving(it, it.port):

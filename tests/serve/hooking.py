@@ -18,7 +18,8 @@ import yaml
 from davy.adapters.memory_store import MemoryStore
 from davy.analysis.provider import ProviderError
 from davy.analysis.secret import Secret
-from davy.control.hooks.desk import Desk
+from davy.control.hooks.delivery import Delivery
+from davy.control.hooks.desk import Desk, Taken
 from davy.control.hooks.source import Source
 from davy.control.hooks.sources_file import read_sources
 from davy.ledger.entry import Entry
@@ -27,7 +28,17 @@ from davy.serve.http import Http
 from davy.serve.server import Server
 
 CASES = Path(__file__).parents[1] / "cases" / "hooks"
-SCHEMES = ("github", "gitlab", "argocd", "alertmanager", "pagerduty", "sentry", "circleci", "cloudevents")
+SCHEMES = (
+    "github",
+    "gitlab",
+    "argocd",
+    "alertmanager",
+    "pagerduty",
+    "sentry",
+    "circleci",
+    "cloudevents",
+    "launchdarkly",
+)
 SECRET = "c4nary-of-hooks/+=:x"
 SIGNING = "whsec_" + b64encode(b"c4nary-of-signed-hooks").decode()
 NOW = 1772446000.0
@@ -66,6 +77,8 @@ def signed(scheme: str, secret: str, body: bytes, now: float = NOW) -> Headers:
             return {"Sentry-Hook-Signature": hexadecimal(secret, body)}
         case "circleci":
             return {"circleci-signature": f"v2=abc,v1={hexadecimal(secret, body)}"}
+        case "launchdarkly":
+            return {"X-LD-Signature": hexadecimal(secret, body)}
         case "alertmanager":
             return {"Authorization": f"Bearer {secret}"}
         case "argocd":
@@ -118,6 +131,12 @@ class Serving:
     @property
     def entries(self) -> tuple[Entry, ...]:
         return self.log.entries()
+
+
+def taken(desk: Desk, sender: tuple[Source, str], delivery: Delivery) -> Taken:
+    """Take a delivery in, as the server does."""
+    reading = desk.read(*sender, delivery)
+    return reading.taken(desk.log.append(reading.drafts))
 
 
 def made(desk: Desk, reported: list[tuple[str, str]], limits: Limits) -> Hooks:

@@ -3,7 +3,8 @@
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
@@ -28,10 +29,12 @@ from davy.analysis.secret import Secret
 from davy.control.hooks import github
 from davy.control.hooks.delivery import LONGEST, Delivery
 from davy.control.hooks.signatures import standard as standard_webhook
-from davy.ledger.entry import Entry
+from davy.ledger.entry import Draft, Entry
+from davy.ledger.log import Receipt
 from davy.ledger.store import StoreUnavailable
 from davy.model.instant import written
 from davy.serve.hooks_app import UNKNOWN, Limits
+from davy.testing.patience import until
 
 NAMED = [pytest.param(case, id=f"{case.scheme}: {case.name}") for case in EVERY]
 WRITTEN = [pytest.param(case, id=f"{case.scheme}: {case.name}") for case in EVERY if case.status == 202]
@@ -101,7 +104,7 @@ def test_what_is_written_says_how_it_is_known_and_of_which_body(case: Case) -> N
 
 # forgeries
 
-SIGNED = ("github", "pagerduty", "sentry", "circleci")
+SIGNED = ("github", "pagerduty", "sentry", "circleci", "launchdarkly")
 """Schemes whose signature is over the body, whatever the secret is."""
 
 
@@ -321,6 +324,45 @@ def test_while_nothing_can_be_written_down_the_sender_is_asked_to_come_again() -
         assert (status, answer["error"]["code"]) == (503, "store")
         log.full = None
         assert server.post(case.path, case.body, headers)[0] == 202
+
+
+class Slow(MemoryStore):
+    """Begins to write once it may, and keeps how many asked for each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.writes = threading.Event(), list[int]()
+
+    def append_each(self, calls: Sequence[Sequence[Draft]]) -> list[tuple[Receipt, ...] | Exception]:
+        self.writes.append(len(calls))
+        assert self.gate.wait(60)
+        return super().append_each(calls)
+
+
+def test_deliveries_that_wait_for_the_disk_keep_no_worker_from_others_and_are_written_together() -> None:
+    case, log = FIRST["github"], Slow()
+    headers = signed("github", SECRET, case.body)
+    with (
+        serving([case.source], case.secrets, log=log, limits=Limits(workers=1)) as server,
+        ThreadPoolExecutor(6) as pool,
+    ):
+        posted = [pool.submit(server.post, case.path, case.body, headers) for _ in range(6)]
+        until(lambda: sum(log.writes) + len(server.hooks._appending._waiting) == 6)
+        assert not any(each.done() for each in posted)
+        log.gate.set()
+        assert sorted(each.result()[0] for each in posted) == [200] * 5 + [202]
+    assert len(log.writes) <= 2
+
+
+def test_a_delivery_that_is_not_written_down_in_time_is_not_answered_as_if_it_were() -> None:
+    case, log = FIRST["github"], Slow()
+    headers = signed("github", SECRET, case.body)
+    with serving([case.source], case.secrets, log=log, limits=Limits(answer_s=0.2)) as server:
+        status, answer = server.post(case.path, case.body, headers)
+        assert (status, answer["error"]["code"]) == (503, "busy")
+        log.gate.set()
+        assert server.post(case.path, case.body, headers)[0] == 200  # it was written down after all
+    assert len(log.ledger) == 1
 
 
 def test_a_fault_of_ours_is_reported_and_not_shown() -> None:

@@ -80,6 +80,26 @@ def test_a_flag_that_is_held_back_has_its_safe_value(server: Serving) -> None:
     assert (body["value"], body["reason"], body["metadata"]["gateReason"]) == (False, "DISABLED", "no canary")
 
 
+def test_a_flag_that_cannot_be_evaluated_has_its_safe_value_and_its_caller_no_say() -> None:
+    failing = {"if": [{"nobody's": []}, "on", "off"]}
+    flags = {
+        "a.safe": flag(targeting=failing, metadata={"safe": "off"}),
+        "a.code": flag(targeting=failing, metadata={"safe": "off", "onError": "code"}),
+        "a.broken": {**flag(metadata={"safe": "off", "exposure": "server"}), "state": "on"},
+        "a.none": flag(targeting=failing),
+    }
+    with serving(text=json.dumps({"flags": flags}).encode()) as here:
+        for key in ("a.safe", "a.broken"):
+            answer = here.evaluate(key, who=SERVER)
+            conforms(answer, key=key)
+            assert (answer.status, answer.json["value"], answer.json["variant"]) == (200, False, "off")
+            told = answer.json["metadata"]
+            assert (answer.json["reason"], told["evaluationReason"]) == ("UNKNOWN", "ERROR")
+            assert (told["failMode"], told["failure"]) == ("safe", "PARSE_ERROR")
+        for key in ("a.code", "a.none"):
+            assert here.evaluate(key, who=SERVER).json["errorCode"] == "PARSE_ERROR"
+
+
 def test_a_reason_that_the_protocol_does_not_know_is_in_the_metadata_of_servers(server: Serving) -> None:
     body = server.evaluate("checkout.staff").json
     assert (body["reason"], body["metadata"]["evaluationReason"]) == ("UNKNOWN", "DEFAULT")

@@ -1,7 +1,10 @@
 """The tokens of a server of flags in a file that only its owner may read; of each secret it has a hash."""
 
+import fcntl
+import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -55,10 +58,13 @@ def add_token(path: Path, token: Token) -> None:
         UsageError: a name, a key or an origin cannot be one, or the file cannot be read.
         DavyError: the file may be read by others, or cannot be written.
     """
-    tokens = read_tokens(path)
-    if any(each.name == token.name for each in tokens):
-        raise Conflict(f"there is a token {token.name} already", hint=f"davy flag token revoke {token.name}")
-    _write(path, [*tokens, token])
+    with _alone(path):
+        tokens = read_tokens(path)
+        if any(each.name == token.name for each in tokens):
+            raise Conflict(
+                f"there is a token {token.name} already", hint=f"davy flag token revoke {token.name}"
+            )
+        _write(path, [*tokens, token])
 
 
 def revoke_token(path: Path, name: str) -> None:
@@ -68,12 +74,34 @@ def revoke_token(path: Path, name: str) -> None:
         NotFound: there is none of that name.
         DavyError: the file cannot be read or written.
     """
-    tokens = read_tokens(path)
-    left = [each for each in tokens if each.name != name]
-    if len(left) == len(tokens):
-        known = ", ".join(each.name for each in tokens) or "none"
-        raise NotFound(f"there is no token {name}", hint=f"there are: {known}")
-    _write(path, left)
+    with _alone(path):
+        tokens = read_tokens(path)
+        left = [each for each in tokens if each.name != name]
+        if len(left) == len(tokens):
+            known = ", ".join(each.name for each in tokens) or "none"
+            raise NotFound(f"there is no token {name}", hint=f"there are: {known}")
+        _write(path, left)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep others from changing the file meanwhile: of two who write what they read, one would be lost.
+
+    A token that is lost is asked for again; one that was revoked and comes back lets somebody in.
+
+    Raises:
+        Undecided: it cannot be locked.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Undecided(f"{path} cannot be locked: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _write(path: Path, tokens: Sequence[Token]) -> None:
@@ -83,7 +111,6 @@ def _write(path: Path, tokens: Sequence[Token]) -> None:
     except msgspec.ValidationError as error:
         raise UsageError(f"that cannot be a token: {error}", hint="davy flag token new --help") from error
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if create_once(path, body):
             return
         beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")

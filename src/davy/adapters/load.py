@@ -21,13 +21,15 @@ class Exchange(NamedTuple):
     """One request and what came of it.
 
     `status` is 0 where no whole answer came: refused, reset or too late. `version` is the hash of the revision
-    that answered, as the data plane names it. Times are of `time.monotonic`.
+    that answered, as the data plane names it; `told` what its answer says in the header that is watched. Times
+    are of `time.monotonic`.
     """
 
     sent_s: float
     received_s: float
     status: int
     version: str
+    told: str = ""
 
 
 class Load:
@@ -40,6 +42,7 @@ class Load:
         path: what they ask for.
         timeout_s: after how long they give up.
         keep: how many exchanges are remembered; of more, the oldest are dropped.
+        watch: a header of the answers that is remembered, too, in small letters.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Load:
         path: str = "/",
         timeout_s: float = 20.0,
         keep: int = 200_000,
+        watch: str = "",
     ) -> None:
         self.rate_hz = rate_hz
         self.unsent = 0
@@ -58,6 +62,7 @@ class Load:
         self._port = port
         self._connections = connections
         self._timeout_s = timeout_s
+        self._watch = watch.encode()
         self._request = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n".encode()
         self._exchanges: deque[Exchange] = deque(maxlen=keep)
         self._idle: list[_Connection] = []
@@ -122,8 +127,8 @@ class Load:
             else:
                 return
 
-    def _note(self, sent_s: float, status: int, version: str) -> None:
-        self._exchanges.append(Exchange(sent_s, time.monotonic(), status, version))
+    def _note(self, sent_s: float, status: int, version: str, told: str = "") -> None:
+        self._exchanges.append(Exchange(sent_s, time.monotonic(), status, version, told))
 
     # What a connection tells:
 
@@ -136,9 +141,10 @@ class Load:
         """A connection has sent a request."""
         self._busy.add(connection)
 
-    def answered(self, connection: "_Connection", status: int, version: str) -> None:
+    def answered(self, connection: "_Connection", status: int, headers: Mapping[bytes, bytes]) -> None:
         """A connection has received a whole answer."""
-        self._note(connection.sent_s, status, version)
+        version, told = (headers.get(name, b"").decode("latin-1") for name in (_VERSION, self._watch))
+        self._note(connection.sent_s, status, version, told)
 
     def lost(self, connection: "_Connection") -> None:
         """A connection was closed; if it waited for an answer, there will be none."""
@@ -185,8 +191,7 @@ class _Connection(asyncio.Protocol):
         if not _whole(headers, body):
             return
         self._buffer = b""
-        version = headers.get(_VERSION, b"").decode("latin-1")
-        self._load.answered(self, int(lines[0].split(b" ", 2)[1]), version)
+        self._load.answered(self, int(lines[0].split(b" ", 2)[1]), headers)
         self._load.ready(self)
         if headers.get(b"connection", b"").lower() == b"close":
             self.close()

@@ -61,6 +61,12 @@ class MemoryStore:
             fitted = [(draft, *fit(draft)) for draft in self._hidden(drafts)]
             return tuple(self._append(*each) for each in fitted)
 
+    def append_each(self, calls: Sequence[Sequence[Draft]]) -> list[tuple[Receipt, ...] | Exception]:
+        """Append for many at once."""
+        with self._guard:
+            self._check()
+            return [self._or_why_not(drafts) for drafts in calls]
+
     def entries(self, *, after: int = 0, subject: str = "", limit: int = 1000) -> tuple[Entry, ...]:
         """Read entries in their order."""
         found: list[Entry] = []
@@ -98,6 +104,12 @@ class MemoryStore:
             self.records[PERSON, name] = names[name] = pseudonym(f"{self._people:016x}").encode()
         pseudonyms = {name: found.decode() for name, found in names.items()}
         return [hidden(draft, pseudonyms) for draft in drafts]
+
+    def _or_why_not(self, drafts: Sequence[Draft]) -> tuple[Receipt, ...] | Exception:
+        try:
+            return self.append(drafts)
+        except Exception as error:  # noqa: BLE001  raised where the drafts come from
+            return error
 
     def _append(self, draft: Draft, fitted: Draft, spelt: bytes, payloads: Mapping[Record, bytes]) -> Receipt:
         """Append one event, unless it is known."""

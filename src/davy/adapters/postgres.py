@@ -108,6 +108,14 @@ class PostgresStore:
         items = [Item.of(draft, pseudonyms) for draft in drafts]
         return self._group.do(items) if items else ()
 
+    def append_each(self, calls: Sequence[Sequence[Draft]]) -> list[tuple[Receipt, ...] | Exception]:
+        """Append for many at once."""
+        pseudonyms = self._pseudonyms([draft for drafts in calls for draft in drafts], self._patience_s)
+        spelt = [_spelt(drafts, pseudonyms) for drafts in calls]
+        asked = [items for items in spelt if isinstance(items, list) and items]
+        receipts = iter(self._group.do_all(asked) if asked else ())
+        return [items if isinstance(items, Exception) else next(receipts) if items else () for items in spelt]
+
     def entries(self, *, after: int = 0, subject: str = "", limit: int = 1000) -> tuple[Entry, ...]:
         """Read entries in their order."""
         where, values = ("AND sha256(subject) = sha256(%s)", [subject.encode()]) if subject else ("", [])
@@ -380,6 +388,14 @@ def _again(attempt: Callable[[], _Found], patience_s: float) -> _Found:
                 raise
         time.sleep(pause)
         pause = min(1.0, pause * 2 or FIRST_PAUSE_S)
+
+
+def _spelt(drafts: Sequence[Draft], pseudonyms: Mapping[str, str]) -> list[Item] | Exception:
+    """Spell drafts; what cannot be spelt is the error of whoever brought them."""
+    try:
+        return [Item.of(draft, pseudonyms) for draft in drafts]
+    except Exception as error:  # noqa: BLE001  raised where the drafts come from
+        return error
 
 
 def _given(connection: psycopg.Connection[Any]) -> Lease | None:

@@ -120,6 +120,11 @@ class SqliteStore:
         """Append events, each once."""
         return self._group.do(_Job({}, drafts, once=True))[1] if drafts else ()
 
+    def append_each(self, calls: Sequence[Sequence[Draft]]) -> list[tuple[Receipt, ...] | Exception]:
+        """Append for many at once."""
+        outcomes = self._group.do_all([_Job({}, drafts, once=True) for drafts in calls])
+        return [outcome if isinstance(outcome, Exception) else outcome[1] for outcome in outcomes]
+
     def entries(self, *, after: int = 0, subject: str = "", limit: int = 1000) -> tuple[Entry, ...]:
         """Read entries in their order."""
         with self._reading, self._translated():

@@ -15,10 +15,14 @@ Counted: TypeAlias = tuple[str, str]
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """Answers of one version to its users, and how many of them were server errors."""
+    """Answers of one version to its users, and how many of them were server errors.
+
+    `met` is how often users met it otherwise than by an answer that was counted, as an evaluation of a flag.
+    """
 
     requests: int = 0
     errors: int = 0
+    met: int = 0
 
 
 @dataclass(frozen=True, slots=True)

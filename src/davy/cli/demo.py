@@ -1,14 +1,22 @@
-"""`davy demo`: two canaries and a blue/green switch, on a real Envoy, with real traffic, in about a minute."""
+"""`davy demo`: canaries, a blue/green switch, a flag, on a real Envoy with real traffic, in about a minute."""
 
 import importlib.resources
+import os
 import secrets
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from davy import __version__
 from davy.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from davy.cli.running import Running
 
 SPEED = 20.0
 
@@ -44,21 +52,26 @@ def command(speed: float, *, keep: bool, seed: int, form: str) -> None:
     home = workspace / "state"
     teller = Teller(quiet=form == "json")
     teller.say(
-        f"Davy {__version__} demo: canaries, a switch, a record of them; a real Envoy, processes, traffic, Git"
+        f"Davy {__version__} demo: canaries, a switch, a record, a flag; a real Envoy, processes, traffic, Git"
     )
     kept = "kept" if keep else "removed on exit; --keep to stay"
     teller.say(f"  workspace ./{workspace.name} ({kept})   clock at {speed:g}x   nothing leaves this machine")
     guardian = Guardian(workspace, home)
-    running = None
+    running, serving = None, ExitStack()
+    variables = {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    }
     try:
-        running = start(home, speed=speed, in_process=True)
-        stage = Stage(running, workspace, examples(), teller.say, teller.progress, seed=seed)
+        running = start(home, speed=speed, in_process=True, variables=variables)
+        variables |= serving.enter_context(_flags_served(running, home))
+        stage = Stage(running, workspace, examples(), teller.say, teller.progress, seed=seed, speed=speed)
         report = tell(stage, speed=speed)
         teller.say(_farewell(workspace, report.seconds, keep=keep))
     except BaseException:
         keep = False
         raise
     finally:
+        serving.close()
         if keep and running is not None:
             running.close()
         else:
@@ -70,6 +83,24 @@ def command(speed: float, *, keep: bool, seed: int, form: str) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     if not report.ok:
         raise Refused("the story did not come true")
+
+
+@contextmanager
+def _flags_served(running: "Running", home: Path) -> Iterator[dict[str, str]]:
+    """Serve the engine's flags on this machine while the block lasts; say where, and by which token."""
+    from davy.adapters.flag_tokens import TokenFile, add_token, new_secret
+    from davy.cli.flag_token import FILE
+    from davy.cli.hooking import report
+    from davy.flags.token import Edge, Token, hashed
+    from davy.serve.flags_app import flags_group
+    from davy.serve.http import Http
+    from davy.serve.server import Server
+
+    tokens, secret = home / FILE, new_secret()
+    add_token(tokens, Token("demo", hashed(secret), Edge.SERVER, created=time.time(), keys=("*",)))
+    group = flags_group(running.engine.flags, TokenFile(tokens), wall=time.time, report=report)
+    with Server(Http([group]), None, "127.0.0.1", 0) as server:
+        yield {"DAVY_FLAGS_URL": f"http://127.0.0.1:{server.port}", "DAVY_FLAGS_TOKEN": secret}
 
 
 class Teller:

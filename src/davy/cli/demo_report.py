@@ -39,6 +39,34 @@ class DemoLedger(msgspec.Struct, frozen=True, rename="camel"):
     verified: bool
 
 
+class DemoFlag(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What became of the flag that waits for the canary, by what users got; None or empty: it came to nothing.
+
+    The bad canary's code has `callers_default` where it knows nothing of the flag. `evidence` is the digest of
+    what opened the gate, `opened_after` the version whose canary passed, with `opened_at_weight` percent of the
+    users. `killed_by` is the version whose abort killed the flag; from that abort on, in real seconds,
+    `confirmed_after_seconds` passed until the last of `confirmed_by_instances` had said that it evaluates by
+    the kill, and `last_discount_after_seconds` until the last request was sent that still had the discount.
+    """
+
+    key: str = "checkout.discount-enabled"
+    rollout: str = "default/payments"
+    callers_default: bool = True
+    requests_during_bad_canary: int | None = None
+    requests_with_discount_during_bad_canary: int | None = None
+    requests_with_discount_before_opened: int | None = None
+    opened_after: str = ""
+    opened_at_weight: int | None = None
+    evidence: str = ""
+    requests_with_discount_after_opened: int | None = None
+    killed_by: str = ""
+    killed_because: str = ""
+    confirmed_by_instances: int | None = None
+    confirmed_after_seconds: float | None = None
+    last_discount_after_seconds: float | None = None
+    requests_with_discount_after_confirmed: int | None = None
+
+
 class DemoReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag="DemoReport", tag_field="kind"):
     """The whole story."""
 
@@ -50,3 +78,4 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag=
     steps: tuple[DemoStep, ...]
     rollouts: tuple[DemoRollout, ...]
     ledger: DemoLedger | None
+    flags: DemoFlag

@@ -94,7 +94,8 @@ _LOOKS = {
 def entry_line(entry: Entry) -> Line:
     """Write an entry as a line."""
     told = sentence(entry.kind, entry.detail)
-    who = f"  by {entry.actor}" + (f": {entry.reason}" if entry.reason else "") if entry.actor != "davy" else ""
+    who = "" if entry.actor == "davy" and not entry.reason else f"  by {entry.actor}"
+    who += f": {entry.reason}" if entry.reason else ""
     return (
         span(f"#{entry.seq}", "faint"),
         span(f"  {instant(entry.at)}  "),

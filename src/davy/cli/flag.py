@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "refs": ("davy.cli.flag_refs", "Find the code that reads a flag."),
     "lint": ("davy.cli.flag_lint", "Hold what code reads of flags against what is declared."),
     "cleanup": ("davy.cli.flag_cleanup", "Take a flag out of code and out of Git."),
+    "sync": ("davy.cli.flag_sync", "Hold the flags of Unleash, LaunchDarkly or Split to what is declared."),
     "serve": ("davy.cli.flag_serve", "Serve flags from files to SDKs, over HTTP."),
     "token": ("davy.cli.flag_token", "Say who may ask a server of flags for what."),
     "set": ("davy.cli.flag_set", "Turn a flag on or off, or set a variant or a share of users."),
@@ -22,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "approve": ("davy.cli.flag_approve", "Agree to a change that somebody else asks for."),
     "status": ("davy.cli.flag_status", "Show what users get of a flag, why, and who has heard of it."),
     "history": ("davy.cli.flag_history", "Read the record of one flag."),
+    "ramp": ("davy.cli.flag_ramp", "Give a flag to more and more users, by the steps of its ramp."),
+    "blame": ("davy.cli.flag_blame", "Say which flag's change is at fault, by who met it."),
     "drill": ("davy.cli.flag_drill", "Rehearse the kill of a kill switch."),
     "drills": ("davy.cli.flag_drills", "List the drills; overdue ones are a failure."),
 }

@@ -12,8 +12,9 @@ from davy.adapters.source_tree import SourceTree
 from davy.cli.fix import diff, replace_file
 from davy.cli.flag_files import Code, Declared, Texts, read_code, read_declared, read_settings
 from davy.cli.options import at_home, output
+from davy.cli.paint import visible
 from davy.cli.setting import Setting, talk
-from davy.errors import NotFound, Refused, UsageError
+from davy.errors import NotFound, NotPermitted, Refused, UsageError
 from davy.flags.details import Json
 from davy.flags.lint.cleanup.clean import Cleaned, Left, clean
 from davy.flags.lint.cleanup.registry import without_flag
@@ -87,6 +88,8 @@ def command(
     left.sort(key=lambda each: each.place)
     _show(changes, left, form)
     if write:
+        for change in changes:
+            check_inside(change.file, (*where, *(sources or settings.flags or (".",))))
         for change in changes:
             _write(change)
     taken = sum(len(one.taken) for one in cleaned.values())
@@ -193,7 +196,7 @@ def _show(changes: Sequence[Change], left: Sequence[Left], form: str) -> None:
         for line in _diff(change):
             click.echo(line)
     for each in left:
-        talk(f"{each.place}: {each.why}")
+        talk(visible(f"{each.place}: {each.why}"))
 
 
 def _diff(change: Change) -> Iterator[str]:
@@ -201,6 +204,20 @@ def _diff(change: Change) -> Iterator[str]:
     for number, line in enumerate(lines):
         gone = number == 1 and not change.after
         yield click.style("+++ /dev/null", fg="green") if gone else line
+
+
+def check_inside(file: str, named: Sequence[str]) -> None:
+    """Make sure that a file is below what was named, wherever links lead to.
+
+    Raises:
+        NotPermitted: it is elsewhere.
+    """
+    real = Path(file).resolve()
+    if not any(real.is_relative_to(Path(path).resolve()) for path in named):
+        raise NotPermitted(
+            f"{file} is a link out of what was named, to {real}; nothing was changed",
+            hint=f"name that file: davy flag cleanup … --flags {real}",
+        )
 
 
 def _write(change: Change) -> None:

@@ -1,6 +1,7 @@
 """`davy flag eval KEY`: what a document of flags answers, and why."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +16,12 @@ from davy.cli.setting import Setting
 from davy.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
-    from davy.flags import Details, FlagType
+    from davy.flags import Details, FlagSet, FlagType
 
 TYPES = ("boolean", "string", "integer", "float", "object")
+_QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
+"""A string as JSON has it."""
+
 FAILED = 3
 """The exit code where the answer is an error: it could not be decided, and the value is the default."""
 
@@ -28,7 +32,17 @@ FAILED = 3
     "-f", "--flags", "source", required=True, metavar="FILE|-", help="The document: flagd's, as JSON or YAML."
 )
 @click.option(
-    "--type", "kind", type=click.Choice(TYPES), default="boolean", show_default=True, help="What is asked for."
+    "--environment",
+    metavar="NAME",
+    help="Read FeatureFlags, of a file or a directory, as they are in this environment, gates and all.",
+)
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(TYPES, case_sensitive=False),
+    default="boolean",
+    show_default=True,
+    help="What is asked for.",
 )
 @click.option("--default", "given", metavar="VALUE", help="The code's default.  [default: false, empty or 0]")
 @click.option("--context", default="{}", metavar="JSON", help="Attributes of whom it is evaluated for.")
@@ -47,6 +61,7 @@ def command(
     setting: Setting,
     key: str,
     source: str,
+    environment: str | None,
     kind: str,
     given: str | None,
     context: str,
@@ -59,20 +74,42 @@ def command(
     Prints the value, the variant and the reason. Exits 3 when the answer is an error, in which case the value
     is the default; a flag that is disabled, or whose gate is closed, is none.
     """
-    from davy.flags import FlagType, load
+    from davy.flags import FlagType
 
     asked = FlagType(kind)
     default = _default(asked, given)
     about = _object(context, "--context")
     if targeting_key is not None:
         about["targetingKey"] = targeting_key
-    flags = load(_bytes(source), bucketing=bucketing, file="stdin" if source == "-" else source)
+    flags = _document(source, bucketing) if environment is None else _declared(setting, source, environment)
     details = flags.evaluate(key, asked, default, about)
     if form == "text":
         show_lines(_lines(details))
     else:
         show_data(_told(key, details), form)
     click.get_current_context().exit(FAILED if details.error_code else 0)
+
+
+def _document(source: str, bucketing: str) -> "FlagSet":
+    from davy.flags import load
+
+    text = _bytes(source)
+    if b"kind: FeatureFlag" in text:
+        raise UsageError(
+            f"{source} declares FeatureFlags for all environments", hint="--environment production"
+        )
+    return load(text, bucketing=bucketing, file="stdin" if source == "-" else source)
+
+
+def _declared(setting: Setting, source: str, environment: str) -> "FlagSet":
+    """Read flags as an environment has them that knows of no canary, as `davy flag render` writes them."""
+    from davy.cli.flag_registry import declared, environment_of
+    from davy.flags import FlagSet
+    from davy.flags.gate import enforced
+
+    registry = declared(setting, [source])
+    definitions = registry.definitions(environment_of(registry, environment))
+    return FlagSet(enforced(definitions, environment, {}, ()))
 
 
 def _bytes(source: str) -> bytes:
@@ -92,11 +129,11 @@ def _default(asked: "FlagType", given: str | None) -> Any:
     """
     match asked:
         case "string":
-            return given or ""
+            return json.loads(given) if given and _QUOTED.fullmatch(given) else given or ""
         case "object":
             return _object(given or "{}", "--default")
-        case "boolean" if given in (None, "true", "false"):
-            return given == "true"
+        case "boolean" if (given or "false").lower() in ("true", "false"):
+            return (given or "false").lower() == "true"
         case "integer" | "float":
             try:
                 return int(given or "0") if asked == "integer" else float(given or "0")
@@ -116,16 +153,16 @@ def _object(text: str, option: str) -> dict[str, Any]:
 
 
 def _told(key: str, details: "Details") -> dict[str, Any]:
-    """Return an answer in the words of OpenFeature's remote evaluation."""
-    told: dict[str, Any] = {"key": key, "value": details.value, "variant": details.variant}
-    told |= {
+    """Return an answer under the names of `davy.flags.Details`."""
+    return {
+        "key": key,
+        "value": details.value,
+        "variant": details.variant,
         "reason": str(details.reason),
-        "errorCode": details.error_code,
-        "errorMessage": details.error_message,
+        "error_code": details.error_code,
+        "error_message": details.error_message,
+        "metadata": dict(details.metadata),
     }
-    if details.error_code is None:
-        del told["errorCode"], told["errorMessage"]
-    return {**told, "metadata": dict(details.metadata)}
 
 
 def _lines(details: "Details") -> Iterator[Line]:
@@ -135,8 +172,9 @@ def _lines(details: "Details") -> Iterator[Line]:
     yield _line("reason", str(details.reason), "bad" if details.error_code else "")
     if details.error_code is not None:
         yield _line("error", f"{details.error_code}: {details.error_message}", "bad")
+    width = max((len(name) for name in details.metadata), default=0) + len("  ")
     for name, value in sorted(details.metadata.items()):
-        yield _line(f"  {name}", value if isinstance(value, str) else json.dumps(value))
+        yield _line(f"  {name:<{width}}", value if isinstance(value, str) else json.dumps(value))
 
 
 def _line(label: str, text: str, look: str = "") -> Line:

@@ -62,6 +62,8 @@ def _lines(flag: FlagView) -> Iterator[Line]:
     if flag.killed:
         told = {"": "not on record yet who has heard"}.get(flag.confirmation, flag.confirmation)
         yield _row("killed", f"{flag.killed_at} by {flag.killed_by}: {flag.killed_reason} ({told})")
+    if flag.ramp:
+        yield _row("ramp", flag.ramp)
     yield _row("heard by", heard(flag))
     for each in flag.instances[:MOST_ROWS]:
         has = "has it" if each.current else f"LACKS IT, is at {each.version}"

@@ -187,7 +187,8 @@ def address(listen: str) -> tuple[str, int]:
     host, colon, port = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
-        raise UsageError(f"{listen!r} is not an address to listen at", hint="0.0.0.0:8443")
+        hint = f"127.0.0.1:{listen or 8443}" if not colon else "127.0.0.1:8443"
+        raise UsageError(f"{listen!r} is not an address to listen at", hint=hint)
     return host, int(port)
 
 

@@ -2,7 +2,8 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections import ChainMap
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,7 @@ def start(
     rules: Rules | None = None,
     origin: str = "",
     environment: str = PRODUCTION,
+    variables: MutableMapping[str, str] | None = None,
 ) -> Running:
     """Start an engine on a state directory and let its loop turn.
 
@@ -132,6 +134,8 @@ def start(
         rules: what it is told about policies; None is no pack of policies.
         origin: what its ledger is to be called, where it has no name yet.
         environment: whose flags it holds.
+        variables: what replicas find in their environment before that of this process; looked at whenever one
+            is started.
 
     Raises:
         Conflict: the ledger has another name.
@@ -159,6 +163,7 @@ def start(
                 speed=speed,
                 in_process=in_process,
                 environment=environment,
+                variables={} if variables is None else variables,
             )
         undone.pop_all()
     return running
@@ -174,6 +179,7 @@ def _start(
     speed: float,
     in_process: bool,
     environment: str,
+    variables: MutableMapping[str, str],
 ) -> Running:
     """Put an engine together that holds the lease, and let its loop turn."""
     ours = store.under(tenure.lease)
@@ -183,7 +189,7 @@ def _start(
         home / "platform",
         clock,
         fence=fence,
-        environment=dict(os.environ),
+        environment=ChainMap(variables, dict(os.environ)),
         changed=lambda key: engine.kick(key),
     )
     series = SeriesStore()

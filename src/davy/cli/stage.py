@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from davy.adapters.load import Load
-from davy.cli.demo_report import DemoLedger, DemoRollout, DemoStep
+from davy.cli.demo_report import DemoFlag, DemoLedger, DemoRollout, DemoStep
 from davy.cli.running import Running
 from davy.control import requests, views
 from davy.control.requests import AnyRequest
@@ -14,6 +14,10 @@ from davy.model.key import Key
 
 PAYMENTS = Key("default", "payments")
 ACTOR = "demo"
+
+RATE_HZ = 240.0
+WATCHED = "discount"
+"""The header in which an answer of payments says whether it had the discount, and why."""
 
 LOOK_EVERY_S = 0.02
 LIMIT_S = 120.0
@@ -34,10 +38,12 @@ class Stage:
     say: Callable[[str], None]
     progress: Callable[[str], None]
     seed: int = 1
+    speed: float = 20.0
     load: Load | None = None
     steps: list[DemoStep] = field(default_factory=list)
     rollouts: list[DemoRollout] = field(default_factory=list)
     ledger: DemoLedger | None = None
+    flag: DemoFlag = field(default_factory=DemoFlag)
 
     @property
     def home(self) -> Path:

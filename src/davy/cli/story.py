@@ -1,4 +1,4 @@
-"""The story that the demo tells: two releases of payments, one of them bad, and a switch of the catalog.
+"""The story that the demo tells: releases of payments, some of them bad, a switch of the catalog, and a flag.
 
 Every number in it comes from the run itself: from the answers that users got, and from the engine's record. A
 chapter that does not come true says so, and the demo fails: the demo is a test.
@@ -12,15 +12,27 @@ from collections.abc import Callable, Sequence
 from davy.adapters.load import Exchange, Load
 from davy.analysis.fix import fix
 from davy.cli.demo_report import DemoReport, DemoRollout, DemoStep
-from davy.cli.stage import LIMIT_S, LOOK_EVERY_S, PAYMENTS, NotTrue, Stage, apply, hold, port_of, until
+from davy.cli.stage import (
+    LIMIT_S,
+    LOOK_EVERY_S,
+    PAYMENTS,
+    RATE_HZ,
+    WATCHED,
+    NotTrue,
+    Stage,
+    apply,
+    hold,
+    port_of,
+    until,
+)
 from davy.cli.story_catalog import switch_and_back
+from davy.cli.story_flag import kill_by_abort, show_closed, show_opened
 from davy.cli.story_history import Repository, deploy
 from davy.cli.story_proof import show_metrics, show_proof
 from davy.control import requests, views
 from davy.errors import DavyError
 
 _NAME = (PAYMENTS.namespace, PAYMENTS.name)
-RATE_HZ = 240.0
 SEED_QUERY = (
     'sum(rate(http_requests_total{app="payments",status=~"5.."}[1m]))'
     ' / sum(rate(http_requests_total{app="payments"}[1m]))'
@@ -40,6 +52,7 @@ def tell(stage: Stage, *, speed: float) -> DemoReport:
         ("the record", show_record),
         ("what it says: change failure rate, impact, lead time", show_metrics),
         ("and why nobody can make it say something else", show_proof),
+        ("a flag that waited for its canary goes with the next bad one", kill_by_abort),
     )
     ok = True
     for number, (name, chapter) in enumerate(chapters, start=1):
@@ -64,6 +77,7 @@ def tell(stage: Stage, *, speed: float) -> DemoReport:
         steps=tuple(stage.steps),
         rollouts=tuple(stage.rollouts),
         ledger=stage.ledger,
+        flags=stage.flag,
     )
 
 
@@ -74,6 +88,8 @@ def refuse_the_seed(stage: Stage) -> dict[str, object]:
     analysis.write_text(published.split("---\n", 1)[1])
     for name in ("rollout.yaml", "images.yaml", "revenue-check.yaml", "server.py"):
         shutil.copy(stage.examples / "payments" / name, stage.workspace / name)
+    declared = (stage.examples / "payments" / "flags.yaml").read_text().split("---\n")[0]
+    (stage.workspace / "flags.yaml").write_text(declared)
     shutil.copytree(stage.examples / "payments" / "releases", stage.workspace / "releases")
     _sow(stage)
     refused = apply(stage, stage.workspace)
@@ -101,7 +117,7 @@ def go_live(stage: Stage) -> dict[str, object]:
     """Wait until the first version is up, and let users in."""
     began = time.monotonic()
     view = until(stage, PAYMENTS, lambda view: view.status == "Healthy", _line)
-    stage.load = Load(port_of(view), rate_hz=RATE_HZ).start()
+    stage.load = Load(port_of(view), rate_hz=RATE_HZ, watch=WATCHED).start()
     until(stage, PAYMENTS, lambda view: view.revisions[0].requests >= RATE_HZ, _line)
     took = time.monotonic() - began
     stage.say(
@@ -144,6 +160,7 @@ def release_bad(stage: Stage) -> dict[str, object]:
         f"   the seed's own gate saw {100 * seen:.2f} % of its 2 % at most: it looks at both versions together,"
         "\n   and at 5 % of the traffic it is blind to a canary that fails less than 40 % of its requests"
     )
+    show_closed(stage, [one for one in exchanges if one.version == canary])
     return {"sentence": guard.sentence, "seedQueryMax": seen, "seedQueryLimit": 0.02}
 
 
@@ -173,6 +190,7 @@ def release_good(stage: Stage) -> dict[str, object]:
     hold(release.bad_requests == 0, f"{release.bad_requests} requests failed")
     took = time.monotonic() - began
     stage.say(f"   ✔ promoted in {took:.1f} s; 0 of {release.requests} requests failed")
+    show_opened(stage, began)
     return {"weights": weights}
 
 

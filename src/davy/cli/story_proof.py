@@ -49,8 +49,8 @@ def show_metrics(stage: Stage) -> dict[str, object]:
     hold(rate["numerator"] == 1, f"{rate['numerator']} changes count as failed, not one")
     hold(lead["n"] == CHANGES, f"{lead['n']} changes have a lead time, not {CHANGES}")
     stage.say(
-        f"   {rate['denominator']} attempts at {CHANGES} changes: 1.4.3 is built on 1.4.2, whose change"
-        " users met a second time, mended"
+        f"   {rate['denominator']} attempts at {CHANGES} changes and a flag: 1.4.3 is built on 1.4.2, whose"
+        " change users met again, mended"
     )
     return {name: as_data(name, figures[name]) for name in HEADLINES}
 

@@ -17,6 +17,7 @@ from davy.control.catalog import Object as Manifest
 from davy.control.enforcing import Enforcing, policies_in, waivers_in
 from davy.control.flags.desk import check_names
 from davy.control.flags.interlock import Interlock, find
+from davy.control.flags.ramping import check_ramp_action, check_ramping
 from davy.control.held import Held
 from davy.control.holdings import Holdings
 from davy.control.loop import Loop
@@ -31,10 +32,12 @@ from davy.control.stories import story
 from davy.control.turn import World, commit, owed, paid
 from davy.control.waiving import Change, Waiving
 from davy.errors import Conflict, NotFound
+from davy.flags.ramp import name_of as ramp_of
 from davy.ledger.entry import Draft
 from davy.ledger.store import Record
 from davy.model.flag import FeatureFlag
 from davy.model.images import ImageMap
+from davy.model.key import Key
 from davy.model.rollout import Rollout
 from davy.policy.review import Object as Json
 from davy.rollout import actions
@@ -89,6 +92,8 @@ class Changing:
         }
         with self._holdings.gate:
             check_names(self._interlock.table, admitted.of(FeatureFlag))
+            known = (flag.manifest for flag in self._interlock.table.flags.values())
+            check_ramping(self._holdings.rollouts.values(), admitted.of(FeatureFlag), known)
             view, now = self._answer(admitted), self._clock.now()
             policies, waivers = policies_in(admitted.raw), waivers_in(admitted.raw)
             steps = self._waiving.asked_by_file(waivers, actor)
@@ -124,6 +129,7 @@ class Changing:
             DavyError: there is no such rollout or container, nothing says what it runs, or policies refuse.
         """
         namespace, name, catalog = request.namespace, request.name, self._holdings.catalog
+        check_ramp_action(Key(namespace, name), request)
         found = with_images(self._holdings.find(namespace, name).manifest, request.images)
         launch = self._world.platform.resolve(found.key, found.spec.template)
         detail: dict[str, object] = {"action": "set image", "images": request.images}
@@ -154,6 +160,7 @@ class Changing:
         """
         with self._holdings.gate:
             held = self._holdings.find(action.namespace, action.name)
+            check_ramp_action(held.key, action)
             now = self._clock.now()
             deed = perform(action, held, now)
             used = self._allow(action, held, deed, actor, now)
@@ -223,12 +230,24 @@ class Changing:
             flag, now = find(self._interlock.table, request.name), self._clock.now()
             if flag is None:
                 raise NotFound(f'flag "{request.name}" not found', hint="davy flag status lists them")
+            ramp = self._holdings.rollouts.get(ramp_of(flag.key))
+            if ramp is not None:
+                check_deletable(ramp)
             used = self._enforcing.allow(review(as_object(flag.manifest), None, actor), "delete", actor, now)
             draft = Draft(now, "object_deleted", flag.subject, {}, actor, request.reason)
             changes: dict[Record, bytes | None] = {("object", f"FeatureFlag/{flag.key}"): None}
-            self._world.store.commit({**changes, **used.records}, [draft, *used.drafts])
+            runs = [] if ramp is None else self._world.runs.of(ramp.key)
+            if ramp is not None:
+                changes |= removal.forgetting(ramp.key, [run.key for run in runs])
+            late = self._loop.drop_answers(runs)
+            self._world.store.commit({**changes, **used.records}, [*late, draft, *used.drafts])
             self._waiving.take(used)
             self._holdings.catalog.remove("FeatureFlag", flag.key)
+            if ramp is not None:
+                self._world.runs.forget(*runs)
+                self._holdings.catalog.remove("Rollout", ramp.key)
+                self._holdings.drop(ramp.key)
+                self._loop.part_with(ramp.key)
         return self._said(request, f'flag "{request.name}" deleted')
 
     def _allow(self, action: Action, held: Held, deed: Deed, actor: str, now: float) -> Change:

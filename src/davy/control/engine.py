@@ -16,7 +16,12 @@ from davy.control.catalog import Catalog
 from davy.control.changing import Changing
 from davy.control.emitting import drafts_of, number_of, tell
 from davy.control.flags.desk import FlagDesk
+from davy.control.flags.exposures import BUCKET as EXPOSURES
+from davy.control.flags.exposures import Exposures
+from davy.control.flags.instances import Instances
 from davy.control.flags.interlock import Interlock
+from davy.control.flags.ramping import Ramping
+from davy.control.flags.ramps import Dispatching, Ramps
 from davy.control.following import found
 from davy.control.holdings import Holdings
 from davy.control.looking import Looking
@@ -75,6 +80,11 @@ class Engine:
         interlock = Interlock(world.store, setting.environment, clock, world.spool)
         world = replace(world, store=interlock)
         recover(world)
+        instances = Instances(clock.now, self._heard)
+        exposures = Exposures(clock.now, interlock.load(EXPOSURES))
+        ramps = Ramps(interlock, instances, exposures)
+        led = Dispatching(ramps, world.platform, world.traffic)
+        world = replace(world, platform=led, traffic=led)
         self.catalog = catalog
         for images in catalog.objects:
             if isinstance(images, ImageMap):
@@ -89,15 +99,26 @@ class Engine:
         self._desk = WaiverDesk(self._waiving, self._holdings, clock)
         self._changing = Changing(world, self._holdings, clock, self._loop, self._waiving, rulebook, interlock)
         self._flags = FlagDesk(
-            interlock, self._holdings, self._changing.enforcing, self._waiving, clock, self.wake
+            interlock, self._holdings, self._changing.enforcing, self._waiving, clock, instances, exposures
         )
+        self._ramping = Ramping(
+            self._flags,
+            interlock,
+            self._holdings,
+            self._loop,
+            self._changing.enforcing,
+            self._waiving,
+            clock,
+        )
+        exposures.told, ramps.changed = self.looked, self.kick
         detail: dict[str, object] = {"version": __version__, "rollouts": len(self._holdings.rollouts)}
         if tenure is not None:
             detail |= {"epoch": tenure.lease.epoch}
         started = Draft(
             clock.now(), "engine_started", "Engine davy", detail | rulebook.detail, reason=rules.reason
         )
-        world.store.commit(rulebook.records, [started])
+        entries = world.store.commit(rulebook.records, [started])
+        self._flags.blaming.begin(entries[0].seq)
 
     @property
     def flags(self) -> Flags:
@@ -184,7 +205,9 @@ class Engine:
                     answer = self._desk.step(step, actor)
                     self.wake()
                     return answer
-                case requests.FlagStatus() | requests.FlagList() | requests.FlagHistory() as look:
+                case (
+                    requests.FlagStatus() | requests.FlagList() | requests.FlagHistory() | requests.FlagBlame()
+                ) as look:
                     return self._flags.look(look)
                 case (
                     requests.SetFlag()
@@ -196,15 +219,25 @@ class Engine:
                     done = self._flags.step(step, actor)
                     self.wake()
                     return done
+                case requests.RampFlag(key=key, reason=reason, ticket=ticket):
+                    begun = self._ramping.start(key, actor, reason, ticket)
+                    self.wake()
+                    return begun
                 case _:
                     view = self._change(request, actor)
                     self.wake()
                     return view
 
+    def _heard(self) -> None:
+        """Let flags and their ramps take in what instances have told."""
+        self._ramping.kick()
+        self.wake()
+
     def _take_in(self, told: requests.Emit | requests.Found, actor: str) -> views.EmitView:
         """Write down what somebody on this machine tells."""
         if self._log is None:
             raise NotPermitted("this engine takes in no events")
+        self.wake()
         now, way = self._clock.now(), f"unix socket, {number_of(actor)}"
         if isinstance(told, requests.Emit):
             return tell(self._log, drafts_of(told.events, actor, authenticated=way, now=now))

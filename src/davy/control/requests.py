@@ -239,6 +239,14 @@ class DrillFlag(Request, frozen=True):
     reason: str
 
 
+class RampFlag(Request, frozen=True):
+    """Begin the ramp of a flag, or begin it again."""
+
+    key: str
+    reason: str
+    ticket: str = ""
+
+
 class FlagStatus(Request, frozen=True):
     """Look at one flag."""
 
@@ -259,8 +267,18 @@ class FlagHistory(Request, frozen=True):
     limit: int = 1000
 
 
+class FlagBlame(Request, frozen=True):
+    """Say which changes of flags are at fault, of a service or of all, by what was counted lately."""
+
+    service: str = ""
+    since_s: float = 600.0
+
+
 class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What somebody found in a repository: an entry as it is to be, but for who told it and when."""
+    """What somebody found in a repository, or at a vendor of flags: an entry but for who told it and when.
+
+    `actor` is who did it, as the vendor knows them; of a repository that is its `source`.
+    """
 
     at: float
     kind: str
@@ -269,10 +287,11 @@ class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
     source: str
     id: str
+    actor: str = ""
 
 
 class Found(Request, frozen=True):
-    """Write down what was found in a repository: changes, and what rollouts contain."""
+    """Write down what was found: changes and what rollouts contain, and toggles at vendors of flags."""
 
     findings: tuple[Finding, ...]
 
@@ -317,7 +336,7 @@ WaiverStep = AskWaiver | ApproveWaiver | RevokeWaiver | ReviewWaiver
 FlagStep = SetFlag | KillFlag | RestoreFlag | ApproveFlag | DrillFlag
 """What a person does to flags."""
 
-FlagLook = FlagStatus | FlagList | FlagHistory
+FlagLook = FlagStatus | FlagList | FlagHistory | FlagBlame
 """What a person looks at of flags."""
 
 AnyRequest = (
@@ -333,6 +352,7 @@ AnyRequest = (
     | WaiverStep
     | Waivers
     | FlagStep
+    | RampFlag
     | FlagLook
     | Record
     | Emit

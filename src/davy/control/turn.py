@@ -77,8 +77,8 @@ def take_turn(held: Held, world: World, now: float) -> float | None:
     look = Look(
         seen=seen,
         runs=world.runs.views(held.key),
-        requests={hash_: counter.requests for hash_, counter in counters.items()},
-        alarm=_alarm(watched),
+        requests={hash_: counter.requests + counter.met for hash_, counter in counters.items()},
+        alarm=seen.alarm or _alarm(watched),
     )
     decision = decide(held.manifest, held.state, look, now, port=held.port)
     moved = bool(decision.events) or decision.state.progress != held.state.progress

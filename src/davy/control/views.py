@@ -420,6 +420,39 @@ class FlagView(View, frozen=True, kw_only=True, tag="FlagView"):
     exposures: tuple[FlagExposureView, ...]
     proposals: tuple[FlagProposalView, ...]
     drill: FlagDrillView
+    ramp: str = ""
+    """How far its ramp has come, and what it is called among rollouts; empty where there was none."""
+
+
+class FlagArmView(msgspec.Struct, frozen=True, rename="camel"):
+    """What was counted of one variant of a flag."""
+
+    variant: str
+    requests: int
+    failed: int
+
+
+class FlagSuspectView(msgspec.Struct, frozen=True, rename="camel"):
+    """A change of a flag, and whether it is at fault.
+
+    `ratio` is how many times as often those failed who met its variant, None where that cannot be said.
+    """
+
+    flag: str
+    variant: str
+    verdict: str
+    ratio: float | None
+    evidence: float
+    sentence: str
+    arms: tuple[FlagArmView, ...]
+
+
+class FlagBlameView(View, frozen=True, kw_only=True, tag="FlagBlame"):
+    """The changes of flags that users have now, those at fault first."""
+
+    service: str
+    since_s: float
+    items: tuple[FlagSuspectView, ...]
 
 
 class FlagListView(View, frozen=True, kw_only=True, tag="FlagList"):
@@ -506,6 +539,7 @@ AnyView = (
     | WaiverStepView
     | FlagView
     | FlagListView
+    | FlagBlameView
     | FlagStepView
     | RecordView
     | EmitView

@@ -31,10 +31,12 @@ class Definitions(msgspec.Struct, frozen=True):
     """A document: flags by key, shared rules (`$evaluators`) by name, what is said of the set.
 
     Metadata of the set may hold `flagSetId` and `version`; that of a flag comes before it. `broken` says why
-    flags could not be read, by key: they answer with an error, and the others answer all the same.
+    flags could not be read, by key: they answer with an error, and the others answer all the same. `remains` is
+    what of those could be read: values and metadata, by which a provider that governs knows what is safe.
     """
 
     flags: Mapping[str, Definition] = {}
     evaluators: Mapping[str, Json] = {}
     metadata: Metadata = {}
     broken: Mapping[str, str] = {}
+    remains: Mapping[str, Definition] = {}

@@ -4,8 +4,10 @@ Whoever has a newer document makes a new set and puts it in the place of the old
 set from its beginning to its end.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any, TypeAlias
+
+import msgspec
 
 from davy.errors import UsageError
 from davy.flags.clock import wall
@@ -13,7 +15,7 @@ from davy.flags.definition import Definition, Definitions
 from davy.flags.details import Details, ErrorCode, FlagType, Json, Metadata, Reason
 from davy.flags.gate import is_baked
 from davy.flags.governance import Bucketing
-from davy.flags.targeting import BadRule, Choose, RuleError, compile_rule
+from davy.flags.targeting import BadRule, Choose, RuleError, compile_rule, references
 from davy.flags.targeting.values import text
 
 Asked: TypeAlias = "FlagType | str | type | None"
@@ -21,6 +23,10 @@ Asked: TypeAlias = "FlagType | str | type | None"
 
 Answer: TypeAlias = Callable[[Asked, Any, Mapping[str, Any] | None], Details]
 """From the type, the caller's default and the context to the answer of one flag."""
+
+_Context: TypeAlias = (
+    Mapping[str, Any] | None
+)  # by a name: annotations are made with each of the functions below
 
 _NOBODY: Mapping[str, Any] = {}
 
@@ -62,8 +68,8 @@ def flag_type(asked: Asked) -> FlagType | None:
 class FlagSet:
     """The flags of one document.
 
-    Flags are compiled when they are first asked for; `prepare` does it for all of them. It may be asked from
-    any number of threads.
+    Flags are compiled when they are first asked for; `prepare` does it beforehand. It may be asked from any
+    number of threads. `fixed` are the flags that answer the same whoever is asked about.
 
     Args:
         definitions: what was read.
@@ -71,7 +77,7 @@ class FlagSet:
         clock: what `$flagd.timestamp` looks at, in seconds since the epoch.
     """
 
-    __slots__ = ("_answers", "_bucketing", "_clock", "definitions")
+    __slots__ = ("_answers", "_bucketing", "_clock", "definitions", "fixed")
 
     def __init__(
         self,
@@ -83,6 +89,7 @@ class FlagSet:
         self.definitions = definitions
         self._bucketing = _bucketing_of(bucketing)
         self._clock = clock
+        self.fixed = frozenset(key for key, flag in definitions.flags.items() if _is_fixed(flag))
         self._answers: dict[str, Answer | None] = dict.fromkeys((*definitions.flags, *definitions.broken))
 
     def evaluate(
@@ -129,26 +136,26 @@ class FlagSet:
         """The name of the set, empty where it does not say."""
         return str(self.metadata.get("flagSetId", ""))
 
-    def prepare(self) -> None:
-        """Compile all flags, so that nobody who asks waits for it."""
+    def prepare(self, like: "FlagSet | None" = None) -> None:
+        """Compile flags, so that nobody who asks waits for it: all, or those that another set had compiled."""
         for key in self._answers:
-            self._prepared(key)
+            if like is None or like._answers.get(key) is not None:
+                self._prepared(key)
 
     def changed(self, newer: "FlagSet") -> list[str]:
-        """Name the flags that may answer differently in a newer set, in the order of their names."""
-        old, new = self.definitions, newer.definitions
-        if (
-            old.evaluators != new.evaluators
-            or old.metadata != new.metadata
-            or self._bucketing != newer._bucketing
-        ):
-            return sorted({*self._answers, *newer._answers})
+        """Name the flags that may answer differently in a newer set, in the order of their names.
+
+        What shared rules say counts for the flags that use them, and what is said of the set for all of them;
+        its version does not, which only tells one document from another.
+        """
         keys = {*self._answers, *newer._answers}
-        return sorted(
-            key
-            for key in keys
-            if old.flags.get(key) != new.flags.get(key) or old.broken.get(key) != new.broken.get(key)
-        )
+        if self._bucketing != newer._bucketing or _common(self.metadata) != _common(newer.metadata):
+            return sorted(keys)
+        old, new = self.definitions, newer.definitions
+        names = {*old.evaluators, *new.evaluators}
+        rules = {name for name in names if _written(old, name) != _written(new, name)}
+        same = set() if rules else {key for key, flag in new.flags.items() if old.flags.get(key) is flag}
+        return sorted(key for key in keys - same if _told(old, key, rules) != _told(new, key, frozenset()))
 
     def _prepared(self, key: str) -> Answer:
         definitions = self.definitions
@@ -185,8 +192,32 @@ def _bucketing_of(name: object) -> Bucketing:
         raise UsageError(f"there is no bucketing `{name}`", hint=f"it is {known}") from None
 
 
+def _is_fixed(flag: Definition) -> bool:
+    return not flag.enabled or not flag.targeting or is_baked(flag)
+
+
+def _common(metadata: Metadata) -> bytes:
+    return _ENCODE({name: value for name, value in metadata.items() if name != "version"})
+
+
+def _written(definitions: Definitions, name: str) -> bytes:
+    """Return a shared rule as text: true is no 1 there, whatever Python says."""
+    return _ENCODE(definitions.evaluators[name]) if name in definitions.evaluators else b""
+
+
+def _told(definitions: Definitions, key: str, rules: Set[str]) -> bytes | str | None:
+    """Return a flag as text, which is empty where it uses one of the rules; None where there is none."""
+    flag = definitions.flags.get(key)
+    if flag is None:
+        return definitions.broken.get(key)
+    return b"" if rules and not rules.isdisjoint(references(flag.targeting)) else _ENCODE(flag)
+
+
+_ENCODE = msgspec.json.Encoder(order="deterministic").encode
+
+
 def _failing(code: ErrorCode, message: str, metadata: Metadata) -> Answer:
-    def answer(asked: Asked, default: Any, _: Mapping[str, Any] | None) -> Details:
+    def answer(asked: Asked, default: Any, _: _Context) -> Details:
         return _failed(code, message, default, metadata)
 
     return answer
@@ -200,7 +231,7 @@ def _fixed(flag: Definition, metadata: Metadata, reason: Reason) -> Answer:
     """Answer everybody with the default variant."""
     row = _row(flag, flag.default_variant, reason, metadata)
 
-    def answer(asked: Asked, default: Any, _: Mapping[str, Any] | None) -> Details:
+    def answer(asked: Asked, default: Any, _: _Context) -> Details:
         return row.get(asked) or _answered(flag, flag.default_variant, reason, metadata, asked, default)
 
     return answer
@@ -211,9 +242,9 @@ def _targeted(flag: Definition, metadata: Metadata, choose: Choose) -> Answer:
     rows = {name: _row(flag, name, Reason.TARGETING_MATCH, metadata) for name in flag.variants}
     otherwise = _row(flag, flag.default_variant, Reason.DEFAULT, metadata)
 
-    def answer(asked: Asked, default: Any, context: Mapping[str, Any] | None) -> Details:
+    def answer(asked: Asked, default: Any, context: _Context) -> Details:
         try:
-            found = choose(context or _NOBODY)
+            found = choose(_NOBODY if context is None else context)
         except RuleError as error:
             return _failed(ErrorCode.PARSE_ERROR, f"flag `{flag.key}`: {error}", default, metadata)
         if found is None:
@@ -270,7 +301,13 @@ _FITTING: Mapping[FlagType | None, tuple[type, ...]] = {
 
 
 def _fits(kind: FlagType | None, value: Json) -> bool:
+    if kind is FlagType.FLOAT and type(value) is int:
+        return -_LARGEST < value < _LARGEST
     return type(value) in _FITTING[kind]
+
+
+_LARGEST = 2**1023
+"""Integers beyond are no floats."""
 
 
 def _as(kind: FlagType | None, value: Any) -> Any:

@@ -4,6 +4,7 @@ It is compiled into the document, so that every evaluator obeys it: a closed fla
 default, and no targeting. What an application passes as a default never comes into it.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
@@ -12,10 +13,17 @@ from msgspec.structs import replace
 
 from davy.flags.definition import Definition, Definitions
 from davy.flags.evidence import Evidence
+from davy.flags.governance import NAMES
 from davy.model.key import Key
 
 PRODUCTION = "production"
-"""The environment whose gates are shut; in every other a flag may be on before its canary passed."""
+"""The environment that is meant where none is named; gates are shut there."""
+
+_WITHOUT_USERS = re.compile(
+    "dev|devel|development|local|ci|e2e|sandbox|playground|demo|integration|test|tests|testing|qa|uat|perf"
+    "|performance|load|stg|stage|staging|preview|review|ephemeral"
+)
+"""Words in the name of an environment that say that no users are there: in those alone gates are never shut."""
 
 EvidenceByRollout = Mapping[Key, Sequence[Evidence]]
 """The canaries that passed, by their rollout."""
@@ -40,20 +48,32 @@ class Verdict(msgspec.Struct, frozen=True):
         return self.state == "open"
 
 
+def is_guarded(environment: str) -> bool:
+    """Say whether gates can be shut in an environment: where users are, and wherever nobody knows.
+
+    `staging`, `eu-dev-2` and `load-test` are known to be without; `production`, `prod`, `prodution`, `eu` and
+    `live-preview` are not, and a name that is misspelt opens nothing.
+    """
+    words = re.findall("[a-z0-9]*[a-z][a-z0-9]*", environment.lower())
+    if any(word.startswith(("prod", "live")) for word in words):
+        return True
+    return not any(map(_WITHOUT_USERS.fullmatch, words))
+
+
 def judge(definition: Definition, environment: str, evidence: EvidenceByRollout, artifact: str = "") -> Verdict:
     """Say whether a flag may be on in an environment, for instances of one artifact.
 
     Args:
         definition: the flag; `rollout` and `rolloutWeight` in its metadata are the link.
-        environment: only in `production` a gate can be shut.
+        environment: where; see `is_guarded`.
         evidence: the canaries that passed.
         artifact: the hash of the pod template that instances were started from. Where it is empty, any artifact
             that passed opens the gate: hand in evidence only of those that users are served by.
     """
     if "rollout" not in definition.metadata:
         return Verdict("open", "no rollout is linked")
-    if environment != PRODUCTION:
-        return Verdict("open", f"gates are for {PRODUCTION}, and this is {environment}")
+    if not is_guarded(environment):
+        return Verdict("open", f"gates are for where users are, and this is {environment}")
     linked, weight = _link(definition)
     if linked is None:
         return Verdict("unknown", "the link to a rollout cannot be read: write `rollout: namespace/name`")
@@ -79,7 +99,9 @@ def enforced(
 ) -> Definitions:
     """Bake closed gates and kills into a document; the rest of it stays as it is.
 
-    What was baked once stays baked: a document whose gates are closed is opened by making it anew.
+    What was baked once stays baked: a document whose gates are closed is opened by making it anew. A flag that
+    cannot be read is baked, too, where its gate is closed or it was killed, and enough of it remains to know
+    what is safe. What the metadata of the set says of governance is said of each flag that says nothing else.
 
     Args:
         definitions: the flags of the environment.
@@ -88,13 +110,17 @@ def enforced(
         killed: keys of flags that were killed, wherever they are.
         artifact: see `judge`.
     """
-    flags = {
-        key: _safe(flag, {"killed": True, "gateReason": "it was killed"})
-        if key in killed
-        else _judged(flag, judge(flag, environment, evidence, artifact))
-        for key, flag in definitions.flags.items()
+    found = _told_each(definitions)
+    flags = {key: _enforced(flag, environment, evidence, killed, artifact) for key, flag in found.flags.items()}
+    remains = {
+        key: _enforced(flag, environment, evidence, killed, artifact) for key, flag in found.remains.items()
     }
-    return replace(definitions, flags=flags)
+    safe = {key: flag for key, flag in remains.items() if is_baked(flag)}
+    if not safe:
+        return replace(found, flags=flags)
+    broken = {key: why for key, why in found.broken.items() if key not in safe}
+    left = {key: flag for key, flag in found.remains.items() if key not in safe}
+    return replace(found, flags={**flags, **safe}, broken=broken, remains=left)
 
 
 def is_baked(definition: Definition) -> bool:
@@ -111,6 +137,26 @@ def safe_variant(definition: Definition) -> str | None:
     if isinstance(declared, str) and declared in definition.variants:
         return declared
     return next((name for name, value in definition.variants.items() if not value), None)
+
+
+def _told_each(definitions: Definitions) -> Definitions:
+    """Put what a set says of governance into the flags that say nothing else."""
+    said = {name: definitions.metadata[name] for name in NAMES if name in definitions.metadata}
+    if not said:
+        return definitions
+    flags, remains = (
+        {key: replace(flag, metadata={**said, **flag.metadata}) for key, flag in each.items()}
+        for each in (definitions.flags, definitions.remains)
+    )
+    return replace(definitions, flags=flags, remains=remains)
+
+
+def _enforced(
+    flag: Definition, environment: str, evidence: EvidenceByRollout, killed: Collection[str], artifact: str
+) -> Definition:
+    if flag.key in killed:
+        return _safe(flag, {"killed": True, "gateReason": "it was killed"})
+    return _judged(flag, judge(flag, environment, evidence, artifact))
 
 
 def _judged(flag: Definition, verdict: Verdict) -> Definition:

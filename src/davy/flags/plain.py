@@ -11,6 +11,7 @@ from davy.flags.details import Json, Metadata
 from davy.flags.governance import NAMES, Governance, governance_in
 from davy.flags.overlays import type_among
 from davy.model.check import nearest
+from davy.model.checks.flag import variant_meant
 from davy.model.finding import Finding, Severity
 from davy.model.flag import GATE_NAMES, KEY, TICKET, type_of
 from davy.model.instant import BadInstant, parse_end
@@ -139,14 +140,13 @@ def _answers(
     default, targeting = flag.get("defaultVariant"), flag.get("targeting")
     named = [(f"{path}.defaultVariant", default)] if isinstance(default, str) else []
     if default is not None and not isinstance(default, str):
-        yield "DV006", f"{path}.defaultVariant", "`defaultVariant` has to be the name of a variant", ""
+        fix = 'quote it, and the variants: "on", "off"' if isinstance(default, bool) else ""
+        yield "DV006", f"{path}.defaultVariant", "`defaultVariant` has to be the name of a variant", fix
     if targeting is not None and not isinstance(targeting, dict):
         yield "DV006", f"{path}.targeting", "`targeting` has to be a mapping", ""
     for at, name in (*named, *outcomes(targeting, f"{path}.targeting")):
         if name not in variants:
-            meant = nearest(name, variants)
-            fix = f"write `{meant}`" if meant else f"variants: {', '.join(variants)}"
-            yield "DV008", at, f"there is no variant {name!r}", fix
+            yield "DV008", at, f"there is no variant {name!r}", variant_meant(name, variants)
 
 
 def _wrong(governance: Governance, variants: Mapping[str, Json]) -> Iterator[tuple[str, str]]:

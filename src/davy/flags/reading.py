@@ -7,7 +7,7 @@ and is its answer: a typing error in one must not switch the others off.
 import re
 from collections.abc import Callable, Mapping
 from json import JSONDecodeError, loads
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -55,24 +55,68 @@ def read(text: str | bytes, file: str = "flags.json") -> Definitions:
     Raises:
         BadManifest: it is no JSON or YAML, or has no flags in it; with its place.
     """
-    document = _decoded(text, file)
-    if "flags" not in document:
-        raise _misshapen(text, file, "", "DV007", "`flags` is missing")
-    flags: Any = document["flags"]
-    evaluators, metadata = document.get("$evaluators") or {}, document.get("metadata") or {}
-    for name, value in (("flags", flags), ("$evaluators", evaluators), ("metadata", metadata)):
-        if not isinstance(value, dict):
-            raise _misshapen(text, file, name, "DV006", f"`{name}` has to be an object")
-    if wrong := _wrong_metadata(metadata):
-        raise _misshapen(text, file, "metadata", "DV006", wrong)
-    found: dict[str, Definition] = {}
-    broken: dict[str, str] = {}
-    for key, value in flags.items():
+    return Reader().read(text, file)
+
+
+class Reader:
+    """Reads one document after another; a flag that is written as it was before is not read again.
+
+    A document of ten thousand flags is read anew for each of them that is toggled. JSON is read flag by flag,
+    so that other threads are not stopped for as long as the whole takes.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[bytes, _Read]] = {}
+
+    def read(self, text: str | bytes, file: str = "flags.json") -> Definitions:
+        """Read a document.
+
+        Raises:
+            BadManifest: it is no JSON or YAML, or has no flags in it; with its place.
+        """
+        document = _decoded(text, file)
+        if "flags" not in document:
+            raise _misshapen(text, file, "", "DV007", "`flags` is missing")
+        flags: Any = document["flags"]
+        evaluators, metadata = document.get("$evaluators") or {}, document.get("metadata") or {}
+        for name, value in (("flags", flags), ("$evaluators", evaluators), ("metadata", metadata)):
+            if not isinstance(value, dict):
+                raise _misshapen(text, file, name, "DV006", f"`{name}` has to be an object")
+        if wrong := _wrong_metadata(metadata):
+            raise _misshapen(text, file, "metadata", "DV006", wrong)
+        known, self._known = self._known, {}
         try:
-            found[key] = _definition(key, value)
-        except ValueError as error:
-            broken[key] = f"flag `{key}`: {error}"
-    return Definitions(found, evaluators, metadata, broken)
+            found = {key: self._read(key, value, known) for key, value in flags.items()}
+        except (ValueError, RecursionError) as error:
+            raise _broken(text, file, _in_whole(text, error)) from None
+        return Definitions(
+            {key: each for key, (each, why) in found.items() if each is not None and not why},
+            evaluators,
+            metadata,
+            {key: why for key, (_, why) in found.items() if why},
+            {key: each for key, (each, why) in found.items() if each is not None and why},
+        )
+
+    def _read(self, key: str, value: Any, known: "Mapping[str, tuple[bytes, _Read]]") -> "_Read":
+        if not isinstance(value, msgspec.Raw):
+            return _read(key, value)
+        written = bytes(value)
+        found = known.get(key)
+        if found is None or found[0] != written:
+            found = written, _read(key, msgspec.json.decode(value))
+        self._known[key] = found
+        return found[1]
+
+
+_Read: TypeAlias = tuple[Definition | None, str]
+"""A flag; or why it cannot be read, with what remains of it."""
+
+
+def _read(key: str, value: Any) -> _Read:
+    try:
+        return _definition(key, value), ""
+    except ValueError as error:
+        return _remains(key, value), f"flag `{key}`: {error}"
 
 
 def _definition(key: str, value: Any) -> Definition:
@@ -105,6 +149,18 @@ def _definition(key: str, value: Any) -> Definition:
         targeting=targeting or None,
         metadata=metadata,
     )
+
+
+def _remains(key: str, value: Any) -> Definition | None:
+    """Read the values and the metadata of a flag that cannot be read whole, as far as they make sense."""
+    variants, metadata = (
+        (value.get("variants"), value.get("metadata")) if isinstance(value, dict) else (None, None)
+    )
+    if not isinstance(variants, dict) or not variants or not _is_within(variants, _DEEPEST):
+        return None
+    said = metadata if isinstance(metadata, dict) else {}
+    told = {name: each for name, each in said.items() if not _wrong_metadata({name: each})}
+    return Definition(key, variants, metadata=told)
 
 
 def _is_within(value: Any, depth: int) -> bool:
@@ -144,10 +200,20 @@ def _decoded(text: str | bytes, file: str) -> Mapping[str, Any]:
     if text.lstrip()[:1] not in ("{", b"{") or file.endswith((".yaml", ".yml")):
         return _decoded_yaml(text, file)
     try:
-        document: dict[str, Any] = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        document: dict[str, Any] = _in_pieces(text)
+    except (ValueError, RecursionError) as error:  # ValueError: of msgspec, of UTF-8, of an endless integer
         raise _broken(text, file, error) from None
     return document
+
+
+def _in_pieces(text: str | bytes) -> Any:
+    """Read JSON down to the flags, each of which is left as it is written."""
+    try:
+        pieces = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+        flags = {"flags": msgspec.json.decode(pieces.pop("flags"), type=dict[str, msgspec.Raw])}
+    except (KeyError, msgspec.ValidationError):
+        return msgspec.json.decode(text)  # it has another shape, which is told of elsewhere
+    return {name: msgspec.json.decode(piece) for name, piece in pieces.items()} | flags
 
 
 def _decoded_yaml(text: str | bytes, file: str) -> Mapping[str, Any]:
@@ -176,9 +242,20 @@ def _broken(text: str | bytes, file: str, error: Exception) -> BadManifest:
         loads(whole)
     except JSONDecodeError as found:
         return _refused(whole, file, found.pos, "DV001", f"this is not JSON: {found.msg}")
+    except ValueError:
+        return _refused(whole, file, 0, "DV002", "an integer in it has too many digits to be read")
     at = _BYTE.search(str(error))
     offset = len(whole.encode("utf-8", "replace")[: int(at[1])].decode("utf-8", "ignore")) if at else 0
     return _refused(whole, file, offset, "DV001", f"this is not JSON: {error}")
+
+
+def _in_whole(text: str | bytes, error: Exception) -> Exception:
+    """Return what is wrong with a part of JSON, with its place in the whole."""
+    try:
+        msgspec.json.decode(text)
+    except (ValueError, RecursionError) as whole:
+        error = whole
+    return error
 
 
 def _misshapen(text: str | bytes, file: str, name: str, code: str, title: str) -> BadManifest:

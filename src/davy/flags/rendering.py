@@ -1,6 +1,6 @@
 """Definitions as the document that flagd, and everything that reads its format, evaluates by."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -8,9 +8,10 @@ import msgspec
 from msgspec.structs import replace
 
 from davy.flags.definition import Definition, Definitions
-from davy.flags.details import Json, Metadata
+from davy.flags.details import Metadata
 from davy.flags.gate import SAID
 from davy.flags.governance import NAMES, Exposure
+from davy.flags.targeting import references
 
 SCHEMA = "https://flagd.dev/schema/v0/flags.json"
 
@@ -58,7 +59,7 @@ def for_clients(definitions: Definitions, allowed: Collection[str] | None = None
         if flag.metadata.get("exposure", definitions.metadata.get("exposure")) == Exposure.CLIENT
         and (allowed is None or key in allowed)
     }
-    used = {name for flag in flags.values() for name in _references(flag.targeting)}
+    used = {name for flag in flags.values() for name in references(flag.targeting)}
     return Definitions(
         flags,
         {name: rule for name, rule in definitions.evaluators.items() if name in used},
@@ -74,19 +75,6 @@ def public(metadata: Metadata) -> Metadata:
 def _without(metadata: Metadata, kept: Collection[str]) -> dict[str, bool | int | float | str]:
     hidden = {*NAMES, *SAID}.difference(kept)
     return {name: value for name, value in metadata.items() if name not in hidden}
-
-
-def _references(rule: Json) -> Iterator[str]:
-    """Go through the shared rules that a rule names; they do not name others."""
-    match rule:
-        case {"$ref": str(name)}:
-            yield name
-        case dict():
-            for each in rule.values():
-                yield from _references(each)
-        case list():
-            for each in rule:
-                yield from _references(each)
 
 
 def _flag(flag: Definition) -> Mapping[str, Any]:

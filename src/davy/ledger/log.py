@@ -60,6 +60,18 @@ class Log(Protocol):
         """
         ...
 
+    def append_each(self, calls: Sequence[Sequence[Draft]]) -> list[tuple[Receipt, ...] | Exception]:
+        """Append for many at once what each of them would, and return what each is to be told.
+
+        All of it is durable then, at the cost of one: for whoever serves many and has no thread for each. What
+        is an Exception is wrong with those drafts alone; nothing of them is written, and all others are.
+
+        Raises:
+            StoreUnavailable: nothing was written of anybody's.
+            LedgerDamaged: nothing was written of anybody's, and nothing will be.
+        """
+        ...
+
     def head(self) -> Head:
         """Return the tree as it is now."""
         ...

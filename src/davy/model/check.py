@@ -116,7 +116,7 @@ class Checker:
             return None
         if isinstance(value, str):
             return value
-        self.warn_ambiguous(node, value)
+        self.warn_ambiguous(node, value, f"quote it: {json.dumps(node.text)}")
         return json.dumps(value)
 
     def scalar(self, node: Scalar, shape: Shape, path: str) -> Any:
@@ -209,12 +209,12 @@ class Checker:
         title = f"`{join(path, name)}` is missing"
         self.tell("DV007", position.key or position.value, title, label=f"here, `{name}` has to be given")
 
-    def warn_ambiguous(self, node: Scalar, value: Value) -> None:
+    def warn_ambiguous(self, node: Scalar, value: Value, fix: str = "") -> None:
         """Warn of a plain scalar that another reader of YAML takes for something else."""
         if other := disagreement(node.text, value):
             if isinstance(value, str):
                 fix = f"quote it: {json.dumps(value)}"
-            else:
+            elif not fix:
                 fix = f"write {json.dumps(value)}, or quote it if it is meant as a text"
             title = f"`{node.text}` means {json.dumps(value)} to the cluster; {other}"
             self.tell("DV004", node.span, title, severity="warning", fix=fix)

@@ -288,7 +288,8 @@ def _tell_of_no_kind(node: Mapping, report: Report) -> None:
         report.tell("DV013", _at(node, "groups"), title, severity="note")
     elif isinstance(_field(node, "flags"), Mapping):
         title = "this is a document of flagd, and is left alone: `davy flag list` reads it"
-        report.tell("DV013", _at(node, "flags"), title, severity="note")
+        fix = "davy flag import flagd makes FeatureFlags of it, which an engine holds"
+        report.tell("DV013", _at(node, "flags"), title, severity="note", fix=fix)
     else:
         fix = f"kinds that are read: {', '.join(KINDS)}"
         report.tell("DV007", node.span, "`kind` is missing", label="what is this?", fix=fix)

@@ -200,7 +200,7 @@ class GovernedProvider(AbstractProvider):
         evaluation = _Evaluation(self, kind, key, cast(Json, default), context)
         if evaluation.decided is None and evaluation.may_ask(self._status.inner):
             try:
-                evaluation.take(ask(key, default, context))
+                evaluation.take(ask(evaluation.name_there, cast(T, evaluation.fallback), context))
             except Exception as error:  # noqa: BLE001 - whatever another provider raises
                 evaluation.fail(error)
         return evaluation.ended()
@@ -216,7 +216,7 @@ class GovernedProvider(AbstractProvider):
         evaluation = _Evaluation(self, kind, key, cast(Json, default), context)
         if evaluation.decided is None and evaluation.may_ask(self._status.inner):
             try:
-                evaluation.take(await ask(key, default, context))
+                evaluation.take(await ask(evaluation.name_there, cast(T, evaluation.fallback), context))
             except Exception as error:  # noqa: BLE001 - whatever another provider raises
                 evaluation.fail(error)
         return evaluation.ended()
@@ -281,6 +281,25 @@ class _Evaluation:
         if self.decided is None and seen is UNREADABLE:
             self.decided = self._failed(ErrorCode.INVALID_CONTEXT, "the context cannot be read")
 
+    @property
+    def name_there(self) -> str:
+        """What the other provider calls the flag: what it was imported as, or its key."""
+        return (
+            self._key
+            if self._definition is None
+            else str(self._definition.metadata.get("importedAs", self._key))
+        )
+
+    @property
+    def fallback(self) -> Json:
+        """What the other provider is told to fall back to: what is safe, where that is declared.
+
+        Some say nothing when they do not know a flag: Unleash's answers with what the caller falls back to.
+        """
+        if self._definition is None or self._held.mode(self._key) in (None, OnError.CODE):
+            return self._default
+        return self._definition.variants[str(self._definition.metadata["safe"])]
+
     def may_ask(self, inner: Status) -> bool:
         """Say whether the other provider can be asked; where not, that is decided."""
         if inner is not Status.NOT_READY:
@@ -328,8 +347,7 @@ class _Evaluation:
                 return None
             message = f"{self._key} is not declared"
             return Details(self._default, None, Reason.ERROR, ErrorCode.FLAG_NOT_FOUND, message)
-        stale = held.status is Status.STALE and held.mode(self._key) in (OnError.SAFE, OnError.CODE)
-        if definition is None or is_baked(definition) or not definition.enabled or stale:
+        if definition is None or is_baked(definition) or not definition.enabled or held.lapsed(self._key):
             return held.evaluate(self._key, self._kind, self._default, self._context)
         if not _fits(self._kind, next(iter(definition.variants.values()), None)):
             message = f"{self._key} is not declared as {self._kind}"

@@ -7,7 +7,7 @@ assignment: an evaluation sees the one or the other, never half of each.
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from enum import StrEnum
+from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -17,10 +17,11 @@ from davy.errors import DavyError
 from davy.flags.definition import Definition, Definitions
 from davy.flags.details import Details, ErrorCode, FlagType, Json, Reason
 from davy.flags.evidence import Evidence
+from davy.flags.failing import CALLERS_FAULT, declared, on_error
 from davy.flags.flagset import FlagSet
 from davy.flags.gate import enforced, is_baked
-from davy.flags.governance import OnError
-from davy.flags.reading import read
+from davy.flags.governance import Criticality, FlagKind, OnError
+from davy.flags.reading import Reader
 from davy.model.key import Key
 from davy.openfeature.counting import Counting, Counts
 from davy.openfeature.keeping import Keeping
@@ -39,11 +40,39 @@ class Status(StrEnum):
     ERROR = "ERROR"
 
 
+class Lapse(Enum):
+    """Of which flags what is known has lapsed, so that each answers by its `onError`."""
+
+    NONE = "of none"
+    CRITICAL = "of those that a kill must be able to reach"
+    ALL = "of all"
+
+
+class Grace(NamedTuple):
+    """How long what was known last is answered while nothing is heard, in seconds since the last word.
+
+    A server that is away must not change what users get, in either direction; but meanwhile no kill arrives
+    either. So it ends, earlier for kill switches and for flags of high criticality.
+    """
+
+    hold_s: float = 3600.0
+    hold_critical_s: float = 900.0
+
+    def lapse(self, age_s: float) -> Lapse:
+        """Say of which flags what was known so long ago has lapsed."""
+        if age_s > self.hold_s:
+            return Lapse.ALL
+        return Lapse.CRITICAL if age_s > self.hold_critical_s else Lapse.NONE
+
+
+GRACE = Grace()
+
+
 class Gate(NamedTuple):
     """What closes flags in a document, whatever it says.
 
     Args:
-        environment: gates are for `production`.
+        environment: whether gates can be shut here at all (`davy.flags.gate.is_guarded`).
         evidence: the canaries that passed.
         killed: keys of flags that are off, whatever a document says.
         artifact: the hash of the pod template that this instance was started from.
@@ -82,28 +111,48 @@ class Held:
         document: as it was received.
         status: how far it is believed.
         counts: where its evaluations are counted.
+        flags: it, compiled.
+        lapse: while it is stale, which flags answer by their `onError`.
     """
 
     def __init__(
-        self, definitions: Definitions, document: Document, status: Status, counts: Counts, flags: FlagSet
+        self,
+        definitions: Definitions,
+        document: Document,
+        status: Status,
+        counts: Counts,
+        flags: FlagSet,
+        lapse: Lapse = Lapse.NONE,
     ) -> None:
         self.definitions = definitions
         self.document = document
         self.status = status
+        self.lapse = lapse if status is Status.STALE else Lapse.NONE
         self.counts = counts
         self.known = counts.known
         self.flags = flags
+        self.fixed = flags.fixed
         self.evaluate: Evaluate = self._stale if status is Status.STALE else flags.evaluate
         self._safe_flags: FlagSet | None = None
 
-    def believed(self, status: Status) -> "Held":
+    def believed(self, status: Status, lapse: Lapse = Lapse.NONE) -> "Held":
         """Return the same document with another status; what was counted stays together."""
-        return Held(self.definitions, self.document, status, self.counts, self.flags)
+        return Held(self.definitions, self.document, status, self.counts, self.flags, lapse)
+
+    def lapsed(self, key: str) -> bool:
+        """Say whether a flag answers by its `onError`, for want of anything that is known of it."""
+        if self.lapse is Lapse.NONE or self.mode(key) not in (OnError.SAFE, OnError.CODE):
+            return False
+        return self.lapse is Lapse.ALL or _is_critical(self._declared(key))
+
+    def all_lapsed(self) -> set[str]:
+        """Name the flags that answer by their `onError`."""
+        return set() if self.lapse is Lapse.NONE else set(filter(self.lapsed, self.flags.keys()))
 
     def mended(self, key: str, kind: FlagType, default: Json, failed: Details) -> Details:
         """Return what is answered where a rule could not be evaluated: the safe value, unless code decides."""
-        mode = self._mode(key)
-        if mode is None or mode is OnError.CODE or failed.error_code in _CALLERS_FAULT:
+        mode = self.mode(key)
+        if mode is None or mode is OnError.CODE or failed.error_code in CALLERS_FAULT:
             return failed
         return self.safely(key, kind, default, Reason.ERROR, str(failed.error_code))
 
@@ -118,31 +167,22 @@ class Held:
     def mode(self, key: str) -> OnError | None:
         """Return what a flag declares for when nothing can be known; None where it declares nothing safe.
 
-        What is closed or killed declares nothing else than what it answers already.
+        What is closed or killed declares nothing else than what it answers already. A flag that cannot be read
+        declares what remains of it, or what it declared in an earlier document.
         """
-        return self._mode(key)
+        return on_error(self._declared(key))
 
-    def _mode(self, key: str) -> OnError | None:
-        definition = self.definitions.flags.get(key)
-        if (
-            definition is None
-            or is_baked(definition)
-            or definition.metadata.get("safe") not in definition.variants
-        ):
-            return None
-        try:
-            return OnError(str(definition.metadata.get("onError", OnError.SAFE)))
-        except ValueError:
-            return OnError.SAFE
+    def _declared(self, key: str) -> Definition | None:
+        return declared(self.definitions, key)
 
     def _stale(self, key: str, kind: FlagType, default: Json, context: Mapping[str, Any]) -> Details:
         """Answer while nobody knows whether the document still holds."""
-        mode = self._mode(key)
-        if mode is OnError.SAFE:
-            return self.safely(key, kind, default, Reason.STALE, "stale")
-        if mode is OnError.CODE:
-            message = "nothing new has been heard of this flag, and its onError is `code`"
-            metadata = self.definitions.flags[key].metadata
+        if self.lapsed(key):
+            if self.mode(key) is OnError.SAFE:
+                return self.safely(key, kind, default, Reason.STALE, "stale")
+            message = "nothing has been heard of this flag for too long, and its onError is `code`"
+            flag = self._declared(key)
+            metadata = {} if flag is None else flag.metadata
             return Details(default, None, Reason.ERROR, ErrorCode.PROVIDER_NOT_READY, message, metadata)
         found = self.flags.evaluate(key, kind, default, context)
         if found.error_code is not None or found.reason == Reason.DISABLED:
@@ -158,7 +198,7 @@ class Held:
     def _made_safe(self) -> FlagSet:
         flags = {
             key: Definition(key, flag.variants, True, str(flag.metadata["safe"]), None, flag.metadata)
-            for key, flag in self.definitions.flags.items()
+            for key, flag in {**self.definitions.remains, **self.definitions.flags}.items()
             if flag.metadata.get("safe") in flag.variants
         }
         return FlagSet(Definitions(flags, {}, self.definitions.metadata))
@@ -168,7 +208,10 @@ def _is_opened(flag: Definition) -> bool:
     return flag.metadata.get("gate") == "open" and not is_baked(flag)
 
 
-_CALLERS_FAULT = (ErrorCode.FLAG_NOT_FOUND, ErrorCode.TYPE_MISMATCH)
+def _is_critical(flag: Definition | None) -> bool:
+    """Say whether a kill must be able to reach a flag soon."""
+    metadata = {} if flag is None else flag.metadata
+    return metadata.get("kind") == FlagKind.KILL_SWITCH or metadata.get("criticality") == Criticality.HIGH
 
 
 def nothing(key: str, kind: FlagType, default: Json, context: Mapping[str, Any]) -> Details:
@@ -187,6 +230,7 @@ class Holder:
         keeping: where the last good document is kept for a start without a server.
         bundled: a document that was shipped with the application, for the very first start without a server.
         stale_after_s: how long a document is believed without a word; None where silence says nothing.
+        grace: how long after its last word it is answered by all the same.
         wall: the time in seconds since the epoch.
         ticks: a clock that never goes back, in seconds.
     """
@@ -200,6 +244,7 @@ class Holder:
         keeping: Keeping | None = None,
         bundled: tuple[bytes, Gate] | None = None,
         stale_after_s: float | None = None,
+        grace: Grace = GRACE,
         wall: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -209,9 +254,11 @@ class Holder:
         self._keeping = keeping
         self._bundled = bundled
         self._stale_after_s = stale_after_s
+        self._grace = grace
         self._wall = wall
         self._ticks = ticks
         self._lock = threading.RLock()
+        self._reader = Reader()
         self._word = ticks()
         self._kept_at = 0.0
         self._ended = False
@@ -276,13 +323,18 @@ class Holder:
             self.passing()
 
     def passing(self) -> None:
-        """Take in that time has passed; what was not confirmed for too long is stale."""
+        """Take in that time has passed; what was not confirmed for too long is stale, and lapses in the end."""
         limit = self._stale_after_s
-        if limit is None or self.age_s <= limit or not self.has_document or self.held.status is Status.STALE:
+        if limit is None or self.age_s <= limit or not self.has_document:
             return
         with self._lock:
+            lapse = self._lapse
+            if self._ended or (self.held.status is Status.STALE and self.held.lapse is lapse):
+                return
             said = f": {self.why}" if self.why else ""
-            self._put(self.held.believed(Status.STALE), None, f"nothing was heard for {self.age_s:.0f} s{said}")
+            self._put(
+                self.held.believed(Status.STALE, lapse), None, f"nothing was heard for {self.age_s:.0f} s{said}"
+            )
 
     def fall_back(self) -> None:
         """Hold what was kept or bundled, for want of anything better; it is stale."""
@@ -313,26 +365,41 @@ class Holder:
             self.settled.clear()
             self.why = ""
 
+    @property
+    def _lapse(self) -> Lapse:
+        """Of which flags what is held has lapsed; of what was shipped nobody knows how long ago it held."""
+        return Lapse.ALL if self._is_bundle else self._grace.lapse(self.age_s)
+
     def _empty(self, status: Status) -> Held:
         held = Held(Definitions(), Document(b""), status, self._counting.version(0), FlagSet(Definitions()))
         held.evaluate = nothing
-        self._is_fallback = False
+        self._is_fallback = self._is_bundle = False
         return held
 
     def _read(self, document: Document, gate: Gate, status: Status) -> Held:
-        definitions = gate.applied(read(document.text, document.name))
+        definitions = gate.applied(self._with_remains(self._reader.read(document.text, document.name)))
         flags = FlagSet(definitions)
-        flags.prepare()
+        flags.prepare(like=self.held.flags)
         said = str(document.version or definitions.metadata.get("version", "") or document.etag)
         counts = self._counting.version(document.version, said.removeprefix("sha256:")[:32])
-        return Held(definitions, document, status, counts, flags)
+        return Held(definitions, document, status, counts, flags, self._lapse)
+
+    def _with_remains(self, definitions: Definitions) -> Definitions:
+        """Return definitions in which what can't be read declares what is safe, as it did before if need be."""
+        before = {**self.held.definitions.remains, **self.held.definitions.flags}
+        known = {key: before[key] for key in definitions.broken if key in before}
+        safe = {
+            key: flag for key, flag in definitions.remains.items() if flag.metadata.get("safe") in flag.variants
+        }
+        return replace(definitions, remains={**definitions.remains, **known, **safe}) if known else definitions
 
     def _put(self, held: Held, changed: Sequence[str] | None, why: str = "") -> None:
         if held.status is Status.READY:
-            self._is_fallback = False
+            self._is_fallback = self._is_bundle = False
             self.why = ""
-        self.held = held
-        self._announce(held.status, flags=changed, why=why)
+        before, self.held = self.held, held
+        lapsed = before.all_lapsed() ^ held.all_lapsed()
+        self._announce(held.status, flags=sorted(lapsed.union(changed or ())), why=why)
 
     def _failed(self, is_new: bool) -> None:
         if not self.has_document and is_new:
@@ -351,6 +418,7 @@ class Holder:
         if self._bundled is None:
             return None
         text, gate = self._bundled
+        self._is_bundle = True
         return self._read(Document(text), gate, Status.STALE)
 
     def _keep(self, *, seldom: bool = False) -> None:

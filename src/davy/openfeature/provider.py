@@ -38,7 +38,7 @@ from davy.flags.remote import Instance
 from davy.model.key import Key
 from davy.openfeature.counting import Counting
 from davy.openfeature.file import INTERVAL_S, FileSource, TextSource
-from davy.openfeature.holding import Gate, Held, Holder, Status
+from davy.openfeature.holding import GRACE, Gate, Grace, Held, Holder, Status
 from davy.openfeature.http import Server
 from davy.openfeature.keeping import MAX_AGE_S, Keeping, Origin
 from davy.openfeature.remote import Pace, RemoteSource
@@ -65,6 +65,9 @@ DEADLINE_S = 10.0
 STALE_AFTER_S = 60.0
 """How long a document of a server is believed without a word from it unless said."""
 
+HOLD_S, HOLD_CRITICAL_S = GRACE
+"""How long it is answered by all the same, critical flags by the second; then each flag's `onError` applies."""
+
 _EVENTS = {
     Status.READY: ProviderEvent.PROVIDER_READY,
     Status.STALE: ProviderEvent.PROVIDER_STALE,
@@ -86,6 +89,7 @@ class Origins(msgspec.Struct, frozen=True):
     keeping: Callable[[], Keeping] | None = None
     bundled: tuple[bytes, Gate] | None = None
     stale_after_s: float | None = None
+    grace: Grace = GRACE
 
 
 class DavyProvider(AbstractProvider):
@@ -148,8 +152,8 @@ class DavyProvider(AbstractProvider):
     ) -> Self:
         """Evaluate by a file of definitions, and by what it becomes.
 
-        In production a flag that is linked to a rollout is closed, unless `evidence` holds a canary that
-        passed.
+        A flag that is linked to a rollout is closed, unless `evidence` holds a canary that passed, or the
+        environment is known to be without users (`staging`).
 
         Args:
             path: flagd's JSON or YAML.
@@ -203,6 +207,8 @@ class DavyProvider(AbstractProvider):
         keep_age_s: float = MAX_AGE_S,
         bundled: str | bytes | None = None,
         stale_after_s: float = STALE_AFTER_S,
+        hold_s: float = HOLD_S,
+        hold_critical_s: float = HOLD_CRITICAL_S,
         pace: Pace | None = None,
         timeout_s: float = 5.0,
         tls: ssl.SSLContext | None = None,
@@ -224,7 +230,9 @@ class DavyProvider(AbstractProvider):
             keep_age_s: how old it may be.
             bundled: a document that was shipped with the application, for a start without server and file; its
                 gates are closed.
-            stale_after_s: how long a document is believed without a word from the server.
+            stale_after_s: how long a document is believed without a word from the server; then it is stale.
+            hold_s: how long after that last word it is answered by all the same; then by each flag's `onError`.
+            hold_critical_s: the same of kill switches and of flags of high criticality.
             pace: how patiently it is asked.
             timeout_s: how long one question may take.
             tls: whom to believe over TLS, where that is not whom this machine believes.
@@ -253,6 +261,7 @@ class DavyProvider(AbstractProvider):
             keeping=keeping if keep is not None else None,
             bundled=None if text is None else (text, Gate(environment, artifact=artifact)),
             stale_after_s=stale_after_s,
+            grace=Grace(hold_s, min(hold_s, hold_critical_s)),
         )
         return cls(
             origins, service=service, artifact=artifact, instance=instance, audit=audit, deadline_s=deadline_s
@@ -264,10 +273,10 @@ class DavyProvider(AbstractProvider):
 
         `DAVY_FLAGS_URL` and `DAVY_FLAGS_TOKEN` (or `DAVY_FLAGS_TOKEN_FILE`, read anew each time) name a server,
         `DAVY_FLAGS_FILE` a file instead; `DAVY_SERVICE`, `DAVY_ARTIFACT`, `DAVY_ENVIRONMENT` and
-        `DAVY_FLAGS_KEEP` say the rest.
+        `DAVY_FLAGS_KEEP` say the rest, `DAVY_FLAGS_HOLD_S` the `hold_s` of `remote`.
 
         Raises:
-            UsageError: they name neither a server nor a file, or both.
+            UsageError: they name neither a server nor a file, or both, or hold for what is no time.
         """
         url, path = environment.get("DAVY_FLAGS_URL", ""), environment.get("DAVY_FLAGS_FILE", "")
         if bool(url) == bool(path):
@@ -283,7 +292,14 @@ class DavyProvider(AbstractProvider):
             token = lambda: Path(file).read_text().strip()  # noqa: E731 - read anew for each request
         keep = environment.get("DAVY_FLAGS_KEEP") or None
         return cls.remote(
-            url, token, service=service, artifact=artifact, environment=of, keep=keep, audit=audit
+            url,
+            token,
+            service=service,
+            artifact=artifact,
+            environment=of,
+            keep=keep,
+            hold_s=_seconds(environment, "DAVY_FLAGS_HOLD_S", HOLD_S),
+            audit=audit,
         )
 
     # What OpenFeature asks of a provider.
@@ -328,25 +344,25 @@ class DavyProvider(AbstractProvider):
         self, flag_key: str, default_value: bool, evaluation_context: EvaluationContext | None = None
     ) -> FlagResolutionDetails[bool]:
         """Evaluate a flag of booleans."""
-        return resolution(self.evaluate(flag_key, _BOOLEAN, default_value, flat(evaluation_context)))
+        return resolution(self.evaluate(flag_key, _BOOLEAN, default_value, evaluation_context))
 
     def resolve_string_details(
         self, flag_key: str, default_value: str, evaluation_context: EvaluationContext | None = None
     ) -> FlagResolutionDetails[str]:
         """Evaluate a flag of texts."""
-        return resolution(self.evaluate(flag_key, _STRING, default_value, flat(evaluation_context)))
+        return resolution(self.evaluate(flag_key, _STRING, default_value, evaluation_context))
 
     def resolve_integer_details(
         self, flag_key: str, default_value: int, evaluation_context: EvaluationContext | None = None
     ) -> FlagResolutionDetails[int]:
         """Evaluate a flag of integers."""
-        return resolution(self.evaluate(flag_key, _INTEGER, default_value, flat(evaluation_context)))
+        return resolution(self.evaluate(flag_key, _INTEGER, default_value, evaluation_context))
 
     def resolve_float_details(
         self, flag_key: str, default_value: float, evaluation_context: EvaluationContext | None = None
     ) -> FlagResolutionDetails[float]:
         """Evaluate a flag of numbers."""
-        return resolution(self.evaluate(flag_key, _FLOAT, default_value, flat(evaluation_context)))
+        return resolution(self.evaluate(flag_key, _FLOAT, default_value, evaluation_context))
 
     def resolve_object_details(
         self,
@@ -355,7 +371,7 @@ class DavyProvider(AbstractProvider):
         evaluation_context: EvaluationContext | None = None,
     ) -> FlagResolutionDetails[Sequence[FlagValueType] | Mapping[str, FlagValueType]]:
         """Evaluate a flag of structures; what is returned is the caller's own copy."""
-        return resolution(self.evaluate(flag_key, _OBJECT, default_value, flat(evaluation_context)))
+        return resolution(self.evaluate(flag_key, _OBJECT, default_value, evaluation_context))
 
     def track(
         self,
@@ -416,9 +432,13 @@ class DavyProvider(AbstractProvider):
 
         return GovernedProvider(inner, self, undeclared=undeclared)
 
-    def evaluate(self, key: str, kind: FlagType, default: Any, context: Mapping[str, Any]) -> Details:
+    def evaluate(
+        self, key: str, kind: FlagType, default: Any, context: Mapping[str, Any] | EvaluationContext | None
+    ) -> Details:
         """Evaluate a flag, count it, and remember it for the request that is being answered."""
         held = self._holder.held
+        if context is None or isinstance(context, EvaluationContext):
+            context = _NONE if key in held.fixed and not self._follows else flat(context)
         try:
             details = held.evaluate(key, kind, default, context)
         except Exception as error:  # noqa: BLE001 - of what an application puts into a context
@@ -493,6 +513,7 @@ class DavyProvider(AbstractProvider):
             keeping=origins.keeping() if origins.keeping is not None else None,
             bundled=origins.bundled,
             stale_after_s=origins.stale_after_s,
+            grace=origins.grace,
         )
 
     def _announce(self, status: Status, *, flags: Sequence[str] | None = None, why: str = "") -> None:
@@ -538,17 +559,29 @@ class DavyProvider(AbstractProvider):
         return (holder.held.counts.version, holder.age_s) if holder.has_document else None
 
 
+def _seconds(environment: Mapping[str, str], name: str, otherwise: float) -> float:
+    """Read a variable that says how long.
+
+    Raises:
+        UsageError: it says no such thing.
+    """
+    text = environment.get(name) or str(otherwise)
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not found >= 0:
+        raise UsageError(f"{name} is {text!r}, which is no number of seconds", hint=f"{name}=3600 is an hour")
+    return found
+
+
 def resolution(details: Details) -> FlagResolutionDetails[Any]:
     """Return an evaluation in OpenFeature's words."""
-    code = details.error_code
-    return FlagResolutionDetails(
-        details.value,
-        None if code is None else ErrorCode(code),
-        details.error_message if code is not None else None,
-        details.reason,
-        details.variant,
-        MappingProxyType(details.metadata),
-    )
+    code, message = details.error_code, None
+    if code is not None:
+        code, message = ErrorCode(code), details.error_message
+    metadata = MappingProxyType(details.metadata)
+    return FlagResolutionDetails(details.value, code, message, details.reason, details.variant, metadata)
 
 
 class _Unreadable(dict[str, Any]):

@@ -106,7 +106,8 @@ class Seen(msgspec.Struct, frozen=True):
 
     `weights` is the split that the data plane has acknowledged, None while it has acknowledged none. `port`
     is where users reach the rollout, `trouble` says why the world is not as desired, or is empty. `routes` and
-    `services` are those that the data plane has acknowledged, the ports of the services with them.
+    `services` are those that the data plane has acknowledged, the ports of the services with them. `alarm` says
+    why the traffic of an update has to go back at once, whatever is measured, or is empty.
     """
 
     pods: tuple[Pod, ...] = ()
@@ -115,6 +116,7 @@ class Seen(msgspec.Struct, frozen=True):
     trouble: str = ""
     routes: tuple[SideRoute, ...] = ()
     services: dict[str, ServicePoint] = {}
+    alarm: str = ""
 
     def count(self, hash_: str) -> "Count":
         """Count the replicas of one revision, those on their way out not among them."""

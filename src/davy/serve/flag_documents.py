@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from davy.flags import load
 from davy.flags.details import Details, Json, Metadata
+from davy.flags.failing import declared, mended
 from davy.flags.flagset import FlagSet
 from davy.flags.serving import Document, Flags
 
@@ -33,8 +34,9 @@ class Ready:
     shown: Mapping[str, Metadata]
 
     def answer(self, key: str, context: Mapping[str, Json]) -> Details:
-        """Evaluate a flag as what its variants are."""
-        return self.flags.evaluate(key, None, None, context)
+        """Evaluate a flag as what its variants are; where that cannot be done, it is what it declares safe."""
+        details = self.flags.evaluate(key, None, None, context)
+        return details if details.error_code is None else mended(declared(self.flags.definitions, key), details)
 
 
 class Documents:
@@ -80,9 +82,8 @@ def compiled(document: Document) -> Ready:
     """Compile a document."""
     flags = load(document.text)
     flags.prepare()
-    defined = flags.definitions.flags
     shown = {
-        key: {**flags.metadata, **(defined[key].metadata if key in defined else {})}
+        key: {**flags.metadata, **(flag.metadata if (flag := declared(flags.definitions, key)) else {})}
         for key in sorted(flags.keys())
     }
     return Ready(document, flags, shown)

@@ -26,6 +26,12 @@ VERSIONS = 5
 KNOWN = 10_000
 """Instances whose versions are known at once."""
 
+LARGEST_COUNT = 2**53
+"""What is counted beyond it was not counted."""
+
+OUR_OWN = "ofrep/"
+"""How the ids begin of those that evaluate for others in this process; nobody else is called so."""
+
 Told = TypeVar("Told")
 
 
@@ -44,6 +50,7 @@ class Instances:
     streams: Streams
     taken: Counter[str] = field(default_factory=Counter)
     versions: dict[str, int] = field(default_factory=dict)
+    services: dict[str, str] = field(default_factory=dict)
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes."""
@@ -72,7 +79,8 @@ class Instances:
         """Open a stream: an event says that there is another document, a comment that nothing is new."""
         token = self._all(call)
         artifact, instance = _named(call, "artifact"), _named(call, "instance")
-        if self.streams.full:
+        self._check_owner(token, instance, self.services.get(instance, ""))
+        if self.streams.full("instance", token.name):
             raise Refusal(503, "busy", "too many streams are open", {"Retry-After": str(RETRY_S)})
 
         def document() -> Document:
@@ -92,33 +100,36 @@ class Instances:
             if call.headers.get("last-event-id", "") != str(now.version):
                 stream.tell(Changed(now.version, now.digest))
 
-        stream = Stream("instance", instance, write, allowed)
+        stream = Stream("instance", token.name, instance, write, allowed)
         return EventStream(self.streams, stream, begin, head=call.method == "HEAD")
 
     async def acknowledge(self, call: Call) -> Response:
         """Take in which version an instance evaluates by."""
         token = self._all(call)
         told = await self._read(call, Acknowledgement)
-        _check(token, told.instance)
+        self._check(token, told.instance)
         if told.version < 0 or len(told.digest) > LONGEST_NAME:
             raise Refusal(400, "value", "that is no version, or no digest of a document")
         self.flags.acknowledge(told)
         self.taken["acknowledgements"] += 1
         self.versions.pop(told.instance.id, None)
         self.versions[told.instance.id] = told.version
+        self.services[told.instance.id] = told.instance.service
         if len(self.versions) > KNOWN:  # the one that was heard of longest ago: it may never have listened
-            del self.versions[next(iter(self.versions))]
+            oldest = next(iter(self.versions))
+            del self.versions[oldest], self.services[oldest]
         return Response(status_code=204)
 
     async def expose(self, call: Call) -> Response:
         """Take in what an instance has counted."""
         token = self._all(call)
         report = await self._read(call, ExposureReport)
-        _check(token, report.instance)
-        if not (0 <= report.since <= report.until < 1e11 and report.dropped >= 0):
+        self._check(token, report.instance)
+        if not (0 <= report.since <= report.until < 1e11 and 0 <= report.dropped < LARGEST_COUNT):
             raise Refusal(400, "value", "the time of the report ends before it begins, or a count is negative")
         for each in report.exposures:
-            if min(each.version, each.count, each.failed) < 0 or each.failed > each.requests:
+            sane = min(each.version, each.count, each.failed) >= 0 and each.failed <= each.requests
+            if not sane or max(each.version, each.count, each.requests) >= LARGEST_COUNT:
                 raise Refusal(400, "value", f"what is counted of {each.flag[:LONGEST_NAME]} cannot be")
             if max(len(each.flag), len(each.variant), len(each.reason)) > LONGEST_NAME:
                 raise Refusal(400, "value", f"a name has at most {LONGEST_NAME} characters")
@@ -129,6 +140,7 @@ class Instances:
     def left(self, instance: str) -> None:
         """Take in that an instance listens no more."""
         self.versions.pop(instance, None)
+        self.services.pop(instance, None)
         self.flags.left(instance)
 
     def lines(self) -> list[str]:
@@ -155,6 +167,29 @@ class Instances:
             raise Refusal(403, "keys", message)
         return token
 
+    def _check(self, token: Token, instance: Instance) -> None:
+        """Make sure that a token may speak for an instance, and that it is the one that it was.
+
+        Raises:
+            Refusal: it may not.
+        """
+        if not instance.id or max(map(len, (instance.id, instance.service, instance.artifact))) > LONGEST_NAME:
+            message = f"an instance has an id, and names of at most {LONGEST_NAME} characters"
+            raise Refusal(400, "value", message)
+        if not token.speaks_for(instance.service):
+            raise Refusal(403, "service", f"this token does not speak for {instance.service}")
+        self._check_owner(token, instance.id, instance.service)
+
+    def _check_owner(self, token: Token, id_: str, service: str) -> None:
+        """Make sure that an id is not somebody else's, who would be taken for gone or for told.
+
+        Raises:
+            Refusal: it is.
+        """
+        known = self.services.get(id_, service)
+        if id_.startswith(OUR_OWN) or known != service or (service and not token.speaks_for(service)):
+            raise Refusal(403, "instance", "an instance of that id is somebody else's")
+
     async def _read(self, call: Call, kind: type[Told]) -> Told:
         body = await self.door.body(call, self.door.limits.report_bytes)
         try:
@@ -176,10 +211,3 @@ def _named(call: Call, parameter: str) -> str:
     if len(value) > LONGEST_NAME:
         raise Refusal(400, "value", f"{parameter} is longer than {LONGEST_NAME} characters")
     return value
-
-
-def _check(token: Token, instance: Instance) -> None:
-    if not instance.id or max(map(len, (instance.id, instance.service, instance.artifact))) > LONGEST_NAME:
-        raise Refusal(400, "value", f"an instance has an id, and names of at most {LONGEST_NAME} characters")
-    if not token.speaks_for(instance.service):
-        raise Refusal(403, "service", f"this token does not speak for {instance.service}")

@@ -34,12 +34,14 @@ class Stream:
 
     Args:
         kind: what it is called in the metrics.
+        token: the name of the token that opened it.
         instance: who listens, where that is an instance of ours.
         write: writes an event.
         allowed: says whether its holder may still listen.
     """
 
     kind: str
+    token: str
     instance: str
     write: Written
     allowed: Callable[[], bool]
@@ -87,10 +89,18 @@ class Streams:
     _loop: asyncio.AbstractEventLoop | None = None
     _ending: bool = False
 
-    @property
-    def full(self) -> bool:
-        """Whether there is room for no more."""
-        return self._ending or len(self._open) >= self.limit
+    def full(self, kind: str, token: str) -> bool:
+        """Say whether there is room for no more of a kind, for a token.
+
+        A quarter is kept for instances, which a kill has to reach, and no token whose holders evaluate here
+        takes more than half of all: that one is in the hands of users.
+        """
+        if self._ending or len(self._open) >= self.limit:
+            return True
+        if kind == "instance":
+            return False
+        held = sum((stream.kind, stream.token) == (kind, token) for stream in self._open)
+        return len(self._open) >= self.limit - self.limit // 4 or held >= max(1, self.limit // 2)
 
     def count(self, kind: str) -> int:
         """Return how many of a kind are open."""

@@ -23,7 +23,10 @@ from davy.control.hooks.desk import CannotTell, Desk, Taken, outcomes
 from davy.control.hooks.schemes import SCHEMES
 from davy.control.hooks.source import Source
 from davy.errors import DavyError
+from davy.ledger.entry import Draft
+from davy.ledger.log import Receipt
 from davy.serve.admission import fault_id
+from davy.serve.appending import Appending
 from davy.serve.rates import Rates
 
 RETRY_S = 5
@@ -44,8 +47,8 @@ class Limits:
     Args:
         body_s: real seconds for the whole of a body.
         answer_s: real seconds until a delivery is answered, once it has been read.
-        workers: how many are taken in at once.
-        waiting: how many more may be read or wait for it.
+        workers: how many are looked at and read at once.
+        waiting: how many more may come in, wait for that, or for the disk.
     """
 
     body_s: float = 5.0
@@ -79,10 +82,12 @@ class Hooks:
     _rates: Rates = field(default_factory=Rates)
     _open: int = 0
     _pool: ThreadPoolExecutor = field(init=False)
+    _appending: Appending = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the workers."""
+        """Make the workers, and the one thread that writes."""
         self._pool = ThreadPoolExecutor(self.limits.workers, thread_name_prefix="davy-hook")
+        self._appending = Appending(lambda calls: self.desk.log.append_each(calls))
 
     def routes(self) -> Sequence[BaseRoute]:
         """Return the routes: one path, whose last part is the scheme."""
@@ -99,6 +104,7 @@ class Hooks:
     def close(self) -> None:
         """Let go of the workers; what they are at has been answered by now."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._appending.close()
 
     def metrics(self) -> str:
         """Write what was counted."""
@@ -173,7 +179,14 @@ class Hooks:
         source, how = sender
         if wait_s := self._rates.wait_s(source.name, source.per_minute, self.ticks()):
             return _refusal(429, "rate", f"more than {source.per_minute} a minute", Retry_After=str(wait_s))
-        return self._told(source, await self._aside(lambda: self.desk.take(source, how, delivery)))
+        reading = await self._aside(lambda: self.desk.read(source, how, delivery))
+        return self._told(source, reading.taken(await self._written(reading.drafts)))
+
+    async def _written(self, drafts: Sequence[Draft]) -> tuple[Receipt, ...]:
+        """Have it written down, and wait no longer than is allowed; no worker waits for the disk meanwhile."""
+        if not drafts:
+            return ()
+        return await asyncio.wait_for(self._appending.append(drafts), self.limits.answer_s)
 
     def _told(self, source: Source, taken: Taken) -> Response:
         for each in taken.events:

@@ -122,7 +122,7 @@ class Ofrep:
             raise Refusal(401, "ticket", "this URL is not good any more: evaluate all flags for another")
         if shown:
             self.door.admit(call, token)
-        if self.streams.full:
+        if self.streams.full("ofrep", token.name):
             raise Refusal(503, "busy", "too many streams are open", {"Retry-After": str(RETRY_S)})
         name = token.name
 
@@ -141,7 +141,7 @@ class Ofrep:
             if call.headers.get("last-event-id", "") != str(document.version):
                 stream.tell(Changed(document.version, document.digest))
 
-        stream = Stream("ofrep", "", write, allowed)
+        stream = Stream("ofrep", name, "", write, allowed)
         return EventStream(self.streams, stream, begin, head=call.method == "HEAD")
 
     async def _context(self, call: Call) -> Mapping[str, Json]:

@@ -145,6 +145,19 @@ class LogContract:
         assert log.head().size == 0
         assert log.append([event(2)]) == (Receipt("written", 1),)
 
+    def test_what_many_ask_for_at_once_is_done_for_each(self, log: LogStore) -> None:
+        """In their order, as if each had asked after the other; what is wrong with one is told to that one."""
+        calls = [[event(1), event(2)], [], [event(3), event(4, bad=object())], [event(2), event(1, sha="b")]]
+        first, second, third, fourth = log.append_each(calls)
+        assert first == (Receipt("written", 1), Receipt("written", 2))
+        assert second == ()
+        assert isinstance(third, TypeError)
+        assert fourth == (Receipt("known", 2), Receipt("refused", 3))
+        assert log.append_each([]) == []
+        assert log.append_each([[], []]) == [(), ()]
+        assert log.head() == Head(3, tree.root(log.bodies(0, 9)))
+        assert log.bodies(0, 2) == [encode(event(1)), encode(event(2))]
+
     def test_a_detail_that_is_too_large_is_kept_apart(self, log: LogStore) -> None:
         """The entry names it by its hash."""
         large = event(1, text="x" * 70_000)

@@ -149,7 +149,8 @@ def test_all_traffic_asks_for_more_than_a_small_risk() -> None:
 
 def test_evidence_that_is_no_proof_holds_and_the_last_step_waits_for_it_to_fall() -> None:
     ladder = (Rung(0.5, 5.0, 10.0),)
-    release = Release(Judge(metrics=(ERRORS,), ladder=ladder, warm_up_s=0.0))
+    judge = Judge(metrics=(ERRORS,), ladder=ladder, warm_up_s=0.0, suspicion=10.0, resolve=3.0)
+    release = Release(judge)
     release.play(1, lambda _: 0.028, one_percent, obey=False)
     release.play(1, lambda _: 0.0115, one_percent, obey=False)
     said = release.said[-2:]

@@ -97,6 +97,15 @@ def test_elsewhere_than_in_production_nothing_waits_for_a_canary(lab: FlagLab) -
     assert lab.flag().gate.state == "none"
 
 
+@pytest.mark.parametrize("environment", ["prod", "prodution", "eu"])
+def test_an_environment_that_nobody_knows_has_gates(lab: FlagLab, environment: str) -> None:
+    lab.environment = environment
+    lab.start()
+    lab.declare(FLAG)
+    assert not lab.is_on()
+    assert lab.flag().gate.state == "closed"
+
+
 # The interlock.
 
 

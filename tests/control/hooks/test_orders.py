@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.serve.hooking import EVERY, NOW, SECRET, Case, Secrets, signed
+from tests.serve.hooking import EVERY, NOW, SECRET, Case, Secrets, signed, taken
 
 from davy.adapters.memory_store import MemoryStore
 from davy.control.hooks.delivery import Delivery
@@ -27,7 +27,7 @@ def steady() -> list[Case]:
             desk = Desk((case.source,), Secrets(case.secrets), log, lambda: NOW)
             sender = desk.sender(case.scheme, delivery(case))
             assert sender is not None
-            if "refused" not in {each.outcome for each in desk.take(*sender, delivery(case)).events}:
+            if "refused" not in {each.outcome for each in taken(desk, sender, delivery(case)).events}:
                 found.append(case)
     return found
 
@@ -56,10 +56,10 @@ class Arriving(RuleBasedStateMachine):
         case = STEADY[number]
         found = self.desks[number].sender(case.scheme, delivery(case))
         assert found is not None
-        taken = self.desks[number].take(*found, delivery(case))
+        told = taken(self.desks[number], found, delivery(case))
         if number in self.arrived:
-            assert {event.outcome for event in taken.events} <= {"known"}
-        assert not {event.outcome for event in taken.events} & {"outside"}
+            assert {event.outcome for event in told.events} <= {"known"}
+        assert not {event.outcome for event in told.events} & {"outside"}
         self.arrived.add(number)
 
     @rule(seconds=st.floats(0, 1e6))
@@ -83,7 +83,7 @@ def facts(order: list[Case]) -> set[bytes]:
         desk = Desk((case.source,), Secrets(case.secrets), log, lambda step=step: NOW + step)  # type: ignore[misc]
         found = desk.sender(case.scheme, delivery(case))
         assert found is not None
-        desk.take(*found, delivery(case))
+        taken(desk, found, delivery(case))
     plain = (msgspec.structs.replace(each, seq=0, received=None, authenticated="") for each in log.entries())
     return {msgspec.json.encode(each, order="sorted") for each in plain}
 
@@ -103,6 +103,6 @@ def test_what_became_of_events_is_told_in_their_order() -> None:
     desk = Desk((case.source,), Secrets(case.secrets), log, lambda: NOW)
     found = desk.sender(case.scheme, delivery(case))
     assert found is not None
-    first, second = desk.take(*found, delivery(case)).events
+    first, second = taken(desk, found, delivery(case)).events
     assert first == Told("incident_opened", "Incident payments/c3f1d2e4a5b60718", "written", 1)
     assert (second.outcome, second.seq) == ("outside", 2)

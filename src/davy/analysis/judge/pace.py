@@ -1,6 +1,6 @@
 """When to give the canary more traffic: as soon as the worst that is still plausible costs little.
 
-A step from w to w′ is made when the canary had its least time at w, nothing speaks against it (E < 10), and
+A step from w to w′ is made when the canary had its least time at w, nothing speaks against it (E < 3), and
 
     w′ · R · U · lag ≤ B
 

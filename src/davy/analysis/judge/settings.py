@@ -122,8 +122,8 @@ class Judge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     risk_budget: float = 20.0
     beta: float = 0.05
     assurance: float = 0.005
-    suspicion: float = 10.0
-    resolve: float = 3.0
+    suspicion: float = 3.0
+    resolve: float = 2.0
     patience: float = 2.0
     ladder: tuple[Rung, ...] = LADDER
     scrape_s: float = 5.0

@@ -3,7 +3,7 @@
 A kill waits for nobody: neither for the loop, nor for what takes long, nor for a store that can be written.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, assert_never
@@ -13,8 +13,8 @@ import msgspec
 from davy.control import requests, views
 from davy.control.enforcing import Enforcing
 from davy.control.flags import picture, steps
+from davy.control.flags.blaming import Blaming
 from davy.control.flags.drafting import Why
-from davy.control.flags.exposures import BUCKET as EXPOSURES
 from davy.control.flags.exposures import Exposures
 from davy.control.flags.following import Step
 from davy.control.flags.instances import Instances
@@ -28,8 +28,10 @@ from davy.control.ports import Clock
 from davy.control.reviewing import as_object, review
 from davy.control.waiving import Waiving
 from davy.errors import Conflict, NotFound, NotPermitted, UsageError
+from davy.flags.ramp import PREFIX as RAMP
 from davy.ledger.entry import Draft
 from davy.ledger.log import UNWRITABLE
+from davy.ledger.store import Record
 from davy.model.flag import FeatureFlag
 
 CONFIRM_S = 30.0
@@ -47,7 +49,8 @@ class FlagDesk:
         enforcing: asks policies.
         waiving: keeps the waivers that let a change by.
         clock: tells the time.
-        news: called when instances have told something new.
+        instances: what those have told that evaluate.
+        exposures: what they have counted.
     """
 
     def __init__(
@@ -57,12 +60,15 @@ class FlagDesk:
         enforcing: Enforcing,
         waiving: Waiving,
         clock: Clock,
-        news: Callable[[], None],
+        instances: Instances,
+        exposures: Exposures,
     ) -> None:
         self._interlock, self._holdings, self._clock = interlock, holdings, clock
         self._enforcing, self._waiving = enforcing, waiving
-        self.instances = Instances(clock.now, news)
-        self.exposures = Exposures(clock.now, interlock.load(EXPOSURES))
+        self.instances, self.exposures = instances, exposures
+        self.blaming = Blaming(interlock, exposures, clock)
+        interlock.beside = self._counted_of
+        self.begin_ramp: Callable[[str, Why], views.FlagStepView] = _nobody
         self.served = ServedFlags(interlock, self.instances, self.exposures)
         interlock.do(self._without_drills)
 
@@ -106,17 +112,19 @@ class FlagDesk:
         table = self._interlock.table
         match request:
             case requests.FlagStatus(key=key):
-                return self._picture(table, _found(table, key))
+                return self._picture(table, found_in(table, key))
             case requests.FlagList(drills=drills):
                 found = sorted(table.flags.values(), key=lambda flag: flag.key.name)
                 wanted = (flag for flag in found if flag.governance.drill_every or not drills)
                 items = tuple(self._picture(table, flag) for flag in wanted)
                 return views.FlagListView(items=items, environment=table.environment)
             case requests.FlagHistory(key=key, after=after, limit=limit):
-                subject = _found(table, key).subject
+                subject = found_in(table, key).subject
                 limit = max(1, min(limit, MOST_ENTRIES))
                 entries = self._interlock.entries(after=after, subject=subject, limit=limit)
                 return views.RecordView(entries=entries)
+            case requests.FlagBlame(service=service, since_s=since_s):
+                return self._blame(service, since_s)
             case _:
                 assert_never(request)
 
@@ -128,6 +136,7 @@ class FlagDesk:
         """
         self._interlock.catch_up()
         self._interlock.do(self._heard)
+        self.blaming.sweep()
         if due := self.exposures.due():
             self._interlock.commit(due, [])
             self.exposures.stored()
@@ -149,16 +158,17 @@ class FlagDesk:
         done: list[steps.Done] = []
 
         def work(table: Table) -> Step:
-            done.append(deed(table, _found(table, key), self._clock.now()))
+            done.append(deed(table, found_in(table, key), self._clock.now()))
             return done[0].step
 
-        subject = _found(self._interlock.table, key).subject
+        subject = found_in(self._interlock.table, key).subject
         self._interlock.do(work, subject=subject)
-        return self._said(key, done[0])
+        return self.said(key, done[0])
 
-    def _said(self, key: str, done: steps.Done) -> views.FlagStepView:
+    def said(self, key: str, done: steps.Done) -> views.FlagStepView:
+        """Say what was done to a flag, and what it is by now."""
         table = self._interlock.table
-        shown = self._picture(table, _found(table, key))
+        shown = self._picture(table, found_in(table, key))
         return views.FlagStepView(
             message=done.said, flag=shown, proposal=done.proposal.id if done.proposal else ""
         )
@@ -168,7 +178,7 @@ class FlagDesk:
         done: list[steps.Done] = []
         with self._holdings.gate:
             now = self._clock.now()
-            flag = _found(self._interlock.table, request.key)
+            flag = found_in(self._interlock.table, request.key)
             wanted = chosen(
                 flag.definition,
                 flag.state.settings,
@@ -176,10 +186,12 @@ class FlagDesk:
                 variant=request.variant,
                 share=request.share,
             )
-            used = self._enforcing.allow(self._review(flag, wanted, actor), "set", actor, now)
+            used = self._enforcing.allow(
+                reviewed(flag, wanted, self._interlock.table.environment, actor), "set", actor, now
+            )
 
             def work(table: Table) -> Step:
-                flag = _found(table, request.key)
+                flag = found_in(table, request.key)
                 _check_version(flag, request.if_version)
                 why = Why(actor, now, request.reason, request.ticket)
                 done.append(steps.toggle(table, flag, wanted, why))
@@ -187,16 +199,20 @@ class FlagDesk:
 
             self._interlock.do(work, changes=used.records, drafts=used.drafts)
             self._waiving.take(used)
-        return self._said(request.key, done[0])
+        return self.said(request.key, done[0])
 
     def _approve(self, id_: str, actor: str, reason: str) -> views.FlagStepView:
         """Agree to a change; that somebody tried who may not is on record, if anything can be."""
         done: list[steps.Done] = []
+        agreed: list[Why] = []
         flag, _ = steps.find_proposal(self._interlock.table, id_)
 
         def work(table: Table) -> Step:
             flag, proposal = steps.find_proposal(table, id_)
             why = Why(actor, self._clock.now(), reason)
+            if proposal.action == "ramped":
+                agreed.append(steps.agreed(flag, proposal, why))
+                return Step(table)
             done.append(steps.approve(table, flag, proposal, why))
             return done[0].step
 
@@ -212,16 +228,24 @@ class FlagDesk:
             with suppress(*UNWRITABLE):
                 self._interlock.commit({}, [denied])
             raise
-        return self._said(flag.key.name, done[0])
+        if agreed:
+            with self._holdings.gate:
+                return self.begin_ramp(flag.key.name, agreed[0])
+        return self.said(flag.key.name, done[0])
 
-    def _review(self, flag: Flag, wanted: Settings, actor: str) -> Any:
-        """Write a change as the manifest that would come to the same, for policies to look at."""
-        environment = self._interlock.table.environment
-        before, after = (
-            _as_manifest(each, environment)
-            for each in (flag, Flag(flag.manifest, flag.definition, flag.governance, _set_to(flag, wanted)))
-        )
-        return review(before, after, actor)
+    def _blame(self, service: str, since_s: float) -> views.FlagBlameView:
+        """Say which changes are at fault."""
+        since = self._clock.now() - since_s
+        suspects = [suspect for suspect, _ in self.blaming.suspects(service).values()]
+        told = self.blaming.told(suspects, since)
+        arms = picture.arms(self.exposures.lately(since), told)
+        return views.FlagBlameView(service=service, since_s=since_s, items=arms)
+
+    def _counted_of(self, changes: Mapping[Record, bytes | None]) -> Mapping[Record, bytes | None]:
+        """Return what was counted of the flags whose ramps are written: they were judged by it."""
+        names = {name.partition("/")[2] for bucket, name in changes if bucket in ("rollout", "watch")}
+        ramps = {name.removeprefix(RAMP) for name in names if name.startswith(RAMP)}
+        return self.exposures.beside(ramps) if ramps else {}
 
     def _picture(self, table: Table, flag: Flag) -> views.FlagView:
         return picture.picture(table, flag, self.instances, self.exposures, self._clock.now())
@@ -235,25 +259,27 @@ class FlagDesk:
             if state.killed is not None and not state.killed.told:
                 missing = self._missing(state.killed.generation)
                 late = now >= state.killed.at + CONFIRM_S
-                if not late and (missing or not connected):
+                silent = bool(missing) or not connected or self.instances.is_incomplete
+                if not late and silent:
                     continue
-                outcome = "unconfirmed" if missing or not connected else "confirmed"
+                outcome = "unconfirmed" if silent else "confirmed"
                 detail: dict[str, object] = {
                     "flag": flag.key.name,
                     "version": state.version,
                     "instances": len(connected),
                     "seconds": round(max(0.0, self._latest(now) - state.killed.at), 3),
                 }
-                if missing or not connected:
+                if silent:
                     detail["missing"] = list(missing)
                 drafts.append(Draft(now, f"flag_{outcome}", flag.subject, detail))
                 told = msgspec.structs.replace(state.killed, told=outcome)
                 table = table.put(flag.being(killed=told))
             elif state.drill is not None:
                 missing = self._missing(state.drill.generation)
-                if now < state.drill.until and (missing or not connected):
+                silent = bool(missing) or not connected or self.instances.is_incomplete
+                if now < state.drill.until and silent:
                     continue
-                outcome = "unconfirmed" if missing or not connected else "confirmed"
+                outcome = "unconfirmed" if silent else "confirmed"
                 ended = steps.end_drill(table, flag, outcome, now, missing)
                 table = ended.table
                 drafts += ended.drafts
@@ -277,7 +303,7 @@ class FlagDesk:
         return Step(table, tuple(drafts))
 
 
-def _found(table: Table, key: str) -> Flag:
+def found_in(table: Table, key: str) -> Flag:
     """Find a flag.
 
     Raises:
@@ -289,6 +315,16 @@ def _found(table: Table, key: str) -> Flag:
         close = ", ".join(get_close_matches(key, known)) or ", ".join(sorted(known)[:5])
         raise NotFound(f'flag "{key}" not found', hint=f"known: {close}" if close else "davy apply -f FILE")
     return flag
+
+
+def reviewed(flag: Flag, wanted: Settings, environment: str, actor: str) -> Any:
+    """Write a change as the manifest that would come to the same, for policies to look at."""
+    changed = Flag(flag.manifest, flag.definition, flag.governance, _set_to(flag, wanted))
+    return review(_as_manifest(flag, environment), _as_manifest(changed, environment), actor)
+
+
+def _nobody(key: str, why: Why) -> views.FlagStepView:
+    raise NotPermitted("this engine begins no ramps")
 
 
 def _check_version(flag: Flag, wanted: int | None) -> None:
@@ -325,10 +361,12 @@ def _as_manifest(flag: Flag, environment: str) -> dict[str, Any]:
 def check_names(table: Table, manifests: tuple[FeatureFlag, ...]) -> None:
     """Make sure that a key is that of one flag: code knows no namespaces.
 
+    One that was taken away counts, too: its kill would be forgotten elsewhere.
+
     Raises:
         UsageError: it is that of two.
     """
-    known = {key.name: key for key in table.flags}
+    known = {key.name: key for key in (*table.retired, *table.flags)}
     for manifest in manifests:
         other = known.setdefault(manifest.key.name, manifest.key)
         if other != manifest.key:

@@ -128,7 +128,8 @@ def serves(flag: Flag) -> str:
         return f"{settings.variant} for {settings.share} percent, {safe} for the others{beside}"
     if not flag.served.enabled:
         return "disabled: the caller's default"
-    return f"{flag.served.default_variant or 'the callers default'} for everybody{beside}"
+    default = flag.served.default_variant or "the caller's default"
+    return f"what targeting says, else {default}" if beside else f"{default} for everybody"
 
 
 def differences(before: Flag | None, after: Flag) -> list[str]:

@@ -1,15 +1,19 @@
 """How often which variant was answered, summed over instances: rows by flag, variant, version and service."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
-from davy.flags.remote import ExposureReport
+from davy.flags.remote import Exposure, ExposureReport
 
 BUCKET = "exposure"
 MOST = 20_000
 """How many rows are kept; what would make more is counted together as dropped."""
+
+EVERY_S, LONGEST_S = 10.0, 3600.0
+"""What was counted lately is kept apart: in stretches of so many seconds, for an hour."""
 
 KEEP_S = 60.0
 """Seconds between two times that the rows are stored."""
@@ -55,6 +59,9 @@ class Exposures:
         self._stored_at = now()
         self.rejected = 0
         self.dropped = 0
+        self.counted_at = now()
+        self.told: Callable[[], None] = lambda: None
+        self._recent: deque[tuple[float, dict[Row, Sum]]] = deque()
 
     def count(self, report: ExposureReport, *, known: bool, latest: int) -> bool:
         """Add a report, and say whether it was taken.
@@ -79,12 +86,50 @@ class Exposures:
                 if full or not 0 <= each.version <= latest:
                     self.dropped += each.count
                     continue
-                old = self._sums.get(row, Sum())
-                self._sums[row] = Sum(
-                    old.count + each.count, old.requests + each.requests, old.failed + each.failed
-                )
+                told = Sum(each.count, each.requests, each.failed)
+                self._sums[row] = _plus(self._sums.get(row, Sum()), told)
                 self._fresh.add(row)
-            return True
+                self._remember(row, each)
+            self.counted_at = self._now()
+        self.told()
+        return True
+
+    def lately(self, since: float) -> list[tuple[float, Row, Sum]]:
+        """Return what was counted since an instant, an hour at most, by the stretch of time of each."""
+        with self._guard:
+            return [
+                (began, row, each)
+                for began, sums in self._recent
+                if began + EVERY_S > since
+                for row, each in sums.items()
+            ]
+
+    def of(self, flag: str) -> dict[Row, Sum]:
+        """Return the rows of one flag."""
+        with self._guard:
+            return {row: each for row, each in self._sums.items() if row.flag == flag}
+
+    def beside(self, flags: Collection[str]) -> dict[tuple[str, str], bytes | None]:
+        """Return the rows of some flags that are not stored as they are: what was judged by them."""
+        with self._guard:
+            return self._stored(row for row in self._fresh if row.flag in flags)
+
+    def _remember(self, row: Row, each: Exposure) -> None:
+        now = self._now()
+        if not self._recent or now >= self._recent[-1][0] + EVERY_S:
+            self._recent.append((now, {}))
+            while self._recent[0][0] < now - LONGEST_S:
+                self._recent.popleft()
+        sums = self._recent[-1][1]
+        sums[row] = _plus(sums.get(row, Sum()), Sum(each.count, each.requests, each.failed))
+
+    def _stored(self, rows: Iterable[Row]) -> dict[tuple[str, str], bytes | None]:
+        return {
+            (BUCKET, f"{row.flag}/{row.variant}/{row.version}/{row.service}"): msgspec.json.encode(
+                Kept(row, self._sums[row])
+            )
+            for row in rows
+        }
 
     def left(self, instance: str) -> None:
         """Forget until when an instance has told."""
@@ -103,14 +148,13 @@ class Exposures:
             now = self._now()
             if not self._fresh or now < self._stored_at + KEEP_S:
                 return {}
-            return {
-                (BUCKET, f"{row.flag}/{row.variant}/{row.version}/{row.service}"): msgspec.json.encode(
-                    Kept(row, self._sums[row])
-                )
-                for row in self._fresh
-            }
+            return self._stored(self._fresh)
 
     def stored(self) -> None:
         """Take what was due as stored."""
         with self._guard:
             self._fresh, self._stored_at = set(), self._now()
+
+
+def _plus(one: Sum, other: Sum) -> Sum:
+    return Sum(one.count + other.count, one.requests + other.requests, one.failed + other.failed)

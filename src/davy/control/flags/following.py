@@ -14,12 +14,15 @@ import msgspec
 from davy.control.flags import drafting
 from davy.control.flags.drafting import Why
 from davy.control.flags.passages import ABORTS, READ, Passage, follow
+from davy.control.flags.ramped import halted, ramped
 from davy.control.flags.state import BUCKET, Drilled, FlagState, Kill, Settings
 from davy.control.flags.table import KIND, PASSAGES, Flag, Table
+from davy.flags.ramp import is_ramp
 from davy.ledger.entry import Draft
 from davy.ledger.store import Record
 from davy.model.flag import FeatureFlag
 from davy.model.key import Key
+from davy.rollout.state import RolloutState
 
 _ROLLOUT = "Rollout "
 
@@ -40,6 +43,8 @@ def entailed(table: Table, changes: Mapping[Record, bytes | None], drafts: Seque
         if bucket == "object" and name.startswith(f"{KIND}/"):
             key, why = _key(name.partition("/")[2]), _who(drafts, f"{KIND} {name.partition('/')[2]}", now)
             step = _deleted(step, key, why) if body is None else _applied(step, body, why)
+        elif bucket == "rollout" and body is not None and is_ramp(_key(name)):
+            step = _ramped(step, _key(name), msgspec.json.decode(body, type=RolloutState), drafts, now)
     for subject in dict.fromkeys(draft.subject for draft in drafts if draft.kind in READ):
         if subject.startswith(_ROLLOUT):
             rollout = _key(subject.removeprefix(_ROLLOUT))
@@ -188,7 +193,7 @@ def _with_abort(before: Table, step: Step, flag: Flag, abort: Draft, cause: str)
         changes, ended = interrupted(flag, abort.at)
         name = str(abort.detail.get("rollout", ""))
         kill = Kill("davy", abort.at, cause, table.generation + 1, name)
-        after = renewed(table, flag, **changes, killed=kill, live=None, proposals=())
+        after = renewed(table, flag, **changes, **halted(flag), killed=kill, live=None, proposals=())
         why = Why("davy", abort.at, cause)
         drafts += [*ended, drafting.killed(before, flag, after, why, rollout=name)]
         table = table.put(after)
@@ -196,6 +201,16 @@ def _with_abort(before: Table, step: Step, flag: Flag, abort: Draft, cause: str)
         artifact = str(abort.detail["hash"])
         drafts.append(drafting.gate_closed(after, str(flag.linked), artifact, cause, abort.at))
     return Step(table, tuple(drafts), urgent=True)
+
+
+def _ramped(step: Step, ramp: Key, state: RolloutState, drafts: Sequence[Draft], now: float) -> Step:
+    """Let a flag follow its ramp."""
+    moved = ramped(step.table, ramp, state, drafts, now)
+    if moved is None:
+        return step
+    after, told, urgent = moved
+    entries = step.drafts if told is None else (*step.drafts, told)
+    return Step(step.table.put(after), entries, step.urgent or urgent)
 
 
 def _aborted(known: Passage, drafts: Sequence[Draft]) -> Draft | None:

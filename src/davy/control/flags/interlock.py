@@ -39,12 +39,17 @@ class Interlock:
         self._late_records: dict[Record, bytes | None] = {}
         self._late: list[Draft] = []
         self.told: list[Told] = []
+        self.beside: Callable[[Mapping[Record, bytes | None]], Mapping[Record, bytes | None]] = lambda _: {}
         self.table = Table.load(store, environment)
 
     @property
     def late(self) -> int:
         """How many entries about flags are not written down yet."""
         return len(self._late)
+
+    def now(self) -> float:
+        """Tell the time."""
+        return self._clock.now()
 
     def load(self, bucket: str) -> dict[str, bytes]:
         """Read all the records of a bucket."""
@@ -113,7 +118,8 @@ class Interlock:
     ) -> tuple[Entry, ...]:
         """Write what is given, what is late and what it means for flags; the caller holds the guard."""
         owed = [*gap(self._late), *self._late]
-        written = {**self._late_records, **changes, **records(self.table, step.table)}
+        found = records(self.table, step.table)
+        written = {**self._late_records, **changes, **found, **self.beside(changes)}
         entries = self._store.commit(written, [*drafts, *owed, *step.drafts])
         if self._late:
             subjects = dict.fromkeys(draft.subject for draft in self._late)

@@ -1,12 +1,16 @@
 """A flag as people want to see it: what users get, why, and who has heard of it."""
 
+from collections.abc import Iterable, Sequence
+
 import msgspec
 
 from davy.control import views
 from davy.control.flags import drafting
-from davy.control.flags.exposures import Exposures
+from davy.control.flags.attribution import Attribution
+from davy.control.flags.exposures import Exposures, Row, Sum
 from davy.control.flags.instances import Heard, Instances
 from davy.control.flags.table import Flag, Table
+from davy.flags.ramp import name_of
 from davy.model.duration import BadDuration, parse_duration
 from davy.model.instant import lasting, written
 
@@ -45,6 +49,7 @@ def picture(table: Table, flag: Flag, instances: Instances, exposures: Exposures
             if each.until > now
         ),
         drill=drill(flag, now),
+        ramp=_ramp(flag),
     )
 
 
@@ -93,6 +98,14 @@ def drill(flag: Flag, now: float) -> views.FlagDrillView:
     )
 
 
+def _ramp(flag: Flag) -> str:
+    ramp, name = flag.state.ramp, name_of(flag.key).name
+    if ramp is None:
+        return "" if flag.manifest.spec.ramp is None else f"not begun: davy flag ramp {flag.key.name}"
+    how = "over" if ramp.over else f"under way, {flag.state.settings.share or 0} percent"
+    return f"{how}: davy get rollout {name}"
+
+
 def _gate(table: Table, flag: Flag) -> views.FlagGateView:
     if not table.gated(flag):
         return views.FlagGateView("none", table.verdict(flag).why, flag.governance.rollout)
@@ -121,6 +134,33 @@ def _instance(heard: Heard, wanted: int, now: float) -> views.FlagInstanceView:
         version=heard.version,
         current=heard.version >= wanted,
         age_s=round(max(0.0, now - heard.since), 3),
+    )
+
+
+def arms(
+    counted: Iterable[tuple[float, Row, Sum]], told: Sequence[Attribution]
+) -> tuple[views.FlagSuspectView, ...]:
+    """Draw what is to be said of changes, those at fault first, with what was counted of each variant."""
+    sums: dict[tuple[str, str], list[int]] = {}
+    for _, row, each in counted:
+        found = sums.setdefault((row.flag, row.variant), [0, 0])
+        found[0] += each.requests
+        found[1] += each.failed
+    return tuple(
+        views.FlagSuspectView(
+            flag=each.suspect.flag,
+            variant=each.suspect.variant,
+            verdict=each.verdict,
+            ratio=each.ratio,
+            evidence=each.evidence,
+            sentence=each.sentence,
+            arms=tuple(
+                views.FlagArmView(variant, *counts)
+                for (flag, variant), counts in sorted(sums.items())
+                if flag == each.suspect.flag
+            ),
+        )
+        for each in sorted(told, key=lambda each: (each.verdict != "at-fault", -each.evidence))
     )
 
 

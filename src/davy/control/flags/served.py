@@ -6,18 +6,32 @@ from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 
+from msgspec.structs import replace
+
 from davy.control.flags.exposures import Exposures
 from davy.control.flags.instances import Instances
 from davy.control.flags.interlock import Interlock
 from davy.control.flags.table import Table, changed
-from davy.flags.remote import Acknowledgement, Changed, ExposureReport
+from davy.flags.remote import Acknowledgement, Changed, ExposureReport, Instance
 from davy.flags.serving import Document
 
 OUR_OWN = "ofrep/"
 """How those are named that evaluate for others, in this process: they have no stream that tells of them."""
 
 MOST_ARTIFACTS = 64
-"""How many documents are kept at once; one for every artifact that instances say they are."""
+"""How many documents are kept at once; one for every artifact that is on its way to users or was there."""
+
+MOST_HANDED_OUT = 1024
+"""How many documents it is known of that they were handed out."""
+
+NOBODYS = "(unknown)"
+"""The artifact of all that name one of which no rollout knows: one document is for all of them."""
+
+LARGEST_COUNT = 2**53
+"""What is counted beyond it was not counted."""
+
+SKEW_S = 300.0
+"""How far the clock of an instance may be ahead."""
 
 
 class ServedFlags:
@@ -27,12 +41,15 @@ class ServedFlags:
         self._interlock, self._instances, self._exposures = interlock, instances, exposures
         self._guard = threading.Lock()
         self._made: OrderedDict[str, tuple[int, Document]] = OrderedDict()
+        self._handed_out: OrderedDict[tuple[int, str], None] = OrderedDict()
         self._told: list[Callable[[Changed], None]] = []
         interlock.told.append(self._tell)
 
     def document(self, artifact: str = "") -> Document:
         """Return the document for instances of one artifact; where it is not said, for any."""
         table = self._interlock.table
+        if artifact and artifact not in table.artifacts:
+            artifact = NOBODYS
         with self._guard:
             made = self._made.get(artifact)
             if made is not None and made[0] == table.generation:
@@ -46,6 +63,9 @@ class ServedFlags:
                 self._made[artifact] = table.generation, document
                 if len(self._made) > MOST_ARTIFACTS:
                     self._made.popitem(last=False)
+            self._handed_out[document.version, document.digest] = None
+            if len(self._handed_out) > MOST_HANDED_OUT:
+                self._handed_out.popitem(last=False)
         return document
 
     def subscribe(self, told: Callable[[Changed], None]) -> Callable[[], None]:
@@ -59,8 +79,10 @@ class ServedFlags:
         return end
 
     def acknowledge(self, told: Acknowledgement) -> None:
-        """Take in which version an instance evaluates by; one that there never was is nobody's."""
-        if 0 < told.version <= self._interlock.table.generation:
+        """Take in which document an instance evaluates by; one that was never handed out is nobody's."""
+        with self._guard:
+            handed_out = (told.version, told.digest) in self._handed_out
+        if handed_out:
             self._instances.acknowledge(told)
 
     def left(self, instance: str) -> None:
@@ -69,10 +91,19 @@ class ServedFlags:
         self._exposures.left(instance)
 
     def count(self, report: ExposureReport) -> None:
-        """Take in what an instance has counted."""
-        id_ = report.instance.id
-        known = id_.startswith(OUR_OWN) or self._instances.find(id_) is not None
-        self._exposures.count(report, known=known, latest=self._interlock.table.generation)
+        """Take in what an instance has counted, as far as there are such flags and such numbers."""
+        id_, table = report.instance.id, self._interlock.table
+        known = id_.startswith(OUR_OWN) or self._is_connected(report.instance)
+        known = known and _is_sane(report) and report.until <= self._interlock.now() + SKEW_S
+        variants = {flag.key.name: {"", *flag.definition.variants} for flag in table.flags.values()}
+        ours = tuple(each for each in report.exposures if each.variant in variants.get(each.flag, ()))
+        dropped = sum(each.count for each in report.exposures) - sum(each.count for each in ours)
+        report = replace(report, exposures=ours, dropped=report.dropped + dropped)
+        self._exposures.count(report, known=known, latest=table.generation)
+
+    def _is_connected(self, instance: Instance) -> bool:
+        found = self._instances.find(instance.id)
+        return found is not None and found.instance.service == instance.service
 
     def _tell(self, before: Table, after: Table) -> None:
         """Tell of a document that is another one; whoever cannot be told must not keep it from the others."""
@@ -83,3 +114,8 @@ class ServedFlags:
         for tell in tuple(self._told):
             with suppress(Exception):
                 tell(news)
+
+
+def _is_sane(report: ExposureReport) -> bool:
+    counts = (count for each in report.exposures for count in (each.count, each.requests, each.failed))
+    return all(0 <= count < LARGEST_COUNT for count in (report.dropped, *counts))

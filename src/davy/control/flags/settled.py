@@ -8,6 +8,7 @@ from davy.control.flags.state import EVERYBODY, NOBODY, Settings
 from davy.errors import UsageError
 from davy.flags.definition import Definition
 from davy.flags.gate import safe_variant
+from davy.flags.ramp import DRAWN_BY
 
 
 def settled(definition: Definition, settings: Settings) -> Definition:
@@ -25,10 +26,23 @@ def settled(definition: Definition, settings: Settings) -> Definition:
         return found
     if settings.share is None or settings.share >= EVERYBODY:
         return replace(found, default_variant=settings.variant)
-    drawn: Any = {"fractional": [[settings.variant, settings.share], [safe, EVERYBODY - settings.share]]}
+    drawn: Any = drawing(settings.variant, settings.share, safe, settings.bucket_by)
     if found.targeting:
         drawn = {"if": [{"===": [found.targeting, None]}, drawn, found.targeting]}
     return replace(found, default_variant=safe, targeting=drawn)
+
+
+def drawing(variant: str, share: int, safe: str | None, bucket_by: str = "") -> Any:
+    """Return the rule that gives a share of users a variant and the others what is safe.
+
+    The share comes first and the total is always the same, so whoever is in a smaller share is in a larger one.
+    Buckets are seeded with the flag's key. Of whom the attribute is not known, what is safe is the answer.
+    """
+    buckets: list[Any] = [[variant, share], [safe, EVERYBODY - share]]
+    if bucket_by in ("", DRAWN_BY):
+        return {"fractional": buckets}
+    seeded = {"cat": [{"var": "$flagd.flagKey"}, {"var": bucket_by}]}
+    return {"if": [{"var": bucket_by}, {"fractional": [seeded, *buckets]}]}
 
 
 def reach(definition: Definition, settings: Settings, *, dead: bool) -> int:
@@ -63,7 +77,7 @@ def chosen(
         raise UsageError(f"{share} is no share of users", hint="--share 25 is a quarter of them")
     if not variant:
         variant = _meant(definition, before, share)
-    return Settings(enabled=True, variant=variant, share=share)
+    return Settings(enabled=True, variant=variant, share=share, bucket_by=before.bucket_by)
 
 
 def _meant(definition: Definition, before: Settings, share: int | None) -> str:

@@ -25,11 +25,13 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
         enabled: False is the safe variant for everybody, True is what the flag is for; None is as declared.
         variant: what everybody gets whom targeting gives nothing else; empty is as declared.
         share: of these users, in percent, those who get `variant`; the others get what is safe. None is all.
+        bucket_by: the attribute of the context by which they are drawn; empty is `targetingKey`.
     """
 
     enabled: bool | None = None
     variant: str = ""
     share: int | None = None
+    bucket_by: str = ""
 
 
 class Kill(msgspec.Struct, frozen=True):
@@ -98,6 +100,28 @@ class Proposal(msgspec.Struct, frozen=True):
     ticket: str = ""
 
 
+class Ramp(msgspec.Struct, frozen=True):
+    """The last ramp of a flag: how much of the flag's way to everybody is decided as a rollout.
+
+    Args:
+        update: which one, its number and attempt: `3.1`.
+        variant: what more and more users get.
+        new: the hash that stands for them.
+        old: the hash that stands for the others.
+        generation: of the document with which it began.
+        change: whose failures are its own.
+        over: whether it has ended, or somebody took the flag out of its hands.
+    """
+
+    update: str
+    variant: str
+    new: str
+    old: str
+    generation: int
+    change: "Change"
+    over: bool = False
+
+
 class Change(msgspec.Struct, frozen=True):
     """A change as the figures know it: where it is from, and which one."""
 
@@ -118,6 +142,7 @@ class FlagState(msgspec.Struct, frozen=True, omit_defaults=True):
         proposals: what waits for a second person.
         evidence: the digest of what opened its gate for this version; empty where nothing did.
         live: the change that gave users what they have now; None where that is what is safe.
+        ramp: the ramp that is under way, or the last one.
         since: when the flag came to be known here; drills are due from then on.
         retired_at: when it was taken away; its key and its versions stay taken.
     """
@@ -131,8 +156,14 @@ class FlagState(msgspec.Struct, frozen=True, omit_defaults=True):
     proposals: tuple[Proposal, ...] = ()
     evidence: str = ""
     live: Change | None = None
+    ramp: Ramp | None = None
     since: float = 0.0
     retired_at: float | None = None
+
+    @property
+    def ramping(self) -> bool:
+        """Whether a ramp decides who gets what."""
+        return self.ramp is not None and not self.ramp.over
 
     @property
     def dead(self) -> bool:

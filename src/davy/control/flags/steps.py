@@ -12,7 +12,8 @@ import msgspec
 from davy.control.flags import drafting
 from davy.control.flags.drafting import Why
 from davy.control.flags.following import Step, interrupted, renewed
-from davy.control.flags.state import Action, Drill, Drilled, Kill, Proposal, Settings
+from davy.control.flags.ramped import halted
+from davy.control.flags.state import Action, Drill, Drilled, Kill, Proposal, Ramp, Settings
 from davy.control.flags.table import Flag, Table
 from davy.errors import Conflict, NotFound, NotPermitted, Refused
 from davy.flags.governance import Criticality, FlagKind
@@ -20,6 +21,9 @@ from davy.ledger.entry import Draft
 
 PROPOSED_S = 24 * 3600.0
 """Seconds for which a change waits for a second person."""
+
+MOST_PROPOSED = 20
+"""How many changes of one flag wait at once; one more takes the place of the oldest."""
 
 DRILL_S = 30.0
 """Seconds after which a drill is ended, whoever has not heard of it."""
@@ -44,12 +48,13 @@ def toggle(table: Table, flag: Flag, settings: Settings, why: Why, *, alone: boo
     if flag.state.settings == settings:
         return Done(Step(table), f'flag "{name}" is set so already')
     after = flag.being(settings=settings)
+    _check_ramp(table, flag, after)
     rises = after.being(killed=None, drill=None).reach > flag.being(killed=None, drill=None).reach
     other = after.served != flag.served and settings.enabled is not False
     if flag.governance.criticality is Criticality.HIGH and (rises or other) and not alone:
         return _proposed(table, flag, "toggled", settings, why)
     same = after.served == flag.served or flag.state.dead
-    after = renewed(table, after, same_document=same, proposals=())
+    after = renewed(table, after, same_document=same, proposals=(), ramp=_taken(flag))
     weight = drafting.weight(flag, after) if table.may_be_on(flag) else 0
     if weight:
         after = after.being(live=drafting.change_of(after) if after.reach else None)
@@ -64,7 +69,7 @@ def kill(table: Table, flag: Flag, why: Why) -> Done:
         return Done(Step(table), f'flag "{name}" is killed already, by {flag.state.killed.by}')
     changes, ended = interrupted(flag, why.at)
     dead = Kill(why.actor, why.at, why.reason, table.generation + 1)
-    after = renewed(table, flag, **changes, killed=dead, live=None, proposals=())
+    after = renewed(table, flag, **changes, **halted(flag), killed=dead, live=None, proposals=())
     draft = drafting.killed(table, flag, after, why)
     said = f'flag "{name}" is killed: {flag.safe or "nothing"} for everybody'
     return Done(Step(table.put(after), (*ended, draft), urgent=True), said)
@@ -93,7 +98,21 @@ def restore(table: Table, flag: Flag, why: Why, *, alone: bool = False) -> Done:
 
 
 def approve(table: Table, flag: Flag, proposal: Proposal, why: Why) -> Done:
-    """Do what somebody else asked for.
+    """Do what somebody else asked for; a ramp is begun by whoever can begin rollouts.
+
+    Raises:
+        Refused: it is over.
+        NotPermitted: it is one's own.
+        Conflict: the flag is another one by now.
+    """
+    wanted = agreed(flag, proposal, why)
+    if proposal.action == "restored":
+        return restore(table, flag, wanted, alone=True)
+    return toggle(table, flag, proposal.settings, wanted, alone=True)
+
+
+def agreed(flag: Flag, proposal: Proposal, why: Why) -> Why:
+    """Return in whose name something is done that a second person agrees to.
 
     Raises:
         Refused: it is over.
@@ -113,16 +132,13 @@ def approve(table: Table, flag: Flag, proposal: Proposal, why: Why) -> Done:
             f"which is at {flag.state.version}",
             hint="ask for it again, for the flag as it is",
         )
-    agreed = Why(
+    return Why(
         proposal.by,
         why.at,
         proposal.reason,
         proposal.ticket,
         {"by": why.actor, "at": why.at, "proposal": proposal.id, "reason": why.reason},
     )
-    if proposal.action == "restored":
-        return restore(table, flag, agreed, alone=True)
-    return toggle(table, flag, proposal.settings, agreed, alone=True)
 
 
 def find_proposal(table: Table, id_: str) -> tuple[Flag, Proposal]:
@@ -151,6 +167,10 @@ def begin_drill(table: Table, flag: Flag, why: Why) -> Done:
         raise Refused(f'flag "{name}" is killed for real', hint=f"davy flag restore {name}")
     if flag.state.drill is not None:
         raise Refused(f'a drill of flag "{name}" is under way', hint=f"davy flag status {name}")
+    if flag.state.ramping:
+        raise Refused(
+            f'flag "{name}" is on its ramp, and a drill would take users from it', hint="drill when it is over"
+        )
     passage = None if flag.linked is None else table.passages.get(flag.linked)
     if passage is not None and passage.trial is not None:
         raise Refused(
@@ -186,6 +206,34 @@ def end_drill(table: Table, flag: Flag, outcome: str, now: float, missing: tuple
     return Step(table.put(after), (Draft(now, "drill_finished", flag.subject, detail),))
 
 
+def proposed(table: Table, flag: Flag, settings: Settings, why: Why) -> Done:
+    """Keep a ramp until somebody else agrees to it."""
+    return _proposed(table, flag, "ramped", settings, why)
+
+
+def _check_ramp(table: Table, flag: Flag, after: Flag) -> None:
+    """Make sure that a flag which has a ramp gets to more users by it and by nothing else.
+
+    Raises:
+        Refused: it would get to more users, or to others, in one go.
+    """
+    name = flag.key.name
+    if flag.manifest.spec.ramp is None or not table.production or after.state.settings.enabled is False:
+        return
+    if after.reach > flag.reach or (
+        after.reach and after.state.settings.variant != flag.state.settings.variant
+    ):
+        raise Refused(
+            f'flag "{name}" has a ramp, and gets to more users by its steps only',
+            hint=f'davy flag ramp {name} --reason "…"; --off and smaller shares are always possible',
+        )
+
+
+def _taken(flag: Flag) -> Ramp | None:
+    """Take a flag out of the hands of its ramp, which is aborted by that."""
+    return None if flag.state.ramp is None else msgspec.structs.replace(flag.state.ramp, over=True)
+
+
 def _proposed(table: Table, flag: Flag, action: Action, settings: Settings, why: Why) -> Done:
     """Keep a change until somebody else agrees to it; the same one is asked for once."""
     told = (flag.key.name, flag.state.version, action, settings, why.actor)
@@ -202,7 +250,7 @@ def _proposed(table: Table, flag: Flag, action: Action, settings: Settings, why:
         why.reason,
         why.ticket,
     )
-    waiting = flag.being(proposals=(*open_, wanted))
+    waiting = flag.being(proposals=(*open_, wanted)[-MOST_PROPOSED:])
     after = flag.being(settings=settings, killed=None if action == "restored" else flag.state.killed)
     entry = drafting.flag_changed(table, flag, after, action, why)
     entry = msgspec.structs.replace(

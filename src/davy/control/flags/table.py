@@ -12,7 +12,7 @@ from davy.control.flags.settled import reach, settled
 from davy.control.flags.state import BUCKET, FlagState, digest
 from davy.flags.definition import Definition, Definitions
 from davy.flags.evidence import Evidence
-from davy.flags.gate import PRODUCTION, Verdict, enforced, judge, safe_variant
+from davy.flags.gate import Verdict, enforced, is_guarded, judge, safe_variant
 from davy.flags.governance import Governance
 from davy.flags.overlays import definition_of, governance_of, overlaid
 from davy.flags.rendering import rendered
@@ -128,10 +128,17 @@ class Table:
                 table = table.put(Flag.of(flag, state, environment))
         return table
 
+    @cached_property
+    def artifacts(self) -> frozenset[str]:
+        """The artifacts that anything is known of."""
+        passages = self.passages.values()
+        passed = {each.artifact for passage in passages for each in passage.evidence}
+        return frozenset(passed.union(*(passage.users_meet for passage in passages)))
+
     @property
     def production(self) -> bool:
         """Whether gates are shut here until a canary has passed."""
-        return self.environment == PRODUCTION
+        return is_guarded(self.environment)
 
     def put(self, flag: Flag) -> "Table":
         """Return the table with a flag in it, or another state of it."""

@@ -15,7 +15,7 @@ from davy.control.hooks.source import SecretKey, Source
 from davy.control.hooks.speaking import is_safe, outside
 from davy.errors import UsageError
 from davy.ledger.entry import Draft, refusal
-from davy.ledger.log import Log
+from davy.ledger.log import Log, Receipt
 
 Outcome = Literal["written", "known", "refused", "outside"]
 
@@ -38,6 +38,33 @@ class Taken(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a delivery says, before it is written down.
+
+    Args:
+        source: who says so.
+        told: its events.
+        whys: of each, why the source may not tell it; empty where it may.
+        drafts: what there is to be written, for each of its events and for what the sender has left out.
+        notes: what the sender should know.
+    """
+
+    source: str
+    told: tuple[Draft, ...]
+    whys: tuple[str, ...]
+    drafts: tuple[Draft, ...]
+    notes: tuple[str, ...]
+
+    def taken(self, receipts: Sequence[Receipt]) -> Taken:
+        """Say what became of it, now that all drafts are in the log."""
+        events = tuple(
+            Told(draft.kind, draft.subject, "outside" if why else receipt.outcome, receipt.seq, why)
+            for draft, why, receipt in zip(self.told, self.whys, receipts, strict=False)
+        )
+        return Taken(self.source, events, self.notes)
+
+
 class CannotTell(Exception):
     """A secret cannot be read, so that nobody knows who it is."""
 
@@ -49,7 +76,7 @@ class Desk:
     Args:
         sources: who may send.
         secrets: where their secrets are.
-        log: where events are written down.
+        log: where events are to be written down.
         clock: tells when we were told, in seconds since the epoch by the clock of the ledger.
     """
 
@@ -83,14 +110,13 @@ class Desk:
             raise CannotTell
         return found[0] if found else None
 
-    def take(self, source: Source, how: str, delivery: Delivery) -> Taken:
-        """Write down what a source says, as far as it may; what it may not say is on record as refused.
+    def read(self, source: Source, how: str, delivery: Delivery) -> Reading:
+        """Say what there is to be written down of what a source says; what it may not say is, as refused.
 
-        Asking twice with the same delivery has the effect of asking once.
+        Nothing is written yet. Writing the same delivery twice has the effect of writing it once.
 
         Raises:
-            BadPayload: it says nothing that can be read; nothing is written.
-            StoreUnavailable: nothing was written.
+            BadPayload: it says nothing that can be read.
         """
         scheme = SCHEMES[source.scheme]
         meaning = scheme.means(delivery, source)
@@ -99,21 +125,15 @@ class Desk:
         way = f"{how}, body sha256:{sha256(delivery.body).hexdigest()}" + (
             f", delivery {shown}" if shown else ""
         )
-        drafts = [
-            msgspec.structs.replace(each, authenticated=way, received=received) for each in meaning.drafts
-        ]
-        if not all(map(is_safe, drafts)):
+        told = [msgspec.structs.replace(each, authenticated=way, received=received) for each in meaning.drafts]
+        if not all(map(is_safe, told)):
             raise BadPayload("a name in it has control characters, is too long or empty")
-        whys = [outside(draft, source) for draft in drafts]
-        at = max((each.at for each in drafts), default=0.0)
+        whys = [outside(draft, source) for draft in told]
+        at = max((each.at for each in told), default=0.0)
         lost = [_lost(why, at, source, delivery, way, received) for why in meaning.lost]
-        written = [_forbidden(one, why, source) if why else one for one, why in zip(drafts, whys, strict=True)]
-        receipts = self.log.append([*written, *lost]) if written or lost else ()
-        told = tuple(
-            Told(draft.kind, draft.subject, "outside" if why else receipt.outcome, receipt.seq, why)
-            for draft, why, receipt in zip(drafts, whys, receipts, strict=False)
-        )
-        return Taken(source.name, told, (*meaning.notes, *meaning.lost))
+        drafts = [_forbidden(one, why, source) if why else one for one, why in zip(told, whys, strict=True)]
+        notes = (*meaning.notes, *meaning.lost)
+        return Reading(source.name, tuple(told), tuple(whys), (*drafts, *lost), notes)
 
     def check_secrets(self) -> None:
         """Make sure that there are secrets to know senders by, and that no two sources have the same one.

@@ -7,6 +7,7 @@ from davy.control.hooks import (
     cloudevents,
     github,
     gitlab,
+    launchdarkly,
     pagerduty,
     sentry,
 )
@@ -21,4 +22,5 @@ SCHEMES: dict[str, Scheme] = {
     "sentry": sentry.SCHEME,
     "circleci": circleci.SCHEME,
     "cloudevents": cloudevents.SCHEME,
+    "launchdarkly": launchdarkly.SCHEME,
 }

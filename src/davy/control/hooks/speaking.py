@@ -19,7 +19,10 @@ def outside(draft: Draft, source: Source) -> str:
         return f"{source.name} does not speak as {draft.source}"
     for field in ("change", "remediates"):
         named = detail.get(field)
-        repo = repository_name(str(named.get("repo"))) if isinstance(named, dict) else ""
+        written = str(named.get("repo")) if isinstance(named, dict) else ""
+        if draft.kind == "flag_changed" and written == f"flag:{detail.get('flag')}":
+            continue  # the toggle itself, which is in no repository
+        repo = repository_name(written)
         if repo and not covers(source.repos, repo):
             return f"{source.name} does not speak for the repository {repo}"
     service = detail.get("service", "")

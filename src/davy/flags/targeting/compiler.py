@@ -1,15 +1,16 @@
 """From a rule to a Python function: what is the same for everybody is decided once, when it is compiled.
 
-The text that is compiled is made of names that are counted here, of names of functions of Davy's, and of
-literals through `repr`: nothing that a user writes can become code. A branch that is too deep for one
-expression becomes a function of its own, so that neither the parser nor the stack meets anything deep.
+The text that is compiled is made of names that are counted here, of names of functions of Davy's, and, where
+a rule has very many, of literals through `repr`: nothing that a user writes can become code. What a rule looks
+up and compares with is handed to what was compiled, so that rules of one shape share it. A branch that is too
+deep for one expression becomes a function of its own, so that neither the parser nor the stack meets anything
+deep.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
-from types import CodeType
 from typing import Any, NamedTuple, TypeAlias
 
 from davy.flags import bucketing, semver
@@ -23,6 +24,9 @@ Choose: TypeAlias = Callable[[Mapping[str, Any]], Any]
 
 Raises `RuleError` where what was reached has no meaning.
 """
+
+_CONSTANTS = 64
+"""Constants that are handed in; what are more stand in the text."""
 
 _SPILL = 8
 """Operators within each other in one expression; Python's own parser gives up at a hundred."""
@@ -50,23 +54,21 @@ def compile_rule(
     Raises:
         BadRule: it is beyond the bounds.
     """
-    source, constants, main = written(rule, key, drawing, shared)
-    scope: dict[str, Any] = {**RUNTIME, **constants, "now": lambda: int(clock())}
-    exec(code_of(source), scope)  # noqa: S102 - the text is the compiler's own, see above
-    choose: Choose = scope[main]
-    return choose
+    source, constants = written(rule, key, drawing, shared)
+    return shape(source)(clock, *constants)
 
 
 @lru_cache(maxsize=4096)
-def code_of(source: str) -> CodeType:
-    """Compile a text: many flags share theirs, constants apart, and a new document has most of them again."""
-    return compile(source, "<flag>", "exec")
+def shape(source: str) -> Callable[..., Choose]:
+    """Compile a text, once for all rules of its shape: into what makes a rule of a clock and of constants."""
+    scope: dict[str, Any] = {}
+    exec(compile(source, "<flag>", "exec"), RUNTIME, scope)  # noqa: S102 - the text is the compiler's own, see above
+    made: Callable[..., Choose] = scope["made"]
+    return made
 
 
-def written(
-    rule: Json, key: str, drawing: Bucketing, shared: Mapping[str, Json]
-) -> tuple[str, dict[str, Any], str]:
-    """Return the text of a rule's functions, the constants in it by name, and the name of the main function.
+def written(rule: Json, key: str, drawing: Bucketing, shared: Mapping[str, Json]) -> tuple[str, list[Any]]:
+    """Return the text of a function that makes a rule, and the constants that it is called with after a clock.
 
     Raises:
         BadRule: it is beyond the bounds.
@@ -74,21 +76,26 @@ def written(
     tree = Tree(rule, shared)
     compiler = Compiler(tree, key, drawing)
     main = compiler.function(tree.root, outer=True)
-    return "\n".join(compiler.functions), compiler.constants, main
+    names = ", ".join(("clock", *compiler.constants))
+    functions = "".join(compiler.functions)
+    made = f"counted({main})" if compiler.iterates else main
+    return f"def made({names}):{functions}\n    return {made}", list(compiler.constants.values())
 
 
 class Compiler:
     """Compiles one rule; its methods return expressions.
 
     `outer` says whether `c`, the argument of each function, is the context, and not an item that `map` and its
-    like are at; `level` is how many operators of the same expression a node is in.
+    like are at; `level` is how many operators of the same expression a node is in. A rule that `iterates` has
+    its steps counted, since how many there are is up to whoever sends the context.
     """
 
     def __init__(self, tree: Tree, key: str, drawing: Bucketing) -> None:
         self.key = key
         self.drawing = drawing
         self.functions: list[str] = []
-        self.constants: dict[str, Any] = {"drawing": drawing}
+        self.iterates = False
+        self.constants: dict[str, Any] = {"drawing": drawing, "key": key}
         self._tree = tree
         self._names = 0
 
@@ -100,8 +107,8 @@ class Compiler:
     def function(self, rule: Json, *, outer: bool) -> str:
         """Write a function for a rule, and return its name."""
         name = self.name("f")
-        lines = "\n    ".join(self._body(rule, outer))
-        self.functions.append(f"def {name}(c):\n    {lines}")
+        lines = "\n        ".join(self._body(rule, outer))
+        self.functions.append(f"\n    def {name}(c, steps=None):\n        {lines}")
         return name
 
     def _body(self, rule: Json, outer: bool) -> list[str]:
@@ -135,7 +142,7 @@ class Compiler:
         if not name:
             return Code(self.constant(node), isinstance(node, str | int | None))
         if level >= _SPILL:
-            return Code(f"{self.function(node, outer=outer)}(c)")
+            return Code(f"{self.function(node, outer=outer)}(c, steps)")
         return WRITERS.get(name, _call)(self, name, arguments, outer, level + 1)
 
     def condition(self, node: Json, outer: bool, level: int = 0) -> str:
@@ -156,14 +163,20 @@ class Compiler:
 
     def constant(self, value: Any) -> str:
         """Write a value that is always the same."""
-        kind = type(value)
-        if value is None or kind is str or kind is bool:
+        if value is None or value is True or value is False:
             return repr(value)
-        if (kind is int and abs(value) < 2**64) or (kind is float and math.isfinite(value)):
+        if len(self.constants) >= _CONSTANTS and _is_written(value):
             return repr(value)
         name = self.name("k")
         self.constants[name] = value
         return name
+
+
+def _is_written(value: Any) -> bool:
+    """Say whether a value can stand in a text of Python."""
+    kind = type(value)
+    small = kind is int and abs(value) < 2**64
+    return kind is str or small or (kind is float and math.isfinite(value))
 
 
 def operation(node: Json) -> tuple[str, list[Json]]:
@@ -185,7 +198,7 @@ def _is_number(node: Json) -> bool:
 
 def _choice(compiler: Compiler, name: str, arguments: list[Json], outer: bool, level: int) -> Code:
     if len(arguments) > 3 or level > 2:
-        return Code(f"{compiler.function({name: arguments}, outer=outer)}(c)")
+        return Code(f"{compiler.function({name: arguments}, outer=outer)}(c, steps)")
     condition, then, other = (*arguments, None, None, None)[:3]
     if len(arguments) < 2:
         return compiler.expression(condition, outer, level)
@@ -198,7 +211,7 @@ def _junction(compiler: Compiler, name: str, arguments: list[Json], outer: bool,
     if len(arguments) < 2:
         return compiler.expression(arguments[0] if arguments else None, outer, level)
     if len(arguments) > 4:
-        return Code(f"{compiler.function({name: list(arguments)}, outer=outer)}(c)")
+        return Code(f"{compiler.function({name: list(arguments)}, outer=outer)}(c, steps)")
     *codes, last = [compiler.expression(each, outer, level) for each in arguments]
     for code in reversed(codes):
         if code.plain:
@@ -213,36 +226,34 @@ def _junction(compiler: Compiler, name: str, arguments: list[Json], outer: bool,
 def _variable(compiler: Compiler, _: str, arguments: list[Json], outer: bool, level: int) -> Code:
     name, default = _pair(arguments)
     if isinstance(name, list | dict):
-        whole = _whole(compiler.key) if outer else "c"
+        whole = _WHOLE if outer else "c"
         return Code(f"variable({whole}, {compiler.all((name, default), outer, level)})")
     if name is None or name == "":
-        return Code(_whole(compiler.key) if outer else "c")
+        return Code(_WHOLE if outer else "c")
     steps = values.text(name).split(".")
     if outer and steps[0] == "$flagd":
         return _about_itself(compiler, steps[1:], default, level)
     if not outer or len(steps) > 1:
         given = "" if default is None else f", {compiler.expression(default, outer, level).text}"
-        return Code(f"reach(c, {tuple(steps)!r}{given})")
+        return Code(f"reach(c, {compiler.constant(tuple(steps))}{given})")
+    found = f"c.get({compiler.constant(steps[0])})"
     if default is None:
-        return Code(f"c.get({steps[0]!r})")
+        return Code(found)
     t = compiler.name("t")
-    return Code(
-        f"({compiler.expression(default, outer, level).text} if ({t} := c.get({steps[0]!r})) is None else {t})"
-    )
+    return Code(f"({compiler.expression(default, outer, level).text} if ({t} := {found}) is None else {t})")
 
 
-def _whole(key: str) -> str:
-    return f"{{**c, '$flagd': {{'flagKey': {key!r}, 'timestamp': now()}}}}"
+_WHOLE = "{**c, '$flagd': {'flagKey': key, 'timestamp': int(clock())}}"
 
 
 def _about_itself(compiler: Compiler, steps: list[str], default: Json, level: int) -> Code:
     match steps:
         case ["flagKey"]:
-            return Code(repr(compiler.key), plain=True)
+            return Code("key", plain=True)
         case ["timestamp"]:
-            return Code("now()")
+            return Code("int(clock())")
         case []:
-            return Code(f"{_whole(compiler.key)}['$flagd']")
+            return Code(f"{_WHOLE}['$flagd']")
         case _:
             return compiler.expression(default, True, level)
 
@@ -316,9 +327,9 @@ def _sem_ver(compiler: Compiler, _: str, arguments: list[Json], outer: bool, lev
 def _each(compiler: Compiler, name: str, arguments: list[Json], outer: bool, level: int) -> Code:
     """Write an operator that has a rule for each item of a list."""
     items, rule, initial = (*arguments, None, None, None)[:3]
-    code = (
-        f"{_EACH[name]}({compiler.expression(items, outer, level).text}, {compiler.function(rule, outer=False)}"
-    )
+    compiler.iterates = True
+    listed = compiler.expression(items, outer, level).text
+    code = f"{_EACH[name]}({listed}, {compiler.function(rule, outer=False)}, steps"
     if name == "reduce":
         return Code(f"{code}, {compiler.expression(initial, outer, level).text})")
     return Code(f"(not {code}))" if name == "none" else f"{code})")
@@ -335,7 +346,7 @@ def _fractional(compiler: Compiler, _: str, arguments: list[Json], outer: bool, 
     known = [share[0] for share in shares if isinstance(share, list) and share and compiler.is_literal(share)]
     total = sum(each for each in weights if each is not None)
     if len(known) < len(shares) or None in weights or not 0 < total <= bucketing.MOST:
-        return Code(f"fractional(drawing, {compiler.key!r}, c, [{compiler.all(arguments, outer, level)}])")
+        return Code(f"fractional(drawing, key, c, [{compiler.all(arguments, outer, level)}])")
     bounds = compiler.constant(tuple(accumulate(each or 0 for each in weights)))
     variants = compiler.constant(tuple(known))
     drawing = f"{compiler.drawing is Bucketing.V3}, {{}}, {bounds}, {variants}, {total})"
@@ -344,7 +355,7 @@ def _fractional(compiler: Compiler, _: str, arguments: list[Json], outer: bool, 
         user = "c.get('targetingKey')" if outer else "reach(c, ('targetingKey',))"
         return Code(f"drawn({salt}, {drawing.format(user)}")
     t = compiler.name("t")
-    slow = f"fractional(drawing, {compiler.key!r}, c, [{t}, {compiler.all(shares, outer, level)}])"
+    slow = f"fractional(drawing, key, c, [{t}, {compiler.all(shares, outer, level)}])"
     asked = compiler.expression(arguments[0], outer, level).text
     return Code(f"(drawn(b'', {drawing.format(t)} if type({t} := {asked}) is str and {t} else {slow})")
 
@@ -437,6 +448,7 @@ RUNTIME: dict[str, Any] = {
             operators.greatest,
             operators.between,
             operators.between_equal,
+            operators.counted,
             operators.mapped,
             operators.filtered,
             operators.reduced,

@@ -1,17 +1,72 @@
 """What the operators of JsonLogic and of flagd do with values; the compiler writes calls of these.
 
-None of them raises: what makes no sense is null, NaN or false, as in the reference implementations.
+What makes no sense is null, NaN or false, as in the reference implementations; nothing raises but a rule that
+says nothing, or takes too long or too much: whoever sends a context must not be able to keep a server busy.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from typing import Any, TypeVar
 
 from davy.flags.targeting.values import NAN, joined, less, less_equal, number, strictly_equal, text, truthy
 
+MOST_STEPS = 100_000
+"""Items that one evaluation looks at, and values that it makes of them; texts count by pieces."""
+
+LONGEST = 2**20
+"""Characters of a text, and items of a list, that are put together."""
+
+_PIECE = 64
+"""Characters that count as one value."""
+
 
 class RuleError(Exception):
-    """A rule was reached that says nothing: an unknown operator, or a shared rule that is not there."""
+    """A rule was reached that says nothing, or it takes too much.
+
+    It says nothing with an unknown operator, or with a shared rule that is not there.
+    """
+
+
+class Steps:
+    """What one evaluation may still do."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = MOST_STEPS
+
+    def take(self, count: int) -> None:
+        """Do so much of it.
+
+        Raises:
+            RuleError: that is more than it may.
+        """
+        self._left -= count
+        if self._left < 0:
+            raise RuleError(f"it takes more than {MOST_STEPS:,} steps")
+
+    def made(self, value: Any) -> Any:
+        """Return a value that was made, and count all that is in it."""
+        waiting = [value]
+        while waiting:
+            each = waiting.pop()
+            if isinstance(each, list | tuple):
+                self.take(len(each) + 1)
+                waiting += each
+            else:
+                self.take(1 + (len(each) // _PIECE if isinstance(each, str) else 0))
+        return value
+
+
+Part = TypeVar("Part", bound=Sized)
+
+Rule = Callable[[Any, Steps], Any]
+"""What is done with each item of a list."""
+
+
+def counted(rule: Rule) -> Callable[[Any], Any]:
+    """Return a rule whose steps are counted, anew for each context."""
+    return lambda context: rule(context, Steps())
 
 
 def unknown(name: str) -> Any:
@@ -75,7 +130,7 @@ def ends_with(value: Any, end: Any) -> bool | None:
 
 def cat(*values: Any) -> str:
     """Write values one after another."""
-    return "".join([joined(value) for value in values])
+    return "".join(_bounded(joined(value) for value in values))
 
 
 def substr(value: Any, start: Any, length: Any = None) -> str:
@@ -87,7 +142,8 @@ def substr(value: Any, start: Any, length: Any = None) -> str:
 
 def merge(*values: Any) -> list[Any]:
     """Make one list of lists and of single values."""
-    return [item for value in values for item in (value if isinstance(value, list | tuple) else (value,))]
+    lists = (value if isinstance(value, list | tuple) else (value,) for value in values)
+    return [item for items in _bounded(lists) for item in items]
 
 
 def add(*values: Any) -> int | float:
@@ -160,32 +216,55 @@ def between_equal(low: Any, value: Any, high: Any) -> bool:
     return less_equal(low, value) and less_equal(value, high)
 
 
-def mapped(items: Any, rule: Callable[[Any], Any]) -> list[Any]:
+def mapped(items: Any, rule: Rule, steps: Steps) -> list[Any]:
     """Apply a rule to each item."""
-    return [rule(item) for item in items] if isinstance(items, list | tuple) else []
+    return [steps.made(rule(item, steps)) for item in items] if isinstance(items, list | tuple) else []
 
 
-def filtered(items: Any, rule: Callable[[Any], Any]) -> list[Any]:
+def filtered(items: Any, rule: Rule, steps: Steps) -> list[Any]:
     """Keep the items that a rule is true of."""
-    return [item for item in items if truthy(rule(item))] if isinstance(items, list | tuple) else []
+    return [item for item in _counted(items, steps) if truthy(rule(item, steps))]
 
 
-def reduced(items: Any, rule: Callable[[Any], Any], initial: Any) -> Any:
+def reduced(items: Any, rule: Rule, steps: Steps, initial: Any) -> Any:
     """Fold items into one value; the rule sees `current` and `accumulator`."""
     accumulator = initial
-    for item in items if isinstance(items, list | tuple) else ():
-        accumulator = rule({"current": item, "accumulator": accumulator})
+    for item in _counted(items, steps):
+        accumulator = steps.made(rule({"current": item, "accumulator": accumulator}, steps))
     return accumulator
 
 
-def every(items: Any, rule: Callable[[Any], Any]) -> bool:
+def every(items: Any, rule: Rule, steps: Steps) -> bool:
     """Say whether a rule is true of all items, of which there has to be one."""
-    return isinstance(items, list | tuple) and len(items) > 0 and all(truthy(rule(item)) for item in items)
+    counted = _counted(items, steps)
+    return len(counted) > 0 and all(truthy(rule(item, steps)) for item in counted)
 
 
-def some(items: Any, rule: Callable[[Any], Any]) -> bool:
+def some(items: Any, rule: Rule, steps: Steps) -> bool:
     """Say whether a rule is true of an item."""
-    return isinstance(items, list | tuple) and any(truthy(rule(item)) for item in items)
+    return any(truthy(rule(item, steps)) for item in _counted(items, steps))
+
+
+def _counted(items: Any, steps: Steps) -> Sequence[Any]:
+    """Return the items of a list, which are looked at one by one."""
+    if not isinstance(items, list | tuple):
+        return ()
+    steps.take(len(items))
+    return items
+
+
+def _bounded(parts: Iterable[Part]) -> Iterator[Part]:
+    """Yield parts of what is put together, up to a bound.
+
+    Raises:
+        RuleError: it is more.
+    """
+    length = 0
+    for part in parts:
+        length += len(part)
+        if length > LONGEST:
+            raise RuleError(f"it makes something longer than {LONGEST:,}")
+        yield part
 
 
 def _item(data: Sequence[Any], step: str) -> Any:

@@ -1,6 +1,6 @@
 """A rule before it is compiled: shared rules put in, bounds held."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from davy.flags.details import Json
@@ -69,3 +69,16 @@ class Tree:
         if self._operators > MOST_OPERATORS:
             raise BadRule(f"its targeting is too large: more than {MOST_OPERATORS:,} operators")
         return {name: self._put_in(arguments, shared, depth + 1)[0]}, False
+
+
+def references(rule: Json) -> Iterator[str]:
+    """Go through the shared rules that a rule names; they do not name others."""
+    match rule:
+        case {"$ref": str(name)}:
+            yield name
+        case dict():
+            for each in rule.values():
+                yield from references(each)
+        case list():
+            for each in rule:
+                yield from references(each)

@@ -24,6 +24,7 @@ from davy.model.source import join
 from davy.model.steps import CanaryStep
 from davy.model.targeting import outcomes
 
+_BOOLEANS = frozenset(("on", "off", "yes", "no", "y", "n"))
 _WORD = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
 _FULL = 100
 _STEPS = {"set_weight": "setWeight", "pause": "pause", "analysis": "analysis"}
@@ -42,6 +43,7 @@ def validate_flag(flag: FeatureFlag, complaints: Complaints) -> None:
     _validate_answers("spec", spec.variants, spec.default_variant, spec.targeting, complaints)
     if spec.ramp is not None:
         _validate_ramp(spec.ramp, spec.variants, complaints)
+        _validate_start(spec.ramp, spec, complaints)
     for name, overlay in spec.environments.items():
         _validate_overlay(join("spec.environments", name), name, overlay, spec, complaints)
 
@@ -119,10 +121,16 @@ def _validate_answers(
         named.insert(0, (f"{path}.defaultVariant", default))
     for at, name in named:
         if name not in variants:
-            complaints.add(at, f"there is no variant {name!r}", part="value", fix=_meant(name, variants))
+            complaints.add(at, f"there is no variant {name!r}", part="value", fix=variant_meant(name, variants))
 
 
-def _meant(name: str, variants: Mapping[str, Any]) -> str:
+def variant_meant(name: str, variants: Mapping[str, Any]) -> str:
+    """Say what to write instead of a variant that is not there, or where it is declared.
+
+    In YAML as a cluster reads it `on` is `true` unless it is in quotes, as a key, too.
+    """
+    if name in _BOOLEANS and not variants.keys().isdisjoint({"true", "false"}):
+        return f'write `"{name}":` under variants, too: without quotes it is a boolean there'
     meant = nearest(name, variants)
     return f"write `{meant}`" if meant else f"variants: {', '.join(variants)}"
 
@@ -130,7 +138,7 @@ def _meant(name: str, variants: Mapping[str, Any]) -> str:
 def _validate_ramp(ramp: FlagRamp, variants: Mapping[str, Any], complaints: Complaints) -> None:
     if ramp.variant not in variants:
         title = f"there is no variant {ramp.variant!r}"
-        complaints.add("spec.ramp.variant", title, part="value", fix=_meant(ramp.variant, variants))
+        complaints.add("spec.ramp.variant", title, part="value", fix=variant_meant(ramp.variant, variants))
     if not ramp.bucket_by.strip():
         title = "`spec.ramp.bucketBy` is empty: by which attribute are users drawn?"
         complaints.add("spec.ramp.bucketBy", title, part="value")
@@ -141,6 +149,18 @@ def _validate_ramp(ramp: FlagRamp, variants: Mapping[str, Any], complaints: Comp
     if reached < _FULL:
         title = f"the ramp ends at {reached} percent: nobody would take the rest of the users"
         complaints.add("spec.ramp.steps", title, part="key", fix="end with `- setWeight: 100`")
+
+
+def _validate_start(ramp: FlagRamp, spec: FeatureFlagSpec, complaints: Complaints) -> None:
+    """Refuse a ramp whose end is where it begins: what it would lead to is the default already."""
+    named = {"spec.defaultVariant": spec.default_variant}
+    if (overlay := spec.environments.get("production")) is not None:
+        named["spec.environments.production.defaultVariant"] = overlay.default_variant
+    for path, variant in named.items():
+        if variant == ramp.variant and variant is not None:
+            title = f"everybody gets {variant!r} without the ramp that leads to it"
+            fix = f"write the variant that people have before: {spec.safe or 'another one'}"
+            complaints.add(path, title, part="value", fix=fix)
 
 
 def _validate_step(path: str, step: CanaryStep, reached: int, complaints: Complaints) -> None:

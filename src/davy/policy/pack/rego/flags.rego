@@ -100,3 +100,56 @@ was_retired {
 	davy.at(davy.before, ["spec", "retired"], false) == true
 	not davy.trusted
 }
+
+violation[found] {
+	davy.enforced("PD080")
+	flag
+	not davy.trusted
+	was := linked(davy.map(davy.before, ["spec"]))
+	was != ""
+	davy.at(davy.spec, ["retired"], false) != true
+	now := linked(davy.spec)
+	now != was
+	found := davy.violation("PD080", ["spec", "rollout"], sprintf("%s waited for %s, and would wait for %s", [davy.name, was, otherwise_nothing(now)]))
+}
+
+violation[found] {
+	davy.enforced("PD080")
+	flag
+	not davy.trusted
+	linked(davy.map(davy.before, ["spec"])) == linked(davy.spec)
+	davy.at(davy.spec, ["retired"], false) != true
+	was := weight(davy.map(davy.before, ["spec"]))
+	now := weight(davy.spec)
+	now < was
+	found := davy.violation("PD080", ["spec", "rollout", "weight"], sprintf("%s waited for a canary at %v percent, and would wait for one at %v", [davy.name, was, now]))
+}
+
+# The rollout that a flag waits for; a name alone is one of the flag's own namespace.
+linked(what) = found {
+	name := davy.text(what, ["rollout", "name"])
+	name != ""
+	found := concat("/", [link_namespace(what), name])
+} else = "" {
+	true
+}
+
+link_namespace(what) = found {
+	found := davy.text(what, ["rollout", "namespace"])
+	found != ""
+} else = davy.namespace {
+	true
+}
+
+weight(what) = found {
+	found := davy.at(what, ["rollout", "weight"], 100)
+	is_number(found)
+} else = 100 {
+	true
+}
+
+otherwise_nothing(link) = "nothing" {
+	link == ""
+} else = link {
+	true
+}
