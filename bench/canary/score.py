@@ -98,8 +98,8 @@ class Row:
 
     @property
     def fewest(self) -> int:
-        """How many rollouts the worst scenario of a family had, the fewest of all."""
-        return min((found.n for found in self.worst.values()), default=0)
+        """How many rollouts the worst scenario of each scored family had, the fewest of all."""
+        return min((found.n for family, found in self.worst.items() if family in SCORED), default=0)
 
 
 Results = dict[str, dict[str, Cell]]

@@ -31,7 +31,7 @@ def _scored(row: Row) -> list[str]:
     ratio = "–" if row.ratio is None else f"{row.ratio:.1f} ({row.cells})"
     worst = [_share(row.worst.get(family)) for family in GOOD]
     missing = any(family not in row.worst for family in SCORED)
-    valid = "?" if missing else "no" if not row.valid else "yes" if row.fewest >= ENOUGH else "too few"
+    valid = "?" if missing else "too few" if row.fewest < ENOUGH else "yes" if row.valid else "no"
     return [row.name, ratio, *worst, _seconds(row.promoted_s), str(row.fewest), valid]
 
 
