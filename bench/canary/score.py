@@ -11,6 +11,8 @@ from bench.canary.limits import counts, wald
 from bench.canary.scenarios import SCORED, Family, Scenario
 
 MOST_FALSE = 0.02
+ENOUGH = 1000
+"""The share of good releases that may be stopped, and how many rollouts it takes to say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,11 @@ class Row:
     def valid(self) -> bool:
         """Whether every family of good releases was run, and at most 2 % of each stopped."""
         return all(family in self.worst and self.worst[family].stopped <= MOST_FALSE for family in SCORED)
+
+    @property
+    def fewest(self) -> int:
+        """How many rollouts the worst scenario of each scored family had, the fewest of all."""
+        return min((found.n for family, found in self.worst.items() if family in SCORED), default=0)
 
 
 Results = dict[str, dict[str, Cell]]

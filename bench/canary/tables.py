@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from bench.canary.limits import power, slowest_requests, wald
 from bench.canary.scenarios import GOOD, LATENCIES, SCORED, Family, Scenario
-from bench.canary.score import Cell, Results, Row, row
+from bench.canary.score import ENOUGH, Cell, Results, Row, row
 
 Table = list[list[str]]
 """Rows of words, the first of them a heading."""
@@ -19,7 +19,7 @@ def scoreboard(scenarios: list[Scenario], results: Results) -> Table:
     """One line for each judge: harm / limit, the worst of every family of good releases, the time to 100 %."""
     cells = {each.key: results[each.key] for each in scenarios if each.key in results and _about_errors(each)}
     rows = [row(name, scenarios, cells) for name in names(cells)]
-    head = ["judge", "harm ÷ limit", *(f"{family}" for family in GOOD), "at 100 %", "valid"]
+    head = ["judge", "harm ÷ limit", *(f"{family}" for family in GOOD), "at 100 %", "n", "valid"]
     return [head, *(_scored(each) for each in rows)]
 
 
@@ -31,7 +31,8 @@ def _scored(row: Row) -> list[str]:
     ratio = "–" if row.ratio is None else f"{row.ratio:.1f} ({row.cells})"
     worst = [_share(row.worst.get(family)) for family in GOOD]
     missing = any(family not in row.worst for family in SCORED)
-    return [row.name, ratio, *worst, _seconds(row.promoted_s), "?" if missing else "yes" if row.valid else "no"]
+    valid = "?" if missing else "too few" if row.fewest < ENOUGH else "yes" if row.valid else "no"
+    return [row.name, ratio, *worst, _seconds(row.promoted_s), str(row.fewest), valid]
 
 
 def false_aborts(scenarios: list[Scenario], results: Results) -> Table:
