@@ -32,11 +32,22 @@ def test_it_tells_which_flags_are_not_what_they_were() -> None:
     assert told[-1].flags == (KEY,)
 
 
-def test_shared_rules_may_change_every_flag() -> None:
-    flags, told = MemoryFlags(document(False)), list[Changed]()
+def test_a_shared_rule_may_change_the_flags_that_use_it() -> None:
+    flag = {"state": "ENABLED", "variants": {"true": True, "false": False}, "targeting": {"$ref": "staff"}}
+
+    def shared(least: int) -> bytes:
+        rule = {">": [{"var": "level"}, least]}
+        return msgspec.json.encode(
+            {
+                "flags": {KEY: flag, "untouched": flag | {"targeting": None, "defaultVariant": "true"}},
+                "$evaluators": {"staff": rule},
+            }
+        )
+
+    flags, told = MemoryFlags(shared(1)), list[Changed]()
     flags.subscribe(told.append)
-    flags.publish(document(False, **{"$evaluators": {"staff": {"==": [1, 1]}}}))
-    assert told[-1].flags == (KEY, "untouched")
+    flags.publish(shared(2))
+    assert told[-1].flags == (KEY,)
 
 
 def test_versions_that_are_given_are_used_as_long_as_they_grow() -> None:
