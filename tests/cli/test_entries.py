@@ -79,3 +79,10 @@ def test_of_many_figures_that_changed_some_are_named() -> None:
 
 def test_no_kind_is_left_out() -> None:
     assert {kind for kind, _, _ in SAID} == FROM_OUTSIDE.keys()
+
+
+@pytest.mark.parametrize(("missing", "told"), [(["i-1", "i-2"], ": i-1, i-2"), ([], ": nobody is connected")])
+def test_instances_that_have_not_heard_are_named(missing: list[str], told: str) -> None:
+    detail = {"flag": "pay.new", "version": 3, "instances": 0, "seconds": 30.0, "missing": missing}
+    said = "not all that use pay.new have version 3 of it after 30.0 s"
+    assert sentence("flag_unconfirmed", detail) == said + told

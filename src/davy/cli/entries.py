@@ -40,7 +40,7 @@ _SENTENCES: dict[str, str] = {
     "flag_gate_opened": "{flag} may be on: {rollout} passed at weight {weight}",
     "flag_gate_closed": "{flag} is off: {cause}",
     "flag_confirmed": "{instances} instances have version {version} of {flag}, after {seconds} s",
-    "flag_unconfirmed": "{missing} do not have version {version} of {flag} after {seconds} s",
+    "flag_unconfirmed": "not all that use {flag} have version {version} of it after {seconds} s{lacking}",
     "change_created": "{commit} of {repo} is proposed",
     "change_merged": "{commit} of {repo} is merged",
     "change_contained": "{rollout} brings {changes}{takes}",
@@ -136,6 +136,7 @@ def sentence(kind: str, detail: Mapping[str, object]) -> str:
     words["again"] = f", attempt {detail['attempt']}" if detail.get("attempt", 1) != 1 else ""
     words["quick"] = f", without steps: {detail['quick']}" if "quick" in detail else ""
     words["names"] = _names(detail.get("metrics"))
+    words["lacking"] = f": {words['missing']}" if detail.get("missing") else ": nobody is connected"
     of_others = "revision" not in detail and "change" in detail
     try:
         told = _OF_OTHERS.get(kind, "") if of_others else ""
