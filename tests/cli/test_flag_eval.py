@@ -96,7 +96,8 @@ def test_a_document_may_come_from_standard_input(run: Any) -> None:
     [
         (("a", "--default", "5"), "--default 5: this is no boolean"),
         (("a", "--type", "integer", "--default", "x"), "--default x: this is no integer"),
-        (("a", "--type", "object", "--default", "[]"), "--default has to be an object"),
+        (("a", "--type", "object", "--default", "5"), "--default has to be an object or a list"),
+        (("a", "--type", "object", "--default", "[" * 100_000), "--default: this is not JSON"),
         (("a", "--context", "{"), "--context: this is not JSON"),
         (("a", "-f", "nowhere.json"), "nowhere.json: cannot be read: No such file or directory"),
     ],
@@ -111,6 +112,12 @@ def test_what_makes_no_sense_exits_2(run: Any, words: tuple[str, ...], said: str
 def test_a_string_is_given_as_it_is_or_as_in_json(run: Any, given: str, value: str) -> None:
     ran = asked(run, "a", "--type", "string", "--default", given, "-o", "json")
     assert json.loads(ran.stdout)["value"] == value
+
+
+@pytest.mark.parametrize("given", ["[]", '["a", {"b": 1}]', '{"most": 5}'])
+def test_an_object_is_a_list_as_well(run: Any, given: str) -> None:
+    ran = asked(run, "nobody", "--type", "object", "--default", given, "-o", "json")
+    assert (ran.exit_code, json.loads(ran.stdout)["value"]) == (3, json.loads(given))
 
 
 FEATURE_FLAG = """

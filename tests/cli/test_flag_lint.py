@@ -310,3 +310,9 @@ def test_a_flag_that_is_not_declared_has_a_nearest(davy: Run) -> None:
     exit_code, _, err = davy("cleanup", "shop.chep", "--flags", "flags", "src", "--variant", "full")
     assert exit_code == 2
     assert "did you mean shop.cheap?" in err
+
+
+def test_the_examples_are_as_they_should_be(davy: Run) -> None:
+    examples = str(Path(__file__).parents[2] / "examples")
+    code, out, said = davy("lint", examples, "--flags", examples, "--now", "2026-06-01T00:00:00Z")
+    assert (code, out) == (0, ""), said

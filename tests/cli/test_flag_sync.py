@@ -12,6 +12,7 @@ import pytest
 from click.testing import Result
 from tests.apps import launchdarkly, split
 from tests.cli.conftest import Run, Shelf, Waiting
+from tests.cli.flag_view import flag_view
 
 from davy.adapters.sqlite import SqliteStore
 from davy.control import requests, views
@@ -58,25 +59,12 @@ def on(there: launchdarkly.LaunchDarkly, key: str = KEY) -> bool:
     return bool(there.flags[key]["environments"]["production"]["on"])
 
 
-def view(key: str, **changes: Any) -> views.FlagView:
-    """A flag as an engine shows it."""
-    drill = views.FlagDrillView("", "", "", 0.0, overdue=False, under_way="")
-    shown: dict[str, Any] = {
-        **dict.fromkeys(("owner", "flag_kind", "criticality", "digest", "serves", "killed_by"), ""),
-        **dict.fromkeys(("killed_reason", "killed_at", "confirmation"), ""),
-        **dict.fromkeys(("instances", "missing", "exposures", "proposals"), ()),
-        **{"namespace": "shop", "environment": "production", "version": 1, "document": 1, "killed": False},
-        **{"why": f"{key} answers on for everybody", "gate": views.FlagGateView("open", "it passed")},
-    }
-    return views.FlagView(key=key, drill=drill, **{**shown, **changes})
-
-
 class WithFlags(Shelf):
     """An engine that has flags, in production unless it is told otherwise."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.flags = [view(KEY), view(SWITCHED)]
+        self.flags = [flag_view(KEY), flag_view(SWITCHED)]
         self.environment = "production"
         self.found: list[requests.Finding] = []
 
@@ -164,7 +152,7 @@ def test_an_engine_says_what_may_be_on(
     assert on(there), "its gate is open"
     assert shelf.found[0].subject == f"FeatureFlag shop/{KEY}"
     assert shelf.found[0].actor == "ann@example.com (launchdarkly)"
-    shelf.flags[0] = view(KEY, killed=True, why=f"{KEY} is killed by ada: it hurts")
+    shelf.flags[0] = flag_view(KEY, killed=True, why=f"{KEY} is killed by ada: it hurts")
     result = sync("--apply", "-o", "json")
     assert [each["kind"] for each in json.loads(result.stdout)["differences"]] == ["killed"]
     assert not on(there)
@@ -190,7 +178,7 @@ def test_a_kill_is_followed_within_a_moment_and_trouble_is_told_once(
         seen.append(on(there))
         match waits:
             case 1:
-                shelf.flags[0] = view(KEY, killed=True, why="it hurts")
+                shelf.flags[0] = flag_view(KEY, killed=True, why="it hurts")
             case 3:
                 shelf.environment = "staging"
             case 6:

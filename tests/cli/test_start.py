@@ -16,6 +16,9 @@ from davy.testing.patience import until
 from davy.testing.scripted import Scripted
 
 HEAVY = {"rich", "msgspec", "ruamel", "promql_parser", "re2", "asyncio", "sqlite3", "subprocess"}
+UNNEEDED = {"yaml", "ruamel", "click", "rich", "duckdb", "tree_sitter"}
+"""What an application that reads flags does without."""
+
 DAVY = [sys.executable, "-W", "error", "-m", "davy"]
 
 
@@ -40,6 +43,16 @@ def davy(home: Path, *arguments: str, **options: object) -> "subprocess.Complete
 
 def test_the_version_costs_next_to_nothing() -> None:
     assert not modules("--version") & {*HEAVY, "click"}
+
+
+@pytest.mark.parametrize("module", ["davy.openfeature", "davy.flags"])
+def test_an_application_imports_little_with_its_flags(module: str) -> None:
+    script = f"import sys, json, {module}\nprint(json.dumps(sorted(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    found = json.loads(ran.stdout)
+    assert module in found
+    assert not {name.partition(".")[0] for name in found} & UNNEEDED
+    assert not [name for name in found if name.startswith("opentelemetry.sdk")]
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("-n", "x", "--help"), ("--color", "never", "--version")])

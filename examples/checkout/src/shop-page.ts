@@ -25,6 +25,7 @@ const client = OpenFeature.getClient();
 function show(event: string): void {
   const banner = client.getBooleanDetails('shop.banner-enabled', false);
   // That one is for servers: for a page it is not there.
+  // davy: allow F007 until 2027-03-01 because it shows what a page gets that asks nevertheless
   const fraud = client.getBooleanDetails('payments.fraud-check-enabled', false);
   console.log(
     JSON.stringify({

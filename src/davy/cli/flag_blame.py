@@ -35,6 +35,8 @@ def command(context: click.Context, service: str, since: str, form: str) -> None
         since_s = parse_duration(since)
     except BadDuration as error:
         raise UsageError(f"{since!r} is no duration", hint="--since 10m") from error
+    if since_s <= 0:
+        raise UsageError(f"{since!r} is no duration to look back", hint="--since 10m")
     found = setting.ask(FlagBlame(service, since_s), FlagBlameView)
     if form != "text":
         show_view(found, form)

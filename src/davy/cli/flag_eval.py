@@ -131,7 +131,7 @@ def _default(asked: "FlagType", given: str | None) -> Any:
         case "string":
             return json.loads(given) if given and _QUOTED.fullmatch(given) else given or ""
         case "object":
-            return _object(given or "{}", "--default")
+            return _structure(given or "{}")
         case "boolean" if (given or "false").lower() in ("true", "false"):
             return (given or "false").lower() == "true"
         case "integer" | "float":
@@ -142,14 +142,28 @@ def _default(asked: "FlagType", given: str | None) -> Any:
     raise UsageError(f"--default {given}: this is no {asked}", hint="give it as JSON has it: true, 5, 0.5")
 
 
+def _structure(text: str) -> Any:
+    """Read what an object may be: OpenFeature's objects are lists as well."""
+    found = _json(text, "--default")
+    if not isinstance(found, dict | list):
+        raise UsageError(
+            "--default has to be an object or a list", hint='as in \'{"limit": 5}\' or \'["a", "b"]\''
+        )
+    return found
+
+
 def _object(text: str, option: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"{option}: this is not JSON: {error}") from error
+    found = _json(text, option)
     if not isinstance(found, dict):
         raise UsageError(f"{option} has to be an object", hint='as in \'{"plan": "pro"}\'')
     return found
+
+
+def _json(text: str, option: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{option}: this is not JSON: {error}") from error
 
 
 def _told(key: str, details: "Details") -> dict[str, Any]:

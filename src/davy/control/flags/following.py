@@ -38,12 +38,9 @@ class Step:
 
 def entailed(table: Table, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft], now: float) -> Step:
     """Return what a transaction means for flags."""
-    step = Step(_as_written(table, changes))
+    step = _declared(_as_written(table, changes), changes, drafts, now)
     for (bucket, name), body in changes.items():
-        if bucket == "object" and name.startswith(f"{KIND}/"):
-            key, why = _key(name.partition("/")[2]), _who(drafts, f"{KIND} {name.partition('/')[2]}", now)
-            step = _deleted(step, key, why) if body is None else _applied(step, body, why)
-        elif bucket == "rollout" and body is not None and is_ramp(_key(name)):
+        if bucket == "rollout" and body is not None and is_ramp(_key(name)):
             step = _ramped(step, _key(name), msgspec.json.decode(body, type=RolloutState), drafts, now)
     for subject in dict.fromkeys(draft.subject for draft in drafts if draft.kind in READ):
         if subject.startswith(_ROLLOUT):
@@ -125,6 +122,28 @@ def _as_written(table: Table, changes: Mapping[Record, bytes | None]) -> Table:
             if flag is not None and state.version > flag.state.version:
                 table = table.put(Flag(flag.manifest, flag.definition, flag.governance, state))
     return table
+
+
+def _declared(
+    table: Table, changes: Mapping[Record, bytes | None], drafts: Sequence[Draft], now: float
+) -> Step:
+    """Take in manifests that are accepted or taken away, each by itself: none is up to another."""
+    whose = _whose(drafts)
+    parts: dict[Key, Table] = {}
+    told: list[Draft] = []
+    generation = table.generation
+    for (bucket, name), body in changes.items():
+        if bucket != "object" or not name.startswith(f"{KIND}/"):
+            continue
+        key = _key(name.partition("/")[2])
+        why = whose.get(f"{KIND} {key}", Why("davy", now))
+        alone = Step(table.only(key, generation))
+        step = _deleted(alone, key, why) if body is None else _applied(alone, body, why)
+        if step is not alone:
+            parts[key] = step.table
+            told += step.drafts
+            generation = step.table.generation
+    return Step(table.joined(parts), tuple(told)) if parts else Step(table)
 
 
 def _applied(step: Step, body: bytes, why: Why) -> Step:
@@ -243,12 +262,13 @@ def _under_way(table: Table, flag: Flag) -> str:
     return passage.trial.artifact if passage.trial else passage.stable
 
 
-def _who(drafts: Sequence[Draft], subject: str, now: float) -> Why:
-    """Say who accepts or takes away a manifest, and why."""
-    for draft in drafts:
-        if draft.subject == subject and draft.kind in ("object_applied", "object_deleted"):
-            return Why(draft.actor, draft.at, draft.reason)
-    return Why("davy", now)
+def _whose(drafts: Sequence[Draft]) -> dict[str, Why]:
+    """Say by their subjects who accepts manifests or takes them away, and why."""
+    return {
+        draft.subject: Why(draft.actor, draft.at, draft.reason)
+        for draft in reversed(drafts)
+        if draft.kind in ("object_applied", "object_deleted")
+    }
 
 
 def _key(name: str) -> Key:

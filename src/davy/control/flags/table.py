@@ -115,18 +115,22 @@ class Table:
     def load(cls, store: Store, environment: str) -> "Table":
         """Read what a store holds."""
         objects = store.load("object")
-        table = cls(environment)
-        for name, body in store.load(PASSAGES).items():
-            table = table.passing(_key(name), msgspec.json.decode(body, type=Passage))
+        passages = {
+            _key(name): msgspec.json.decode(body, type=Passage) for name, body in store.load(PASSAGES).items()
+        }
+        flags: dict[Key, Flag] = {}
+        retired: dict[Key, FlagState] = {}
+        generation = 1
         for name, body in store.load(BUCKET).items():
             state = msgspec.json.decode(body, type=FlagState)
+            generation = max(generation, state.generation)
             manifest = objects.get(f"{KIND}/{name}")
             if manifest is None:
-                table = table.without(_key(name), state)
+                retired[_key(name)] = state
             else:
-                flag = msgspec.json.decode(manifest, type=FeatureFlag)
-                table = table.put(Flag.of(flag, state, environment))
-        return table
+                flag = Flag.of(msgspec.json.decode(manifest, type=FeatureFlag), state, environment)
+                flags[flag.key] = flag
+        return cls(environment, flags, passages, retired, generation)
 
     @cached_property
     def artifacts(self) -> frozenset[str]:
@@ -152,6 +156,24 @@ class Table:
         flags = {each: flag for each, flag in self.flags.items() if each != key}
         generation = max(self.generation, state.generation)
         return Table(self.environment, flags, self.passages, {**self.retired, key: state}, generation)
+
+    def only(self, key: Key, generation: int) -> "Table":
+        """Return a table that knows of no other flag: enough for what comes of one, and small to change."""
+        flags = {key: self.flags[key]} if key in self.flags else {}
+        retired = {key: self.retired[key]} if key in self.retired else {}
+        return Table(self.environment, flags, self.passages, retired, generation)
+
+    def joined(self, parts: Mapping[Key, "Table"]) -> "Table":
+        """Return the table in which each of these flags is as in a table of its own; many cost one copy."""
+        flags, generation = dict(self.flags), self.generation
+        retired = {key: state for key, state in self.retired.items() if key not in parts}
+        for key, part in parts.items():
+            if not part.flags:
+                flags.pop(key, None)
+            flags.update(part.flags)
+            retired.update(part.retired)
+            generation = max(generation, part.generation)
+        return Table(self.environment, flags, self.passages, retired, generation)
 
     def passing(self, rollout: Key, passage: Passage) -> "Table":
         """Return the table in which something else is known of a rollout."""

@@ -69,6 +69,9 @@ _ITERATING = re.compile(
     r"(?i)(?:for_?each|map|flat_?map|filter|reduce|some|every|find|each\w*|times|select|reject|where|any|all|sort_?by"
     r"|sort|upto|downto|step|loop|inject|collect|remove_?if|iterate|sum|count|partition|group_?by)"
 )
+_PROVIDER = re.compile(rb"\b(?:Abstract|Feature|Event)?Provider\b")
+"""What providers of OpenFeature derive from, in all languages that have classes."""
+
 _NAMESPACED = re.compile(r"[a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)+")
 
 
@@ -83,6 +86,7 @@ class Frame(msgspec.Struct, frozen=True):
     name: str = ""
     parameters: tuple[str, ...] = ()
     inner: tuple[int, int] | None = None
+    provides: bool = False
 
 
 def extract(text: bytes, file: str, names: frozenset[str] = frozenset()) -> Facts | None:
@@ -210,7 +214,8 @@ class _Reader:
                 role, node, start, end, line, self.syntax.name_of(node), tuple(self.syntax.parameters(node))
             )
         if role is Role.CLASS:
-            return Frame(role, node, start, end, line, self.syntax.name_of(node))
+            provides = self.speaks and _PROVIDER.search(_bases(node, self.text)) is not None
+            return Frame(role, node, start, end, line, self.syntax.name_of(node), provides=provides)
         if role is Role.DECLARATION:
             return Frame(
                 role, node, start, end, line, next((name for name, _ in self.syntax.declared(node)), "")
@@ -313,7 +318,8 @@ class _Reader:
         context = None if asked.context is None else _picked(call.given, asked.context, CONTEXT)
         evaluation = self._evaluation(call, node, around, asked, key, default, context)
         self.evaluations.append((evaluation, around))
-        self._wrapper(evaluation, around)
+        if not evaluation.passed_on:
+            self._wrapper(evaluation, around)
 
     def _asked(self, call: Call) -> Meaning | None:
         """Return what a call asks for, of a vendor where the code says that it is one's."""
@@ -400,7 +406,8 @@ class _Reader:
             key_span=None if key is None else _span(key.node),
         )
         key_term = UNKNOWN if key is None else self._placed(self.syntax.term(key.node), around)
-        return Evaluation(usage, key_term, default_term, self._allowed(node, around))
+        passed_on = any(each.provides for each in around)
+        return Evaluation(usage, key_term, default_term, self._allowed(node, around), passed_on=passed_on)
 
     def _wrapper(self, evaluation: Evaluation, around: tuple[Frame, ...]) -> None:
         """Keep the function around an evaluation, where its argument is the key or a program wrote it."""
@@ -573,6 +580,12 @@ def _until(around: Iterable[Frame], *roles: Role) -> Iterator[Frame]:
 
 def _span(node: Node) -> Span:
     return Span(node.start_byte, node.end_byte)
+
+
+def _bases(node: Node, text: bytes) -> bytes:
+    """Return what is written between the name of a class and its body."""
+    name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+    return b"" if name is None or body is None else text[name.end_byte : body.start_byte]
 
 
 def _awaits(frame: Frame, node: Node) -> bool:

@@ -186,11 +186,10 @@ class _Linker:
         found = self._keys(some, evaluation.key)
         if not found.values:
             found = Found(evaluation.allowed, How.ALLOWED) if evaluation.allowed else found
-        if (
-            not found.values
-            and isinstance(evaluation.key, Parameter)
-            and (some.file, evaluation.key.function) in called
-        ):
+        handed_on = evaluation.passed_on or (
+            isinstance(evaluation.key, Parameter) and (some.file, evaluation.key.function) in called
+        )
+        if not found.values and handed_on:
             found = Found((), How.PARAMETER)
         return self._told(some, usage, found, evaluation.default)
 

@@ -58,7 +58,8 @@ class Binding(msgspec.Struct, frozen=True):
 class Evaluation(msgspec.Struct, frozen=True):
     """A usage whose key is still to be looked up. `nested` are the evaluations that guard it.
 
-    They are named by where they are among the evaluations and then the sites of the file.
+    They are named by where they are among the evaluations and then the sites of the file. `passed_on` is
+    whether a provider evaluates it for whoever asks OpenFeature.
     """
 
     usage: Usage
@@ -66,6 +67,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     default: Term
     allowed: tuple[str, ...] = ()
     nested: tuple[int, ...] = ()
+    passed_on: bool = False
 
 
 class Wrapper(msgspec.Struct, frozen=True):

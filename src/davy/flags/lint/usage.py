@@ -31,7 +31,7 @@ class How(StrEnum):
     TEMPLATE = "template"  # put together, or chosen, from what is known
     WRAPPER = "wrapper"  # the call of a function that hands its argument on as the key
     ACCESSOR = "accessor"  # the call of a generated function whose key is written in it
-    PARAMETER = "parameter"  # inside such a function: its calls are usages of their own
+    PARAMETER = "parameter"  # inside such a function, or a provider: whoever calls it reads the flag
     ALLOWED = "allowed"  # a comment names the keys: `davy: flags checkout.a, checkout.b`
     DYNAMIC = "dynamic"  # nobody knows
 
