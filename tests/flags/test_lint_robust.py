@@ -14,6 +14,7 @@ from davy.flags.lint.extract import extract
 from davy.flags.lint.prefilter import SUFFIXES, may_hold
 from davy.flags.lint.scan import scan
 from davy.flags.lint.usage import How, Language, Scan, Vendor
+from davy.flags.lint.where import client_side
 
 CASES = Path(__file__).parents[1] / "cases" / "flag_scan"
 SPEAK = re.compile("openfeature|open_feature|ldclient|Unleash|splitio")
@@ -199,3 +200,10 @@ def test_vendors_are_known_by_what_they_are_called_on(text: bytes, vendor: Vendo
     assert may_hold(text)
     (usage,) = scan(text, "a.py").usages
     assert (usage.key, usage.vendor) == ("a.b", vendor)
+
+
+@pytest.mark.parametrize("head", [b"/* a */ " * 250, b"/**/" * 500, b"// a\n" * 400])
+def test_comments_before_all_else_are_read_once(head: bytes) -> None:
+    """A pattern that can read comments in many ways never comes back from these."""
+    assert client_side(head + b"x", "a.ts", Language.TYPESCRIPT, ()) == ""
+    assert client_side(head[:400] + b"'use client'", "a.ts", Language.TYPESCRIPT, ()) == "'use client'"

@@ -251,7 +251,7 @@ def test_a_kill_reaches_governed_instances_at_once_and_all_others_through_unleas
             assert details.flag_metadata["killed"] is True
             until(lambda: not server.for_sdks(SWITCHED))
             until(lambda: not inner.client.is_enabled(SWITCHED))
-        until(lambda: "(unleash)" in site.davy("flag", "history", SWITCHED, "-o", "json")[1])
+            until(lambda: "(unleash)" in site.davy("flag", "history", SWITCHED, "-o", "json")[1])
     finally:
         api.shutdown()
 
@@ -259,15 +259,16 @@ def test_a_kill_reaches_governed_instances_at_once_and_all_others_through_unleas
 def test_a_flag_that_unleash_does_not_have_is_what_is_safe_and_not_what_a_caller_falls_back_to(
     server: UnleashServer,
 ) -> None:
+    nowhere = "checkout.nowhere-enabled"
     inner = UnleashProvider(f"{server.url}/api", "checkout", SDK)
     text = json.dumps(
-        {"flags": {KEY: {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on",
+        {"flags": {nowhere: {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on",
                          "metadata": {"safe": "off"}}}}
     )  # fmt: skip
     api.set_provider_and_wait(DavyProvider.from_text(text).govern(inner))
     try:
-        alone = inner.resolve_boolean_details(KEY, True, EvaluationContext("user-17"))
+        alone = inner.resolve_boolean_details(nowhere, True, EvaluationContext("user-17"))
         assert (alone.value, alone.reason) == (True, "TARGETING_MATCH"), "as if Unleash had it, and it were on"
-        assert api.get_client().get_boolean_value(KEY, True, EvaluationContext("user-17")) is False
+        assert api.get_client().get_boolean_value(nowhere, True, EvaluationContext("user-17")) is False
     finally:
         api.shutdown()

@@ -16,7 +16,7 @@ from davy.sim.world import World
 
 WORLDS = 300
 BLOCK = 25
-DURING_AN_ANALYSIS = 250
+DURING_AN_ANALYSIS = 270
 """A place in the steady world 0 at which an engine dies that waits for an answer."""
 POLICIES = {kind for kind in KINDS if kind.startswith(("waiver_", "policy_", "glass_"))}
 """What is written down of policies and waivers: the engines of worlds are started without a pack."""

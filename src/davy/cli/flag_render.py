@@ -31,6 +31,7 @@ def command(setting: Setting, sources: tuple[str, ...], environment: str, client
         definitions = for_clients(definitions)
     text = json.dumps(json.loads(rendered(definitions)), indent=2, ensure_ascii=False, sort_keys=True)
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()
     talk(
         f"{len(definitions.flags)} flags of {environment}, {closed} closed by a gate, {digest_of(definitions)}"
     )

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 
+import re2
+
 from davy.flags.lint.usage import Language
 
 _MODULES: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -25,8 +27,8 @@ _MODULES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
 )
 _SERVER = re.compile(r"@openfeature/server-sdk|^node:|^(?:express|fastify|koa|server-only|@nestjs/.*|fs|http)$")
-_CLIENT_DIRECTIVE = re.compile(rb"""\A(?:\s|//[^\n]*\n|/\*.*?\*/)*['"]use client['"]""", re.DOTALL)
-_SERVER_DIRECTIVE = re.compile(rb"""\A(?:\s|//[^\n]*\n|/\*.*?\*/)*['"]use server['"]""", re.DOTALL)
+_DIRECTIVE = re2.compile(rb"""(?s)\A(?:\s|//[^\n]*\n|/\*.*?\*/)*['"]use (client|server)['"]""")
+"""What a file says of itself before all else; by RE2, since comments can be read in many ways by others."""
 _PATH = re.compile(r"(?i)(?:^|/)(front-?end|browser|web-?app|mobile|android|ios|public|client-side|spa)(?:/|$)")
 _SCRIPTS = (Language.JAVASCRIPT, Language.TYPESCRIPT, Language.TSX)
 
@@ -35,10 +37,10 @@ def client_side(text: bytes, file: str, language: Language, modules: Iterable[st
     """Return why a file is taken to run in front of users, empty where it runs on servers."""
     modules = tuple(modules)
     if language in _SCRIPTS:
-        head = text[:2048]
-        if _CLIENT_DIRECTIVE.match(head):
+        said = _DIRECTIVE.match(text[:2048])
+        if said and said[1] == b"client":
             return "'use client'"
-        if _SERVER_DIRECTIVE.match(head) or any(_SERVER.search(each) for each in modules):
+        if said or any(_SERVER.search(each) for each in modules):
             return ""
     for why, pattern in _MODULES:
         if (found := next((each for each in modules if pattern.search(each)), None)) is not None:
