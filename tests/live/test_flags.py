@@ -50,6 +50,13 @@ class Site:
         self.process.send_signal(how)
         self.process.wait()
 
+    def down(self) -> None:
+        """End the engine, and the proxy that outlives it."""
+        code, said = self.davy("down")
+        assert code == 0, said
+        assert self.process is not None
+        self.process.wait()
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
@@ -65,7 +72,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     code, said = site.davy("apply", "-f", str(manifest), "--reason", "declared")
     assert code == 0, said
     yield site
-    site.end(signal.SIGTERM)
+    site.down()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -217,7 +216,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     code, said = site.davy("apply", "-f", str(tmp_path / "switch.yaml"), "--reason", "declared")
     assert code == 0, said
     yield site
-    site.end(signal.SIGTERM)
+    site.down()
 
 
 @contextmanager
