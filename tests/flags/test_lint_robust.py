@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from davy.flags.lint import calls
 from davy.flags.lint.extract import extract
+from davy.flags.lint.linking import Calls
 from davy.flags.lint.prefilter import SUFFIXES, may_hold
 from davy.flags.lint.scan import scan
 from davy.flags.lint.usage import How, Language, Scan, Vendor
@@ -207,3 +208,20 @@ def test_comments_before_all_else_are_read_once(head: bytes) -> None:
     """A pattern that can read comments in many ways never comes back from these."""
     assert client_side(head + b"x", "a.ts", Language.TYPESCRIPT, ()) == ""
     assert client_side(head[:400] + b"'use client'", "a.ts", Language.TYPESCRIPT, ()) == "'use client'"
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("from a import ask\nask('x')\n", True),
+        ("from .a import ask\nif ask ('x'): pass\n", True),
+        ("import banana\ntask('x')\n", False),
+        ("a = task('x')\n", False),
+        ("import banana\nask('x')\n", False),
+    ],
+)
+def test_a_file_is_read_for_whole_words_of_a_wrapper_and_where_it_is_from(text: str, read: bool) -> None:
+    wrapper = b"from openfeature import api\n\ndef ask(key):\n    return client.get_boolean_value(key, False)\n"
+    facts = extract(wrapper, "src/a.py")
+    assert facts is not None
+    assert Calls([facts]).may_be_in("other/b.py", text.encode()) is read

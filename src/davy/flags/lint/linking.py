@@ -117,7 +117,7 @@ class Calls:
                 directories.setdefault(place, set()).add(package)
         self.names = frozenset(name for _, name in places)
         self.digest = _digest(places)
-        self._places = places
+        self._each = {place: (_called([place[1]]), _whole(words)) for place, words in places.items()}
         self._directories = directories
         self._patterns = {kind: _called(name for each, name in places if each == kind) for kind, _ in places}
 
@@ -133,10 +133,10 @@ class Calls:
         directory = file.rpartition("/")[0]
         lowered = text.lower().replace(b"_", b"")
         return any(
-            directory in self._directories[kind, name]
-            or any(word.replace("_", "").encode() in lowered for word in words)
-            for (each, name), words in self._places.items()
-            if each == kind and name.encode() in text
+            (directory in self._directories[place] or words.search(lowered) is not None)
+            and called.search(text) is not None
+            for place, (called, words) in self._each.items()
+            if place[0] == kind
         )
 
 
@@ -410,7 +410,13 @@ class _Linker:
 def _called(names: Iterable[str]) -> Any:
     """Return what finds calls of these names; Ruby's need no brackets."""
     any_of = "|".join(re2.escape(name) for name in sorted(set(names)))
-    return re2.compile(rf"(?:{any_of})\s*(?:\?\.)?\s*[(<\"':]".encode())
+    return re2.compile(rf"(?:^|[^0-9A-Za-z_])(?:{any_of})\s*(?:\?\.)?\s*[(<\"':]".encode())
+
+
+def _whole(words: Iterable[str]) -> Any:
+    """Return what finds one of these words by itself, in small letters and without underscores."""
+    any_of = "|".join(re2.escape(word.replace("_", "")) for word in sorted(words))
+    return re2.compile(rf"(?:^|[^0-9a-z])(?:{any_of})(?:[^0-9a-z]|$)".encode())
 
 
 def _digest(places: Mapping[tuple[Family, str], set[str]]) -> bytes:
