@@ -1,7 +1,7 @@
 """What taking out a flag needs to know of a language."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
 from tree_sitter import Node, Tree
 
@@ -19,6 +19,23 @@ class Fold(NamedTuple):
 
     edits: Sequence[Edit] = ()
     why: str = ""
+
+
+Folding: TypeAlias = Callable[[Node, Node, Marks, bytes], Fold]
+"""What is decided of a mark, what stands around it, all marks and the text."""
+
+
+def fold_in(foldings: Mapping[str, Folding], mark: Node, marks: Marks, source: bytes) -> Fold:
+    """Decide what is nearest to a mark by what stands around it, nothing where no rule is about that."""
+    parent = mark.parent
+    assert parent
+    folding = foldings.get(parent.type)
+    if folding is None:
+        return Fold()
+    try:
+        return folding(mark, parent, marks, source)
+    except Unsafe as unsafe:
+        return Fold(why=str(unsafe))
 
 
 class Dialect(Protocol):

@@ -11,7 +11,7 @@ from tree_sitter import Node, Parser, Tree
 
 from davy.flags.details import Json
 from davy.flags.lint.cleanup import ecma_unused
-from davy.flags.lint.cleanup.dialect import Fold, Leftover, Unsafe
+from davy.flags.lint.cleanup.dialect import Fold, Folding, Leftover, Unsafe, fold_in
 from davy.flags.lint.cleanup.ecma_branches import fold_if, fold_while, removed
 from davy.flags.lint.cleanup.ecma_scope import binds, check_drop, impure, is_module, occurrences
 from davy.flags.lint.cleanup.edit import Edit, stands_alone, without_lines
@@ -107,15 +107,7 @@ class Ecma:
 
     def fold(self, mark: Node, marks: Marks, source: bytes) -> Fold:
         """Decide what is nearest to a mark."""
-        parent = mark.parent
-        assert parent
-        folding = _FOLDS.get(parent.type)
-        if folding is None:
-            return Fold()
-        try:
-            return folding(mark, parent, marks, source)
-        except Unsafe as unsafe:
-            return Fold(why=str(unsafe))
+        return fold_in(_FOLDS, mark, marks, source)
 
     def unused(self, root: Node, source: bytes, shrunk: set[bytes]) -> Iterator[Leftover]:
         """Find imports, constants and variables that nothing refers to any more."""
@@ -362,7 +354,7 @@ def _read_as(node: Node, mark: bytes) -> bytes:
     return text(node) + b": " + mark if node.type == "shorthand_property_identifier" else mark
 
 
-_FOLDS: dict[str, Callable[[Node, Node, Marks, bytes], Fold]] = {
+_FOLDS: dict[str, Folding] = {
     "parenthesized_expression": _parenthesized,
     "unary_expression": _unary,
     "binary_expression": _binary,

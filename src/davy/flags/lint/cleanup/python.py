@@ -9,7 +9,7 @@ from tree_sitter import Language, Node, Parser, Tree
 
 from davy.flags.details import Json
 from davy.flags.lint.cleanup import python_unused
-from davy.flags.lint.cleanup.dialect import Fold, Leftover, Unsafe
+from davy.flags.lint.cleanup.dialect import Fold, Folding, Leftover, Unsafe, fold_in
 from davy.flags.lint.cleanup.edit import Edit
 from davy.flags.lint.cleanup.marks import Marks, text
 from davy.flags.lint.cleanup.python_branches import fold_clause, fold_if, fold_while, removed
@@ -98,15 +98,7 @@ class Python:
 
     def fold(self, mark: Node, marks: Marks, source: bytes) -> Fold:
         """Decide what is nearest to a mark."""
-        parent = mark.parent
-        assert parent
-        folding = _FOLDS.get(parent.type)
-        if folding is None:
-            return Fold()
-        try:
-            return folding(mark, parent, marks, source)
-        except Unsafe as unsafe:
-            return Fold(why=str(unsafe))
+        return fold_in(_FOLDS, mark, marks, source)
 
     def unused(self, root: Node, source: bytes, shrunk: set[bytes]) -> Iterator[Leftover]:
         """Find imports, constants and variables that nothing refers to any more."""
@@ -280,7 +272,7 @@ def _is_in_annotation(node: Node) -> bool:
     return any(each.type == "type" for each in _above(node))
 
 
-_FOLDS: dict[str, Callable[[Node, Node, Marks, bytes], Fold]] = {
+_FOLDS: dict[str, Folding] = {
     "parenthesized_expression": _parenthesized,
     "not_operator": _not,
     "boolean_operator": _boolean,
