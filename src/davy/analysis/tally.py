@@ -18,11 +18,13 @@ class Tally(msgspec.Struct, frozen=True):
     """Answers of one version to its users, and how many of them were server errors.
 
     `met` is how often users met it otherwise than by an answer that was counted, as an evaluation of a flag.
+    `latency` is answers by how long they took, empty where that was not measured.
     """
 
     requests: int = 0
     errors: int = 0
     met: int = 0
+    latency: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from davy.model.flag import FeatureFlag
 from davy.model.gateway import HTTPRoute
 from davy.model.images import ImageMap
 from davy.model.istio import VirtualService
+from davy.model.judge import Judge
 from davy.model.key import Key
 from davy.model.rollout import Rollout
 from davy.model.service import Service
@@ -40,6 +41,7 @@ Object: TypeAlias = (
     | ImageMap
     | Workload
     | FeatureFlag
+    | Judge
 )
 KINDS: dict[str, type[Object]] = {
     "Rollout": Rollout,
@@ -53,6 +55,7 @@ KINDS: dict[str, type[Object]] = {
     "ReplicaSet": ReplicaSet,
     "PodTemplate": PodTemplate,
     "FeatureFlag": FeatureFlag,
+    "Judge": Judge,
 }
 HELD = tuple(KINDS.values())
 """What an engine holds; other kinds are read, checked and left alone."""

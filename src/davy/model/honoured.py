@@ -140,6 +140,7 @@ HONOURED: dict[str, frozenset[str]] = {
     "HTTPRoute": _ALWAYS,
     "ImageMap": _ALWAYS | {"spec.images"},
     "FeatureFlag": _ALWAYS | {"spec"},
+    "Judge": _ALWAYS | {"spec"},
     "Waiver": _ALWAYS | {"spec"},
     "Deployment": _ALWAYS | {"spec.selector", "spec.template"},
     "ReplicaSet": _ALWAYS | {"spec.selector", "spec.template"},

@@ -8,6 +8,7 @@ from davy.model.flag import FeatureFlag
 from davy.model.gateway import HTTPRoute
 from davy.model.images import ImageMap
 from davy.model.istio import VirtualService
+from davy.model.judge import Judge
 from davy.model.meta import Manifest
 from davy.model.rollout import Rollout
 from davy.model.service import Service
@@ -30,6 +31,7 @@ KINDS: dict[str, tuple[tuple[str, ...], type[Manifest]]] = {
     "HTTPRoute": (("gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"), HTTPRoute),
     "ImageMap": (("davy.dev/v1alpha1",), ImageMap),
     "FeatureFlag": (("davy.dev/v1alpha1",), FeatureFlag),
+    "Judge": (("davy.dev/v1alpha1",), Judge),
     "Waiver": (("davy.dev/v1alpha1",), Waiver),
     **{name: ((version,), kind) for name, (version, kind) in WORKLOADS.items()},
 }

@@ -33,17 +33,33 @@ class RunView(msgspec.Struct, frozen=True):
     passing: bool = False
 
 
+class Word(msgspec.Struct, frozen=True):
+    """What the judge of a canary says of its traffic; that it wants all of it back is an alarm.
+
+    `may_grow` says that the canary may get more now, `baked` that it had everything for long enough. `doubted`
+    says that errors rose since it has everything, and that halves of the traffic are to tell why. `reason` is
+    one sentence: why, or what is waited for.
+    """
+
+    may_grow: bool
+    reason: str
+    baked: bool = False
+    doubted: bool = False
+
+
 class Look(msgspec.Struct, frozen=True):
     """All that a decision may know of the world.
 
     `runs` holds the analysis runs of this rollout by name, `requests` how many requests of users each hash has
-    answered so far, `alarm` the guard's sentence when it wants the traffic back, else an empty string.
+    answered so far, `alarm` the guard's or the judge's sentence when it wants the traffic back, else an empty
+    string. `word` is what the judge says of more traffic, None where there is no judge.
     """
 
     seen: Seen
     runs: Mapping[str, RunView] = {}
     requests: Mapping[str, int] = {}
     alarm: str = ""
+    word: Word | None = None
 
 
 class RunKind(StrEnum):

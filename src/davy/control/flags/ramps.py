@@ -102,7 +102,9 @@ class Ramps:
                 found[2] += max(0, each.count - each.requests)
         if self._met(flag, ramp):
             sums[ramp.new][2] += 1
-        return self._exposures.counted_at, {hash_: Tally(*found) for hash_, found in sums.items()}
+        return self._exposures.counted_at, {
+            hash_: Tally(requests, errors, met) for hash_, (requests, errors, met) in sums.items()
+        }
 
     def _met(self, flag: Flag, ramp: Ramp) -> bool:
         """Say whether an instance has said that it gives the variant to some users."""
