@@ -25,7 +25,7 @@ from davy.model.source import join
 SENTRY_METRICS = ("crash-free-sessions", "crash-free-users", "sessions", "errors")
 """What can be measured of a release in Sentry."""
 
-_URL = re.compile(r"https?://[^\s/]+.*", re.DOTALL)
+URL = re.compile(r"https?://[^\s/]+.*", re.DOTALL)
 _SECRET_HEADER = re.compile(
     r"authorization|cookie|token|secret|password|api-?key|application-?key", re.IGNORECASE
 )
@@ -127,7 +127,7 @@ def _validate_duration(path: str, text: str, complaints: Complaints) -> None:
 def _validate_prometheus(path: str, prometheus: PrometheusMetric, complaints: Complaints) -> None:
     if not prometheus.query.strip():
         complaints.add(f"{path}.query", f"`{path}.query` is missing", code="DV007", part="key")
-    if prometheus.address and "{{" not in prometheus.address and not _URL.fullmatch(prometheus.address):
+    if prometheus.address and "{{" not in prometheus.address and not URL.fullmatch(prometheus.address):
         complaints.add(f"{path}.address", "prometheus address is not is url format", part="value")
     if prometheus.timeout is not None and prometheus.timeout < 0:
         complaints.add(f"{path}.timeout", "prometheus timeout should not be negative", part="value")
@@ -144,7 +144,7 @@ def _validate_prometheus(path: str, prometheus: PrometheusMetric, complaints: Co
 
 def _validate_web(path: str, web: WebMetric, complaints: Complaints) -> None:
     complaints.check_one_of(f"{path}.method", web.method, ("", "GET", "POST", "PUT"))
-    if "{{" not in web.url and not _URL.fullmatch(web.url):
+    if "{{" not in web.url and not URL.fullmatch(web.url):
         complaints.add(f"{path}.url", f"{web.url!r} is no URL", part="value")
     complaints.check_least(f"{path}.timeoutSeconds", web.timeout_seconds)
     if web.json_path and "{{" not in web.json_path:
