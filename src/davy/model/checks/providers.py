@@ -10,6 +10,7 @@ from davy.model.checks.complaints import Complaints
 from davy.model.checks.job import validate_job
 from davy.model.duration import BadDuration, parse_duration
 from davy.model.json_path import BadPath, read
+from davy.model.judge import JudgeQuery
 from davy.model.part import Part
 from davy.model.providers import (
     PLUGINS,
@@ -87,11 +88,15 @@ def _validate_plugin(path: str, kind: type[Part], config: Any, complaints: Compl
         words, below = (found[1], f"{path}.{found[2]}") if found and found[2] else (str(error), path)
         complaints.add(below, words, code="DV006", part="key")
         return
-    if isinstance(metric, HoneycombMetric):
-        _validate_honeycomb(path, metric, complaints)
-    else:
-        assert isinstance(metric, SentryMetric)
-        _validate_sentry(path, metric, complaints)
+    match metric:
+        case HoneycombMetric():
+            _validate_honeycomb(path, metric, complaints)
+        case SentryMetric():
+            _validate_sentry(path, metric, complaints)
+        case JudgeQuery() if "{{" in metric.judge:
+            title = "which Judge is asked has to be known before anything is measured"
+            fix = "write its name, or leave it out: then it is the Judge of the service"
+            complaints.add(f"{path}.judge", title, part="value", fix=fix)
 
 
 def _validate_honeycomb(path: str, metric: HoneycombMetric, complaints: Complaints) -> None:
