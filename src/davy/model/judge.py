@@ -15,7 +15,11 @@ PLUGIN = "davy/judge"
 VERSION = "{{version}}"
 """In a query: the pod-template-hash of the version that is counted."""
 
-_NAMES = {"errors": "error_ratio"}
+ERROR_RATIO = "error_ratio"
+LATENCY = "latency"
+"""The metrics that the data plane counts."""
+
+_NAMES = {"errors": ERROR_RATIO, "latency": LATENCY}
 
 
 class JudgeCounter(Part, frozen=True, kw_only=True):

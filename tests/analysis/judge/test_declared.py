@@ -1,20 +1,24 @@
 """From a Judge as it is written to the one that is run, and which one that is for a rollout."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from davy.analysis.judge import Judge, Metric, MetricKind, Rung
+from davy.analysis.judge import Action, Judge, Metric, MetricKind, Rung, start, verdict
 from davy.analysis.judge.declared import judge_for, settings_of, step_weights
 from davy.analysis.judge.settings import ERRORS, LADDER, LATENCIES
 from davy.model.analysis import AnalysisTemplateRef, AnalysisTemplateSpec
 from davy.model.judge import Judge as Written
 from davy.model.judge import JudgeSpec
+from davy.model.loader import load
 from davy.model.meta import ObjectMeta
 from davy.model.rollout import Rollout
+from davy.model.validate import validate
 
 SOAK = {"weight": 5, "least": "2m", "most": "1h"}
 NONE: Mapping[AnalysisTemplateRef, AnalysisTemplateSpec] = {}
@@ -195,3 +199,80 @@ def test_a_metric_that_names_none_asks_the_one_of_the_service() -> None:
 def test_a_margin_of_one_is_none() -> None:
     [metric] = settings_of(written(metrics=[{"kind": "latency", "margin": 1}])).metrics
     assert metric.margin_buckets == 0
+
+
+NUMBERS = (0.0, 1e-320, 1e-9, 0.01, 0.5, 1.0, 1.1, 2.0, 99.9, 1e6, 1e7, -1.0, math.inf, math.nan)
+TIMES = ("", "0s", "1ns", "1s", "-1s", "90s", "1m", "1d", "2562047h")
+COUNTER = {"tried": "a{v='{{version}}'}", "happened": "b{v='{{version}}'}"}
+METRICS = st.fixed_dictionaries(
+    {"kind": st.sampled_from(["errors", "conversions", "latency"])},
+    optional={
+        "name": st.sampled_from([" ", "error_ratio", "latency", "auth"]),
+        "weight": st.sampled_from(NUMBERS),
+        "materiality": st.sampled_from(NUMBERS),
+        "objective": st.sampled_from(NUMBERS),
+        "margin": st.sampled_from(NUMBERS),
+        "counter": st.just(COUNTER),
+    },
+)
+WEIGHTS = st.floats(0.0, 100.0) | st.sampled_from(NUMBERS)
+STEPS = st.builds(
+    lambda weight, least, most: {"weight": weight, "least": least, "most": most},
+    *(WEIGHTS, st.sampled_from(TIMES[1:7]), st.sampled_from(["10m", *TIMES])),
+)
+TEXT = "apiVersion: davy.dev/v1alpha1\nkind: Judge\nmetadata: {name: a}\nspec: {service: payments}\n"
+
+
+def said(spec: Mapping[str, object]) -> Written:
+    judge = msgspec.convert({"service": "payments", **spec}, JudgeSpec)
+    return msgspec.structs.replace(written(), spec=judge)
+
+
+def starts_if_it_is_valid(judge: Written) -> bool:
+    """Say whether a Judge is valid; one that is starts."""
+    [document] = load(TEXT, "judge.yaml")
+    if validate(replace(document, value=judge)):
+        return False
+    found = settings_of(judge)
+    assert verdict(start(found), 0.0).action is Action.CONTINUE
+    assert sum(found.weights.values()) == pytest.approx(1.0)
+    assert min(found.weights.values()) > 0.0
+    assert found.scrape_s > 0.0
+    return True
+
+
+@pytest.mark.parametrize(
+    ("fields", "values", "good"),
+    [
+        (("alpha", "beta", "assurance"), NUMBERS, {1e-320, 1e-9, 0.01, 0.5}),
+        (("riskBudget",), NUMBERS, {0.01, 0.5, 1.0, 1.1, 2.0, 99.9, 1e6}),
+        (("patience",), NUMBERS, {1.0, 1.1, 2.0, 99.9, 1e6}),
+        (("warmUp", "bake"), TIMES, {"", "0s", "1ns", "1s", "90s", "1m", "2562047h"}),
+        (("interval",), TIMES, {"", "1ns", "1s", "90s", "1m", "2562047h"}),
+    ],
+)
+def test_what_is_valid_of_a_field_starts(
+    fields: tuple[str, ...], values: tuple[object, ...], good: set[object]
+) -> None:
+    for field in fields:
+        assert {value for value in values if starts_if_it_is_valid(said({field: value}))} == good
+
+
+@settings(max_examples=300)
+@given(st.lists(METRICS, min_size=1, max_size=3), st.booleans())
+def test_metrics_that_are_valid_start(metrics: list[object], both: bool) -> None:
+    starts_if_it_is_valid(written(metrics=[{}, *metrics] if both else metrics))
+
+
+@settings(max_examples=300)
+@given(st.lists(STEPS, max_size=3), st.booleans())
+def test_steps_that_are_valid_start(steps: list[dict[str, float]], ascending: bool) -> None:
+    starts_if_it_is_valid(written(steps=sorted(steps, key=lambda s: s["weight"]) if ascending else steps))
+
+
+def test_two_percentages_that_are_one_share_are_one_step_too_many() -> None:
+    near = math.nextafter(0.11, 100.0)
+    assert near > 0.11
+    assert near / 100.0 == 0.11 / 100.0
+    steps = [{"weight": weight, "least": "1s", "most": "1s"} for weight in (0.11, near)]
+    assert not starts_if_it_is_valid(written(steps=steps))
