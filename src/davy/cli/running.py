@@ -221,7 +221,12 @@ def _start(
     world = World(ours, platform, scraper, runs, spool, queries)
     seals = sealing(home, store, ours, dict(os.environ))
     setting = Setting(
-        os.getpid(), clock.speed, rules=rules, troubles=lambda: seals.troubles, environment=environment
+        os.getpid(),
+        clock.speed,
+        rules=rules,
+        troubles=lambda: seals.troubles,
+        environment=environment,
+        scrape_s=scraper.proxy_every_s,
     )
     engine = Engine(world, catalog, clock, setting, tenure, store)
     fence.sweep()

@@ -8,6 +8,7 @@ from davy.analysis import guard
 from davy.analysis.tally import Tally
 from davy.control import views
 from davy.control.held import Held
+from davy.control.picture.judge import judged
 from davy.control.picture.revisions import Sight, images_of, revision
 from davy.control.picture.routes import described
 from davy.control.runs import RunRecord
@@ -20,9 +21,14 @@ from davy.rollout.status import count, status
 
 
 def rollout(
-    held: Held, seen: Seen, counters: Mapping[str, Tally], runs: Sequence[RunRecord], now: float
+    held: Held,
+    seen: Seen,
+    counters: Mapping[str, Tally],
+    runs: Sequence[RunRecord],
+    now: float,
+    judge: str = "",
 ) -> views.RolloutView:
-    """Draw one rollout."""
+    """Draw one rollout; `judge` is the name of its Judge, where it has one."""
     manifest, state = held.manifest, held.state
     how, numbers = status(manifest, state, seen), count(manifest, state, seen)
     pause = pause_of(state.progress)
@@ -53,6 +59,7 @@ def rollout(
         services=tuple(_services(state, seen)),
         routes=tuple(views.RouteView(route.name, described(route)) for route in seen.routes),
         restart=_restart(held, seen, now),
+        judge=judged(held, judge, now),
     )
 
 
@@ -140,7 +147,7 @@ def _restart(held: Held, seen: Seen, now: float) -> views.RestartView | None:
 
 def _guard(held: Held) -> views.GuardView | None:
     """Draw the guard while it watches."""
-    if held.watch is None:
+    if held.watch is None or held.watch.guard is None:
         return None
     found = guard.verdict(held.watch.guard)
     return views.GuardView(
