@@ -20,6 +20,10 @@ KEY_KINDS = {
     "analysis_finished",
     "human_action",
     "update_started",
+    "judge_awaited",
+    "bake_started",
+    "bake_doubted",
+    "bake_cleared",
     "paused",
 }
 """The entries that explain how a rollout came to be as it is."""
