@@ -7,6 +7,7 @@ from davy.control.held import Held
 from davy.control.holdings import Holdings
 from davy.control.ports import Clock
 from davy.control.turn import World
+from davy.control.verdicts import heard
 from davy.errors import NotFound
 from davy.model.key import Key
 
@@ -87,7 +88,7 @@ class Looking:
     def _manifest(self, held: Held) -> views.ManifestView:
         written = self._holdings.catalog.written(held.manifest)[0]
         seen, runs = self._world.platform.look(held.key), self._world.runs.of(held.key)
-        return picture.manifest(held, seen, written, runs)
+        return picture.manifest(held, seen, written, runs, heard(held, self._clock.now()))
 
     def _why(self, namespace: str, name: str) -> views.WhyView:
         subject = self._holdings.find(namespace, name).subject

@@ -34,6 +34,11 @@ def alarm(found: Verdict | None, state: RolloutState) -> str:
     return f"judge: {found.reason}" if wants and found is not None else ""
 
 
+def heard(held: Held, now: float) -> Word | None:
+    """Return the word on what is held, as it was watched last."""
+    return word(said(held, held.watch, now), held, held.watch)
+
+
 def word(found: Verdict | None, held: Held, watched: Watch | None) -> Word | None:
     """Return what the judge says of more traffic, None where there is none.
 

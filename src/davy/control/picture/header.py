@@ -12,6 +12,7 @@ from davy.control.picture.judge import judged
 from davy.control.picture.revisions import Sight, images_of, revision
 from davy.control.picture.routes import described
 from davy.control.runs import RunRecord
+from davy.control.verdicts import heard
 from davy.rollout import plan as plans
 from davy.rollout.parts import roles
 from davy.rollout.platform import Seen
@@ -30,7 +31,7 @@ def rollout(
 ) -> views.RolloutView:
     """Draw one rollout; `judge` is the name of its Judge, where it has one."""
     manifest, state = held.manifest, held.state
-    how, numbers = status(manifest, state, seen), count(manifest, state, seen)
+    how, numbers = status(manifest, state, seen, heard(held, now)), count(manifest, state, seen)
     pause = pause_of(state.progress)
     left = None if pause is None or pause.duration_s is None else max(0.0, pause.since + pause.duration_s - now)
     switches = plans.blue_green(manifest) is not None
