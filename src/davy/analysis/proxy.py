@@ -82,11 +82,12 @@ class ProxyIntake:
         timed: list[tuple[Labels, float]] = []
         born = None
         for labels, value in lines:
-            if labels.name == REQUESTS:
+            name = labels.name
+            if name == REQUESTS:
                 counted[labels[CLUSTER_LABEL], labels[CODE_LABEL]] = int(value)
-            elif labels.name in LATENCY_BUCKETS:
+            elif name in LATENCY_BUCKETS:
                 timed.append((labels, value))
-            elif labels.name == BORN:
+            elif name == BORN:
                 born = value
         self._answers = self._answers.read(counted, born)
         self._measure(_by_bucket(timed), born, judged)
