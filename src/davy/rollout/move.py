@@ -37,16 +37,20 @@ class Move:
     sides: tuple[Side, ...] | None = None
 
 
-def complete(rollout: Rollout, state: RolloutState, progress: Stepping, now: float) -> Move:
-    """Go to the next step."""
+def complete(
+    rollout: Rollout, state: RolloutState, progress: Stepping, now: float, *, waiver: str = ""
+) -> Move:
+    """Go to the next step; `waiver` is the one by which this one was passed over, where it was."""
     steps = plan.steps(rollout)
-    detail = {
+    detail: dict[str, object] = {
         **naming(state),
         "step": progress.index,
         "of": len(steps),
         "what": plan.describe(steps[progress.index]),
         "seconds": round(now - progress.since, 3),
     }
+    if waiver:
+        detail["skipped"] = waiver
     return Move(Stepping(index=progress.index + 1, since=now), events=(Event("step_completed", detail),))
 
 
