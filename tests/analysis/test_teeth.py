@@ -338,3 +338,89 @@ def test_a_threshold_always_has_a_result_that_fails_it(
     assert not missing
     passing = {outcome.words for outcome in on_nothing(metric) if outcome.phase is Phase.SUCCESSFUL}
     assert passing == (set() if on_success else {"[NaN]", "[NaN NaN]"})
+
+
+ASKS = "provider: {plugin: {davy/judge: {}}}"
+AGAIN = "interval: 1s\ncount: 100000\ninconclusiveLimit: 100000\nfailureLimit: 0\n"
+HEEDS = "successCondition: result.verdict == 'advance'\nfailureCondition: result.verdict == 'abort'\n"
+
+
+@pytest.mark.parametrize("provider", [ASKS, WEB])
+def test_a_metric_that_waits_for_a_judge_is_sound(provider: str) -> None:
+    assert told(f"{AGAIN}consecutiveSuccessLimit: 1\n{HEEDS}{provider}") == []
+
+
+def test_a_metric_that_asks_a_judge_needs_no_condition() -> None:
+    assert told(f"count: 1\n{ASKS}") == []
+    assert told(f"{AGAIN}consecutiveSuccessLimit: 1\n{ASKS}") == []
+
+
+@pytest.mark.parametrize(
+    ("metric", "found"),
+    [
+        (AGAIN, [("PD053", "inconclusiveLimit: 100000")]),
+        (f"{AGAIN}{HEEDS}", [("PD053", "inconclusiveLimit: 100000")]),
+        (
+            "successCondition: result.verdict != 'aborted'\n",
+            [(code, "successCondition: result.verdict != 'aborted'") for code in ("PD051", "PD053")],
+        ),
+        (
+            "successCondition: result.verdict != 'abort'\n",
+            [("PD053", "successCondition: result.verdict != 'abort'")],
+        ),
+        ("failureCondition: result.verdict == 5\n", [("PD050", "failureCondition: result.verdict == 5")] * 2),
+        (
+            "successCondition: result[0] > 1\nfailureCondition: result.verdict == 'abort'\n",
+            [("PD059", "successCondition: result[0] > 1")],
+        ),
+        ("failureLimit: -1\ninterval: 1s\n", [("PD052", "failureLimit: -1")]),
+    ],
+)
+def test_a_metric_that_does_not_heed_its_judge_is_found(metric: str, found: list[tuple[str, str]]) -> None:
+    said = told(f"{metric}{ASKS}")
+    assert [place for _, place in said] == [place for _, place in found]
+    assert [code for code, _ in said][:1] == [code for code, _ in found][:1]
+
+
+def test_what_mends_a_metric_that_asks_a_judge_is_about_its_words() -> None:
+    fixes = {
+        finding.fix
+        for finding in inspect(
+            document(
+                f"successCondition: result.verdict != 'aborted'\n{ASKS}",
+                f"{AGAIN}{ASKS}",
+                f"successCondition: result[0] > 1\nfailureCondition: result.verdict == 'abort'\n{ASKS}",
+            )
+        )
+    }
+    assert all("verdict" in fix or "consecutiveSuccessLimit" in fix for fix in fixes)
+
+
+JUDGE = """\
+apiVersion: davy.dev/v1alpha1
+kind: Judge
+metadata: {name: payments}
+spec:
+  service: payments
+  metrics:
+    - {}
+    - name: auth
+      counter: {tried: 'sum(a{v="{{version}}"}', happened: 'b{v="{{version}}"}[1m] +'}
+  prometheus:
+    address: http://prometheus:9090
+    latency: by (le) {{version}}
+    errors: ' '
+"""
+
+
+def test_a_judge_whose_counters_are_no_promql_is_blind() -> None:
+    [found] = load(JUDGE, "judge.yaml")
+    assert [(finding.code, finding.path) for finding in inspect(found)] == [
+        ("PD066", f"spec.{field}")
+        for field in ("metrics[1].counter.tried", "metrics[1].counter.happened", "prometheus.latency")
+    ]
+
+
+def test_a_judge_that_sees_is_left_alone() -> None:
+    text = (Path(__file__).parents[1] / "cases" / "complete" / "judge.yaml").read_text()
+    assert [finding for found in load(text, "judge.yaml") for finding in inspect(found)] == []

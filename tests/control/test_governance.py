@@ -111,3 +111,11 @@ def test_asking_twice_gives_the_same_answer() -> None:
     before = json.dumps(found)
     assert governed.decide(review_of(found)) == governed.decide(review_of(found))
     assert json.dumps(found) == before
+
+
+def test_a_judge_whose_counters_cannot_be_read_is_told_of() -> None:
+    counter = {"tried": 'sum(a{v="{{version}}"})', "happened": 'sum(b{v="{{version}}"}'}
+    spec = {"service": "payments", "metrics": [{"name": "auth", "counter": counter}]}
+    metadata = {"name": "payments", "namespace": "prod"}
+    found = {"apiVersion": "davy.dev/v1alpha1", "kind": "Judge", "metadata": metadata, "spec": spec}
+    assert judged(found) == [("PD066", "warn", "spec.metrics[0].counter.happened")]

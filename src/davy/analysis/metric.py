@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from davy.analysis.condition import Assessment, assess
+from davy.analysis.condition import Assessment
 from davy.analysis.evidence import Evidence
 from davy.analysis.phase import Phase
 from davy.analysis.provider import Answer, Judged
+from davy.analysis.word import assessed
 from davy.model.analysis import Metric
 from davy.model.part import int_value
 
@@ -93,7 +94,7 @@ def judge(
     if isinstance(answer, Judged):
         assessment = Assessment(answer.phase, answer.message)
     else:
-        assessment = assess(answer.result, metric.success_condition, metric.failure_condition, now)
+        assessment = assessed(metric, answer.result, now)
     return Measurement(
         started_at=now if started_at is None else started_at,
         finished_at=now,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
-from davy.analysis.condition import assess, read
+from davy.analysis.condition import read
 from davy.analysis.expression import Expression, ExpressionError
 from davy.analysis.expression.syntax import Constant, walk
 from davy.analysis.phase import Phase
@@ -20,7 +20,9 @@ from davy.analysis.promql.matching import QueryError
 from davy.analysis.promql.parse import parse
 from davy.analysis.promql.syntax import Binary, Call, Negation, Number
 from davy.analysis.promql.syntax import Expression as Query
+from davy.analysis.word import PHASES, assessed
 from davy.model.analysis import Metric, MetricProvider
+from davy.model.judge import PLUGIN
 from davy.model.providers import PLUGINS
 
 Vector = tuple[float, ...]
@@ -55,12 +57,23 @@ def gives_numbers(provider: MetricProvider) -> bool:
         or provider.wavefront
         or provider.graphite
         or provider.influxdb
-        or provider.plugin.keys() & PLUGINS.keys()
+        or provider.plugin.keys() & (PLUGINS.keys() - {PLUGIN})
     )
 
 
+def gives_words(provider: MetricProvider) -> bool:
+    """Say whether all that a provider can answer is the word of a judge."""
+    return PLUGIN in provider.plugin
+
+
 def on_data(metric: Metric) -> Iterator[Outcome]:
-    """Try the conditions of a metric on numbers of all sorts, those around its own thresholds among them."""
+    """Try the conditions of a metric on numbers of all sorts, those around its own thresholds among them.
+
+    Those of a metric that asks a judge are tried on all of its words.
+    """
+    if gives_words(metric.provider):
+        yield from (_try(metric, _verdict(word), word) for word in PHASES)
+        return
     around = tuple(_around(metric))
     numbers = tuple(dict.fromkeys((*_ANY, *around)))
     answer = answers(metric)
@@ -72,6 +85,10 @@ def on_data(metric: Metric) -> Iterator[Outcome]:
 
 def on_nothing(metric: Metric) -> Iterator[Outcome]:
     """Try the conditions of a metric on every way in which its provider can have no data."""
+    if gives_words(metric.provider):
+        yield _try(metric, _verdict("hold", "no_data"), "a judge without data")
+        yield _try(metric, _verdict("hold", "stale"), "a judge with stale data")
+        return
     yield _try(metric, None, "nil")
     yield _try(metric, (), "an empty result")
     if not gives_numbers(metric.provider):
@@ -120,6 +137,20 @@ def constants(condition: str) -> list[float]:
     ]
 
 
+def _verdict(word: str, data: str = "ok") -> dict[str, object]:
+    """Return what a judge says, as conditions see it (docs/reference/judge.md)."""
+    return {
+        "verdict": word,
+        "weight": 5.0,
+        "next_weight": 25.0,
+        "reason": "",
+        "evidence": {"log10": 0.0, "abort_at": 2.0, "driver": "error_ratio", "ratio": 1.0},
+        "assurance": {"excess_upper": 1.0, "beta": 0.05, "risk_next": 50.0, "budget": 20.0},
+        "metrics": {},
+        "data": {"age_s": 1.0, "windows": 1.0, "state": data},
+    }
+
+
 @lru_cache(maxsize=256)
 def _expression(condition: str) -> Expression | None:
     try:
@@ -129,7 +160,7 @@ def _expression(condition: str) -> Expression | None:
 
 
 def _try(metric: Metric, result: object, words: str) -> Outcome:
-    assessment = assess(result, metric.success_condition, metric.failure_condition, now=0.0, steps=_STEPS)
+    assessment = assessed(metric, result, now=0.0, steps=_STEPS)
     return Outcome(words, assessment.phase, assessment.message)
 
 

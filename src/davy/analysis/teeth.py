@@ -17,14 +17,24 @@ from davy.analysis.expression.texts import quoted
 from davy.analysis.mend import edits, metric_paths
 from davy.analysis.metric import Measurement, MetricState, effective_count, take
 from davy.analysis.phase import Phase
-from davy.analysis.probe import Outcome, decides_itself, gives_numbers, looks_at_result, on_data, on_nothing
+from davy.analysis.probe import (
+    Outcome,
+    decides_itself,
+    gives_numbers,
+    gives_words,
+    looks_at_result,
+    on_data,
+    on_nothing,
+)
 from davy.analysis.promql.scope import QueryError, parse
 from davy.analysis.rules import finding
 from davy.analysis.splice import align
 from davy.analysis.trial import Trial, defaults, filled, is_open, trial
+from davy.analysis.word import takes_the_word
 from davy.model.analysis import AnalysisTemplate, AnalysisTemplateSpec, ClusterAnalysisTemplate, Metric
 from davy.model.document import Document
 from davy.model.finding import Finding
+from davy.model.judge import Judge
 from davy.model.part import int_value
 from davy.model.source import Span
 
@@ -36,6 +46,11 @@ _ADD_BOTH = (
     "ask for data in two conditions, e.g. successCondition: len(result) > 0 && result[0] <= LIMIT "
     "and failureCondition: len(result) > 0 && result[0] > LIMIT; what meets neither is Inconclusive"
 )
+_HEED = (
+    "leave both conditions out: advance is Successful and abort is Failed; or write successCondition: "
+    'result.verdict == "advance" and failureCondition: result.verdict == "abort"'
+)
+_ENOUGH = "an inconclusiveLimit below count, or consecutiveSuccessLimit: 1, so that only a success ends it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +69,12 @@ class Weakness:
 
 
 def inspect(document: Document) -> tuple[Finding, ...]:
-    """Find every way in which an analysis template has no teeth; other documents have none to show.
+    """Find every way in which an analysis template has no teeth, or a Judge no eyes.
 
-    Nested templates are inspected where they are written.
+    Nested templates are inspected where they are written. Other documents have neither.
     """
+    if isinstance(document.value, Judge):
+        return tuple(_finding(document, "spec", weakness, mendable=False) for weakness in _eyes(document.value))
     template = document.value
     if not isinstance(template, (AnalysisTemplate, ClusterAnalysisTemplate)):
         return ()
@@ -94,7 +111,7 @@ def weaknesses(metric: Metric, values: Mapping[str, str] = {}) -> Iterator[Weakn
         yield _tolerant(tried.metric)
     if decides_itself(metric.provider):
         return
-    if not (metric.success_condition or metric.failure_condition):
+    if not (metric.success_condition or metric.failure_condition or takes_the_word(metric)):
         yield Weakness("PD050", "name", _UNCONDITIONAL, _ADD_BOTH)
         return
     unclear = list(_unclear(tried))
@@ -170,12 +187,13 @@ def _erring(metric: Metric, name: str, field: str) -> Iterator[Weakness]:
     if message:
         reason = message.removeprefix(f"could not evaluate {field} {quoted(condition)}: ")
         fix = "a query answers with a list: look at its elements, e.g. result[0]"
+        fix = "a judge answers with a mapping: look at result.verdict" if gives_words(metric.provider) else fix
         yield Weakness("PD059", field, f"it is an error on every result: {reason}", fix)
 
 
 def _outcomes(metric: Metric) -> Iterator[Outcome]:
     """Try conditions on what is as good as every result, or on nothing if there is no such thing."""
-    if gives_numbers(metric.provider):
+    if gives_numbers(metric.provider) or gives_words(metric.provider):
         yield from on_data(metric)
     elif not any(looks_at_result(getattr(metric, name)) for name in _CONDITIONS):
         yield from on_nothing(metric)
@@ -196,7 +214,10 @@ def _harmless(tried: Trial) -> Iterator[Weakness]:
         name = "success_condition" if metric.success_condition else "failure_condition"
         always = metric.success_condition and phases <= {Phase.SUCCESSFUL, Phase.ERROR}
         yield Weakness(
-            "PD051" if always else "PD050", _CONDITIONS[name], "there is no result that fails it", _ADD_BOTH
+            "PD051" if always else "PD050",
+            _CONDITIONS[name],
+            "there is no result that fails it",
+            _HEED if gives_words(metric.provider) else _ADD_BOTH,
         )
 
 
@@ -206,24 +227,45 @@ def _trusting(tried: Trial) -> Iterator[Weakness]:
     field = "successCondition" if metric.success_condition else "failureCondition"
     outcomes = list(on_nothing(metric))
     if passing := [outcome.words for outcome in outcomes if outcome.phase is Phase.SUCCESSFUL]:
-        yield Weakness("PD053", field, f"{_and(passing)} is Successful", _ADD_BOTH)
+        fix = _HEED if gives_words(metric.provider) else _ADD_BOTH
+        yield Weakness("PD053", field, f"{_and(passing)} is Successful", fix)
     unclear = [outcome.words for outcome in outcomes if outcome.phase is Phase.INCONCLUSIVE]
     if unclear and tried.limits_known and not _bites(metric, Phase.INCONCLUSIVE):
         label = f"{_and(unclear)} is Inconclusive, and so many of those are tolerated that the metric passes"
-        yield Weakness("PD053", "inconclusiveLimit", label, "an inconclusiveLimit below count")
+        fix = _ENOUGH if gives_words(metric.provider) else "an inconclusiveLimit below count"
+        yield Weakness("PD053", "inconclusiveLimit", label, fix)
 
 
 def _unreadable(metric: Metric, values: Mapping[str, str]) -> Iterator[Weakness]:
     """Find a query that is no PromQL, or that is not evaluated; one that lacks an argument may be anything."""
     query = metric.provider.prometheus.query if metric.provider.prometheus else ""
-    if not query or is_open(query, values):
-        return
+    if query and not is_open(query, values):
+        yield from _unparsed("provider.prometheus.query", query, values)
+
+
+def _eyes(judge: Judge) -> Iterator[Weakness]:
+    """Find the counters of a Judge that are no PromQL, or that are not evaluated."""
+    queries: dict[str, str] = {}
+    for number, metric in enumerate(judge.spec.metrics):
+        if metric.counter is not None:
+            queries[f"metrics[{number}].counter.tried"] = metric.counter.tried
+            queries[f"metrics[{number}].counter.happened"] = metric.counter.happened
+    if (prometheus := judge.spec.prometheus) is not None:
+        queries |= {
+            f"prometheus.{name}": getattr(prometheus, name) for name in ("requests", "errors", "latency")
+        }
+    for field, query in queries.items():
+        if query.strip():
+            yield from _unparsed(field, query, {})
+
+
+def _unparsed(field: str, query: str, values: Mapping[str, str]) -> Iterator[Weakness]:
     try:
         parse(filled(query, values))
     except QueryError as error:
         label = error.message.removesuffix(f" (at character {error.position})")
         offset = error.position if filled(query, values) == query else None
-        yield Weakness("PD066", "provider.prometheus.query", label, error.hint, query, offset)
+        yield Weakness("PD066", field, label, error.hint, query, offset)
 
 
 def _all_dry(spec: AnalysisTemplateSpec) -> bool:

@@ -13,6 +13,7 @@ from davy.analysis import teeth
 from davy.analysis.blind import blind_spots
 from davy.model.document import Document
 from davy.model.finding import Finding
+from davy.model.judge import Judge
 from davy.model.loader import Loaded, load_all
 from davy.model.rollout import Rollout
 from davy.policy.engine import Action, Point, Violation
@@ -25,6 +26,7 @@ GATE = "AnalysisGate"
 NAME = "davy/analysis"
 _GROUP, _VERSION = "argoproj.io", "v1alpha1"
 _TEMPLATES = ("AnalysisTemplate", "ClusterAnalysisTemplate")
+_JUDGED = frozenset({*((_GROUP, kind) for kind in (*_TEMPLATES, "Rollout")), ("davy.dev", "Judge")})
 _ACTIONS: dict[str, Action] = {"error": "deny", "warning": "warn", "note": "dryrun"}
 
 Name = tuple[Kind, str, str]
@@ -33,15 +35,14 @@ Name = tuple[Kind, str, str]
 
 @dataclass(frozen=True, slots=True)
 class AnalysisGates:
-    """Judges analysis templates and the rollouts that use them, as JSON."""
+    """Judges analysis templates, the rollouts that use them, and Judges, as JSON."""
 
     name: str = NAME
 
     def matches(self, review: Review, inventory: Inventory, point: Point) -> bool:
-        """Say whether it is an analysis template or a rollout that is to be."""
+        """Say whether it is an analysis template, a rollout or a Judge that is to be."""
         return (
-            review.kind.group == _GROUP
-            and review.kind.kind in (*_TEMPLATES, "Rollout")
+            (review.kind.group, review.kind.kind) in _JUDGED
             and review.operation != "DELETE"
             and not review.sub_resource
         )
@@ -55,10 +56,13 @@ class AnalysisGates:
             return [_unreadable(loaded.errors[0])]
         found: list[Violation] = []
         for document in loaded.documents:
-            if isinstance(document.value, Rollout):
-                found += _of_rollout(document.value, inventory)
-            else:
-                found += _of_template(document, inventory)
+            match document.value:
+                case Rollout() as rollout:
+                    found += _of_rollout(rollout, inventory)
+                case Judge():
+                    found += map(violation, teeth.inspect(document))
+                case _:
+                    found += _of_template(document, inventory)
         return found
 
 

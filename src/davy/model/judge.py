@@ -15,6 +15,12 @@ PLUGIN = "davy/judge"
 VERSION = "{{version}}"
 """In a query: the pod-template-hash of the version that is counted."""
 
+ERROR_RATIO = "error_ratio"
+LATENCY = "latency"
+"""The metrics that the data plane counts."""
+
+_NAMES = {"errors": ERROR_RATIO, "latency": LATENCY}
+
 
 class JudgeCounter(Part, frozen=True, kw_only=True):
     """Two counters of PromQL that only grow: how often something was tried, and how often it happened.
@@ -24,6 +30,12 @@ class JudgeCounter(Part, frozen=True, kw_only=True):
 
     tried: str
     happened: str
+
+
+class JudgeQuery(Part, frozen=True):
+    """What a metric asks of the plug-in `davy/judge`: the verdict of a Judge, or of the one of the service."""
+
+    judge: str = ""
 
 
 class JudgeMetric(Part, frozen=True, kw_only=True):
@@ -40,6 +52,11 @@ class JudgeMetric(Part, frozen=True, kw_only=True):
     objective: float | None = None
     margin: float | None = None
     counter: JudgeCounter | None = None
+
+    @property
+    def called(self) -> str:
+        """What the metric is known by: its name, or the one of its kind."""
+        return self.name or _NAMES.get(self.kind, self.kind)
 
 
 class JudgeStep(Part, frozen=True, kw_only=True):

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from davy.model.job import JobMetric
+from davy.model.judge import PLUGIN as JUDGE
+from davy.model.judge import JudgeQuery
 from davy.model.part import Int64, IntOrString, Opaque, Part
 
 _PLACEHOLDER = re.compile(r"[A-Za-z ]*\{\{[^{}]*\}\}")
@@ -260,6 +262,7 @@ class SentryMetric(Part, frozen=True):
 PLUGINS: Mapping[str, type[Part]] = {
     "davy.dev/honeycomb": HoneycombMetric,
     "davy.dev/sentry": SentryMetric,
+    JUDGE: JudgeQuery,
 }
 """The plug-in metrics that come with Davy, and what stands below their names."""
 

@@ -10,16 +10,18 @@ from davy.model.analysis import AnalysisTemplate, ClusterAnalysisTemplate
 from davy.model.check import nearest
 from davy.model.checks.complaints import Complaints
 from davy.model.checks.gates import check_gates, complain_of_template
+from davy.model.checks.judges import check_judges, check_one_judge, check_template, first_judges
 from davy.model.checks.routes import check_routes
 from davy.model.checks.workload import check_users, check_workload, find
 from davy.model.document import Document
 from davy.model.finding import Finding
 from davy.model.index import Index
+from davy.model.judge import Judge
 from davy.model.meta import Manifest
 from davy.model.pod import PodTemplateSpec
 from davy.model.rollout import Rollout
 from davy.model.service import Service
-from davy.model.workload import Workload, WorkloadName, named_by, template_of
+from davy.model.workload import Workload, WorkloadName, filled_in, named_by, template_of
 
 _HASH_LABEL = "rollouts-pod-template-hash"
 _MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
@@ -40,6 +42,7 @@ def check_references(
     findings = list(_doubles(documents))
     for document in documents:
         index.add(document.value)
+    judges = first_judges(index)
     for document in documents:
         if isinstance(document.value, Rollout):
             complaints = Complaints(document)
@@ -47,10 +50,15 @@ def check_references(
             _check_services(document.value, index, complaints)
             check_gates(document.value, index, complaints)
             check_routes(document.value, index, complaints)
+            check_judges(_whole(document.value, index), index, complaints)
             findings += complaints.findings
         elif isinstance(document.value, Workload):
             complaints = Complaints(document)
             check_users(document.value, index, complaints)
+            findings += complaints.findings
+        elif isinstance(document.value, Judge):
+            complaints = Complaints(document)
+            check_one_judge(document.value, judges, complaints)
             findings += complaints.findings
         else:
             findings += _check_nested(document, index)
@@ -107,6 +115,12 @@ def _services(rollout: Rollout) -> Iterator[tuple[str, str]]:
             yield f"spec.strategy.{path}", name
 
 
+def _whole(rollout: Rollout, index: Index) -> Rollout:
+    """Return a rollout with the template of its workload, where it takes it from one that is there."""
+    workload = find(named_by(rollout), index)
+    return rollout if workload is None else filled_in(rollout, workload)
+
+
 def _template(rollout: Rollout, index: Index, complaints: Complaints) -> PodTemplateSpec | None:
     """Return the template of a rollout or of its workload, None where neither is there."""
     if rollout.spec.workload_ref is None:
@@ -146,4 +160,5 @@ def _check_nested(document: Document, index: Index) -> list[Finding]:
             complain_of_template(
                 f"spec.templates[{number}].templateName", reference, namespace, index, complaints
             )
+    check_template(document.value, index, complaints)
     return complaints.findings

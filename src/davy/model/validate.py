@@ -12,6 +12,7 @@ from davy.model.analysis import AnalysisRun, AnalysisTemplate, ClusterAnalysisTe
 from davy.model.checks.analysis import validate_metrics, validate_run, validate_template
 from davy.model.checks.complaints import Complaints
 from davy.model.checks.flag import validate_flag
+from davy.model.checks.judge import validate_judge
 from davy.model.checks.rollout import validate_rollout
 from davy.model.checks.waiver import validate_waiver
 from davy.model.checks.workload import validate_workload
@@ -19,6 +20,7 @@ from davy.model.document import Document
 from davy.model.finding import Finding
 from davy.model.flag import FeatureFlag
 from davy.model.images import ImageMap
+from davy.model.judge import Judge
 from davy.model.references import check_references
 from davy.model.rollout import Rollout
 from davy.model.service import Service
@@ -47,6 +49,8 @@ def validate(document: Document) -> tuple[Finding, ...]:
             validate_flag(flag, complaints)
         case Waiver() as waiver:
             validate_waiver(waiver, complaints)
+        case Judge() as judge:
+            validate_judge(judge, complaints)
         case Deployment() | ReplicaSet() | PodTemplate() as workload:
             validate_workload(workload, complaints)
     return tuple(sorted(complaints.findings, key=lambda finding: finding.place))

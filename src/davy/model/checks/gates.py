@@ -40,7 +40,7 @@ def check_gates(rollout: Rollout, index: Index, complaints: Complaints) -> None:
             if index.template(reference, namespace) is None:
                 complain_of_template(path, reference, namespace, index, complaints)
             else:
-                found += [one for one in _with_nested(reference, namespace, index) if one not in found]
+                found += [one for one in with_nested(reference, namespace, index) if one not in found]
         if found:
             _check_gate(gate, found, complaints)
     for gate in _experiment_gates(rollout):
@@ -48,7 +48,7 @@ def check_gates(rollout: Rollout, index: Index, complaints: Complaints) -> None:
         if index.template(reference, namespace) is None:
             complain_of_template(f"{gate.path}.templateName", reference, namespace, index, complaints)
         else:
-            _check_gate(gate, _with_nested(reference, namespace, index), complaints)
+            _check_gate(gate, with_nested(reference, namespace, index), complaints)
 
 
 def gates(rollout: Rollout) -> Iterator[Gate]:
@@ -121,7 +121,7 @@ def _experiment_gates(rollout: Rollout) -> Iterator[Gate]:
             yield Gate(path, RolloutAnalysis((reference,), each.args), background=not awaited)
 
 
-def _with_nested(reference: AnalysisTemplateRef, namespace: str, index: Index) -> list[Template]:
+def with_nested(reference: AnalysisTemplateRef, namespace: str, index: Index) -> list[Template]:
     """Return a template and those whose metrics it measures along, each once; a circle ends."""
     found: list[Template] = []
     waiting = [reference]

@@ -10,6 +10,7 @@ from davy.model.checks.complaints import Complaints
 from davy.model.checks.job import validate_job
 from davy.model.duration import BadDuration, parse_duration
 from davy.model.json_path import BadPath, read
+from davy.model.judge import JudgeQuery
 from davy.model.part import Part
 from davy.model.providers import (
     PLUGINS,
@@ -25,7 +26,7 @@ from davy.model.source import join
 SENTRY_METRICS = ("crash-free-sessions", "crash-free-users", "sessions", "errors")
 """What can be measured of a release in Sentry."""
 
-_URL = re.compile(r"https?://[^\s/]+.*", re.DOTALL)
+URL = re.compile(r"https?://[^\s/]+.*", re.DOTALL)
 _SECRET_HEADER = re.compile(
     r"authorization|cookie|token|secret|password|api-?key|application-?key", re.IGNORECASE
 )
@@ -87,11 +88,15 @@ def _validate_plugin(path: str, kind: type[Part], config: Any, complaints: Compl
         words, below = (found[1], f"{path}.{found[2]}") if found and found[2] else (str(error), path)
         complaints.add(below, words, code="DV006", part="key")
         return
-    if isinstance(metric, HoneycombMetric):
-        _validate_honeycomb(path, metric, complaints)
-    else:
-        assert isinstance(metric, SentryMetric)
-        _validate_sentry(path, metric, complaints)
+    match metric:
+        case HoneycombMetric():
+            _validate_honeycomb(path, metric, complaints)
+        case SentryMetric():
+            _validate_sentry(path, metric, complaints)
+        case JudgeQuery() if "{{" in metric.judge:
+            title = "which Judge is asked has to be known before anything is measured"
+            fix = "write its name, or leave it out: then it is the Judge of the service"
+            complaints.add(f"{path}.judge", title, part="value", fix=fix)
 
 
 def _validate_honeycomb(path: str, metric: HoneycombMetric, complaints: Complaints) -> None:
@@ -127,7 +132,7 @@ def _validate_duration(path: str, text: str, complaints: Complaints) -> None:
 def _validate_prometheus(path: str, prometheus: PrometheusMetric, complaints: Complaints) -> None:
     if not prometheus.query.strip():
         complaints.add(f"{path}.query", f"`{path}.query` is missing", code="DV007", part="key")
-    if prometheus.address and "{{" not in prometheus.address and not _URL.fullmatch(prometheus.address):
+    if prometheus.address and "{{" not in prometheus.address and not URL.fullmatch(prometheus.address):
         complaints.add(f"{path}.address", "prometheus address is not is url format", part="value")
     if prometheus.timeout is not None and prometheus.timeout < 0:
         complaints.add(f"{path}.timeout", "prometheus timeout should not be negative", part="value")
@@ -144,7 +149,7 @@ def _validate_prometheus(path: str, prometheus: PrometheusMetric, complaints: Co
 
 def _validate_web(path: str, web: WebMetric, complaints: Complaints) -> None:
     complaints.check_one_of(f"{path}.method", web.method, ("", "GET", "POST", "PUT"))
-    if "{{" not in web.url and not _URL.fullmatch(web.url):
+    if "{{" not in web.url and not URL.fullmatch(web.url):
         complaints.add(f"{path}.url", f"{web.url!r} is no URL", part="value")
     complaints.check_least(f"{path}.timeoutSeconds", web.timeout_seconds)
     if web.json_path and "{{" not in web.json_path:
