@@ -1,6 +1,7 @@
 """The plug-in provider `davy/judge`: what the judge of the rollout says now is what was measured.
 
-It asks nobody but the engine that it is in. The result is the verdict as it is over HTTP (docs/reference/judge.md).
+It asks nobody but the engine that it is in. The result is the verdict as it is over HTTP
+(docs/reference/judge.md).
 """
 
 import json

@@ -210,7 +210,12 @@ def _start(
     )
     made = providers(tools)
     scraper = Scraper(
-        series, clock, platform.stats, lambda: targets(catalog, platform), looked=lambda: engine.looked()
+        series,
+        clock,
+        platform.stats,
+        lambda: targets(catalog, platform),
+        judged=lambda: engine.judged,
+        looked=lambda: engine.looked(),
     )
     runs = Runs(
         made,

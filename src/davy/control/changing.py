@@ -5,6 +5,7 @@ changed by then, and is looked at again.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TypeAlias
 
 import msgspec
@@ -121,7 +122,7 @@ class Changing:
             self._waiving.take(steps)
             self._holdings.put(*(held for held, _ in fresh))
         if admitted.of(Judge):
-            self._loop.kick(*self._judged())
+            self._loop.kick(*self._world.judges.among(catalog.rollouts))
         if fresh:
             self._loop.kick(*(held.key for held, _ in fresh))
         return view
@@ -245,7 +246,7 @@ class Changing:
             draft = Draft(now, "object_deleted", f"Judge {key}", {}, actor, request.reason)
             self._world.store.commit({("object", f"Judge/{key}"): None, **used.records}, [draft, *used.drafts])
             self._waiving.take(used)
-            concerned = self._judged()
+            concerned = self._world.judges.among(catalog.rollouts)
             catalog.remove("Judge", key)
         self._loop.kick(*concerned)
         return self._said(request, f'judge "{request.name}" deleted')
@@ -336,14 +337,8 @@ class Changing:
             if self._rulebook.rules.on_template_change == "refuse":
                 raise refusal(held, gate)
             state, more = actions.begin_again(revised_held.manifest, state, now)
-            copy = Held(revised_held.manifest, state, held.watch, None, "", held.unsaved, held.unsaved_changes)
-            again[held.key] = copy, (state, (*events, *more))
+            again[held.key] = _renewed(held, revised_held.manifest, state), (state, (*events, *more))
         return list(again.values())
-
-    def _judged(self) -> list[Key]:
-        """Name the rollouts that have a judge."""
-        rollouts, judges = self._holdings.rollouts, self._world.judges
-        return [key for key, held in rollouts.items() if judges.of(held.manifest) is not None]
 
     def _answer(self, admitted: admission.Admitted) -> views.ApplyView:
         """Say what was made, or would be, of each object, policies and waivers included."""
@@ -376,8 +371,7 @@ class Changing:
             outcome = actions.create(rollout, template, launch, now)
             return Held(rollout, outcome[0]), outcome
         outcome = actions.revise(rollout, held.state, template, launch, now)
-        late, records = held.unsaved, held.unsaved_changes
-        return Held(rollout, outcome[0], held.watch, None, "", late, records), outcome
+        return _renewed(held, rollout, outcome[0]), outcome
 
     def _write_down(
         self,
@@ -417,6 +411,11 @@ class Changing:
         bound = (judges if catalog is self._holdings.catalog else judges.over(catalog)).of(rollout)
         judge = None if bound is None else bound.manifest
         return pins(rollout, catalog.templates(rollout.key.namespace), judge)
+
+
+def _renewed(held: Held, rollout: Rollout, state: RolloutState) -> Held:
+    """Return a copy of what is held of a rollout, with another manifest and state."""
+    return replace(held, manifest=rollout, state=state, steered=None, trouble="")
 
 
 def _ends(state: RolloutState) -> bool:

@@ -86,8 +86,8 @@ class Engine:
         exposures = Exposures(clock.now, interlock.load(EXPOSURES))
         ramps = Ramps(interlock, instances, exposures)
         led = Dispatching(ramps, world.platform, world.traffic)
-        bench = judges.Judges(catalog, setting.scrape_s)
-        world = replace(world, platform=led, traffic=led, judges=bench)
+        self._judges = judges.Judges(catalog, setting.scrape_s)
+        world = replace(world, platform=led, traffic=led, judges=self._judges)
         self.catalog = catalog
         for images in catalog.objects:
             if isinstance(images, ImageMap):
@@ -127,6 +127,11 @@ class Engine:
     def flags(self) -> Flags:
         """The flags, as ways in see them."""
         return self._flags.served
+
+    @property
+    def judged(self) -> frozenset[Key]:
+        """The rollouts that have a judge; from any thread."""
+        return self._judges.among(self.catalog.rollouts)
 
     def kick(self, *keys: Key) -> None:
         """Say that something happened to these rollouts, or to all where none is named; they are next."""

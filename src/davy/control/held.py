@@ -27,7 +27,8 @@ class Watch(msgspec.Struct, frozen=True):
     Another attempt gets a guard of its own; a judge keeps what it knows. The number tells two updates to the
     same version apart. `stable` is the version that a judge compares with; while it only learns how that one
     is, `hash` is empty. `changed_at` is when the split was last told to change, `proven` whether the canary had
-    shown all that was asked when it last got more.
+    shown all that was asked when it last got more. `restarts` is how often the counts of canary and stable had
+    begun anew by the last look, None where an earlier engine took it.
     """
 
     hash: str
@@ -38,11 +39,22 @@ class Watch(msgspec.Struct, frozen=True):
     stable: str = ""
     changed_at: float | None = None
     proven: bool = False
+    restarts: tuple[int, int] | None = None
 
     def is_of(self, state: RolloutState) -> bool:
         """Whether it watches the attempt that a rollout is at."""
         attempt = state.current, state.attempt, state.newest.number
         return (self.hash, self.attempt, self.number) == attempt
+
+    def taken_up(self) -> "Watch":
+        """Return it as another engine goes on with it, which counts anew how long answers take."""
+        if self.judge is None or self.judge.last is None:
+            return self
+        last = self.judge.last
+        canary, stable = (msgspec.structs.replace(side, histogram=()) for side in (last.canary, last.stable))
+        last = msgspec.structs.replace(last, canary=canary, stable=stable)
+        judge = msgspec.structs.replace(self.judge, last=last)
+        return msgspec.structs.replace(self, judge=judge, restarts=None)
 
     @property
     def seen(self) -> Window:
@@ -61,7 +73,7 @@ class Held:
     turn could not be finished; `unsaved` are entries of an abort that nothing could be written down of yet, and
     `unsaved_changes` the records that belong to them. `counted` is what users had got at the last look;
     `ripening` says that a replica has yet to be ready for a while, which nobody will tell. `unread` says what
-    its judge was not told at the last look, and `watched_at` when the watch was last written down.
+    its judge was not told at the last look, and `watched_at` is when the watch was last written down.
     """
 
     manifest: Rollout

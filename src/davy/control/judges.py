@@ -50,6 +50,12 @@ class Judges:
         """Whether there is a Judge at all."""
         return self._catalog.has_judges
 
+    def among(self, rollouts: Mapping[Key, Rollout]) -> frozenset[Key]:
+        """Return those of some rollouts that have a judge."""
+        if not self.any:
+            return frozenset()
+        return frozenset(key for key, rollout in rollouts.items() if self.of(rollout) is not None)
+
     def over(self, catalog: Catalog) -> "Judges":
         """Return who would judge if the catalog were this one."""
         return Judges(catalog, self._every_s)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from davy.analysis import guard
-from davy.analysis.judge.counters import Scrape, Side
+from davy.analysis.judge.counters import Scrape
 from davy.analysis.judge.pace import risk
 from davy.analysis.judge.settings import Judge
 from davy.analysis.judge.state import JudgeState, observe, resume, start
@@ -154,29 +154,33 @@ def _observed(
         return watched
     reading = count(bound.manifest, at, counters, watched.hash, watched.stable, queries)
     held.unread = reading.unread if weight else ""
-    changed = last is not None and _is_torn(watched, last, weight, reading)
-    scrape = Scrape(at, weight, reading.canary, reading.stable, changed)
-    return msgspec.structs.replace(watched, judge=observe(watched.judge, scrape))
+    restarts = _restarts(counters, watched.hash), _restarts(counters, watched.stable)
+    torn = last is not None and _is_torn(watched, last, weight, reading, restarts)
+    scrape = Scrape(at, weight, reading.canary, reading.stable, torn)
+    return msgspec.structs.replace(watched, judge=observe(watched.judge, scrape), restarts=restarts)
 
 
-def _is_torn(watched: Watch, last: Scrape, weight: float, reading: Reading) -> bool:
-    """Say whether the time since the last look has two splits in it, or events that were not counted before."""
+def _is_torn(watched: Watch, last: Scrape, weight: float, reading: Reading, restarts: tuple[int, int]) -> bool:
+    """Say whether nobody can tell what the two versions did since the last look, at one split.
+
+    Counters of which one fell over the end of an engine count something twice, or what nobody has counted.
+    """
+    pairs = ((last.canary, reading.canary), (last.stable, reading.stable))
     told = watched.changed_at is not None and watched.changed_at > last.at
-    return (
-        told
-        or weight != last.weight
-        or _came(last.canary, reading.canary)
-        or _came(last.stable, reading.stable)
-    )
+    if told or weight != last.weight or any(not now.events.keys() <= old.events.keys() for old, now in pairs):
+        return True
+    if watched.restarts is not None:
+        return watched.restarts != restarts
+    return any(now.requests < old.requests or now.errors < old.errors for old, now in pairs)
 
 
-def _came(before: Side, now: Side) -> bool:
-    return not now.events.keys() <= before.events.keys()
+def _restarts(counters: Mapping[str, Tally], hash_: str) -> int:
+    return counters.get(hash_, Tally()).restarts
 
 
 def _naming(watched: Watch) -> Watch:
     """Return all but what is learnt with every look."""
-    return msgspec.structs.replace(watched, guard=None, judge=None)
+    return msgspec.structs.replace(watched, guard=None, judge=None, restarts=None)
 
 
 def _guard_learnt(before: Watch, after: Watch) -> bool:
