@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from davy.analysis.judge import Action
 from davy.analysis.metric import judge
 from davy.analysis.phase import Phase
+from davy.analysis.probe import decides_itself, gives_numbers, gives_words
 from davy.analysis.provider import Answer
 from davy.analysis.word import PHASES, takes_the_word
 from davy.model.analysis import Metric, MetricProvider
@@ -29,9 +30,14 @@ def phase(metric: Metric, result: object) -> Phase:
 
 
 def test_every_word_of_the_judge_has_its_phase() -> None:
+    assert {word: phase(ASKING, {"verdict": word}) for word in Action} == {
+        Action.CONTINUE: Phase.INCONCLUSIVE,
+        Action.ADVANCE: Phase.SUCCESSFUL,
+        Action.ABORT: Phase.FAILED,
+        Action.HOLD: Phase.INCONCLUSIVE,
+        Action.ROLLBACK: Phase.FAILED,
+    }
     assert PHASES.keys() == set(Action)
-    for word, found in PHASES.items():
-        assert phase(ASKING, {"verdict": word}) is found
 
 
 def test_conditions_of_a_metrics_own_come_first() -> None:
@@ -46,6 +52,12 @@ def test_only_a_word_to_go_on_is_a_success(result: object) -> None:
     word = result.get("verdict") if isinstance(result, dict) else None
     assert (found is Phase.SUCCESSFUL) == (word == "advance")
     assert (found is Phase.ERROR) == (word not in list(PHASES))
+
+
+def test_a_word_is_no_number() -> None:
+    assert gives_words(ASKING.provider)
+    assert not gives_numbers(ASKING.provider)
+    assert not decides_itself(ASKING.provider)
 
 
 def test_other_metrics_have_no_word_to_take() -> None:

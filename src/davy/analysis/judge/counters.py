@@ -53,6 +53,7 @@ class Scrape(msgspec.Struct, frozen=True):
         canary: what it counted since ever.
         stable: the same of stable.
         changed: whether the split changed since the look before, so that two splits are mixed in the counts.
+        measured: whether nobody knows what weight was set, and `weight` was taken from the counts.
     """
 
     at: float
@@ -60,6 +61,7 @@ class Scrape(msgspec.Struct, frozen=True):
     canary: Side
     stable: Side
     changed: bool = False
+    measured: bool = False
 
 
 def between(earlier: Scrape, later: Scrape) -> tuple[Side, Side] | None:

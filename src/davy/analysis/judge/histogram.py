@@ -151,6 +151,13 @@ def slower(before: list[float], part: float, factor: float, growth: float) -> li
     ]
 
 
+def faded(recent: tuple[float, ...], more: Counts, kept: float) -> tuple[float, ...]:
+    """Return requests by bucket, older ones for less."""
+    if len(recent) != len(more):
+        return tuple(map(float, more))
+    return tuple(before * kept + count for before, count in zip(recent, more, strict=True))
+
+
 def _gain(before: list[float], slowed: list[float], weight: float, seen: list[tuple[int, int, int]]) -> float:
     nats = 0.0
     for bucket, ours, theirs in seen:

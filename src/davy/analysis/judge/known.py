@@ -9,9 +9,9 @@ from davy.analysis.judge.absolute import Objective
 from davy.analysis.judge.bets import Bets
 from davy.analysis.judge.counters import Ratio, Side
 from davy.analysis.judge.dispersion import Dispersion
-from davy.analysis.judge.histogram import Counts, HistShift
+from davy.analysis.judge.histogram import Counts, HistShift, faded
 from davy.analysis.judge.race import Race, Window, gain
-from davy.analysis.judge.safety import SafetyBound
+from davy.analysis.judge.safety import HALF_LIFE_S, SafetyBound
 from davy.analysis.judge.settings import ERROR_RATIO, Judge, Metric, MetricKind
 from davy.analysis.judge.warm_up import CEILING, Ceiling, WarmRace
 
@@ -62,21 +62,21 @@ class RatioKnown(msgspec.Struct, frozen=True, tag="ratio"):
             evidence=evidence.bet(window, spell.began_s, metric.rivals, dispersion=factor),
             seen=self.seen + window,
         )
-        if metric.kind is MetricKind.ERRORS and not spell.cold:
+        if not spell.cold:
             known = known._bounded(metric, ours, theirs, spell)
         return known.learn(metric, stable, spell)
 
     def _bounded(self, metric: Metric, ours: Ratio, theirs: Ratio, spell: Spell) -> Self:
         """Bound the excess, and hold both versions to the objective."""
         factor = cautious(self.dispersion)
-        objective, safe = self.objective, self.safe
+        objective, safe, safety = self.objective, self.safe, self.safety
+        if metric.kind is MetricKind.ERRORS:
+            safety = safety.exclude(*ours, dispersion=factor)
         if metric.objective is not None:
             objective = objective.bet(spell.began_s, ours, theirs, most=metric.objective, dispersion=factor)
         if ours[0] and theirs[0]:
             safe += gain(Window(*ours, *theirs), 1.0, metric.rivals.ratios[0]) / factor
-        return msgspec.structs.replace(
-            self, safety=self.safety.exclude(*ours, dispersion=factor), objective=objective, safe=safe
-        )
+        return msgspec.structs.replace(self, safety=safety, objective=objective, safe=safe)
 
     def warm(self, metric: Metric, *, first: bool) -> Self:
         """Begin a warm-up."""
@@ -112,13 +112,16 @@ class LatencyKnown(msgspec.Struct, frozen=True, tag="latency"):
     dispersion: Dispersion = Dispersion()
     edge: int | None = None
     ceiling: Ceiling | None = None
+    recent: tuple[float, ...] = ()
+    """Stable's requests by bucket, older ones for less: what a promoted version is held to."""
 
     def learn(self, metric: Metric, stable: Side, spell: Spell) -> Self:
         """Take in stable's history."""
         known = self._sized(metric, stable)
         if not stable.histogram:
             return known
-        return known._clumps(stable.histogram, known.evidence.learn(stable.histogram, metric.slowdowns))
+        evidence = known.evidence.learn(stable.histogram, metric.slowdowns)
+        return known._clumps(stable.histogram, evidence, spell)
 
     def bet(self, metric: Metric, canary: Side, stable: Side, spell: Spell) -> Self:
         """Settle a window."""
@@ -134,11 +137,11 @@ class LatencyKnown(msgspec.Struct, frozen=True, tag="latency"):
         evidence = evidence.open_at(spell.began_s, slowdowns).bet(
             canary.histogram, stable.histogram, slowdowns, dispersion=known.dispersion.factor
         )
-        return known._clumps(stable.histogram, evidence)
+        return known._clumps(stable.histogram, evidence, spell)
 
     def warm(self, metric: Metric, *, first: bool) -> Self:
         """Begin a warm-up: what a cold canary is slower counts no more than a cold canary's errors."""
-        now = self.evidence.bets.log_wealth(metric.slowdowns.stakes)
+        now = self.log_evidence(metric)
         ceiling = Ceiling(max(now, math.log(CEILING)) if first else now)
         return msgspec.structs.replace(self, ceiling=ceiling)
 
@@ -168,14 +171,15 @@ class LatencyKnown(msgspec.Struct, frozen=True, tag="latency"):
         evidence = msgspec.structs.replace(evidence, bets=self.evidence.bets)
         return type(self)(evidence, ceiling=self.ceiling)
 
-    def _clumps(self, stable: Counts, evidence: HistShift) -> Self:
+    def _clumps(self, stable: Counts, evidence: HistShift, spell: Spell) -> Self:
         """Measure how slow requests of stable clump, once it is known which are slow."""
         edge, dispersion = self.edge, self.dispersion
         if edge is None and sum(evidence.past) >= ENOUGH:
             edge = _bucket_at(evidence.past, EDGE)
         if edge is not None:
             dispersion = dispersion.learn(sum(stable), sum(stable[edge:]))
-        return msgspec.structs.replace(self, evidence=evidence, edge=edge, dispersion=dispersion)
+        recent = faded(self.recent, stable, 0.5 ** (spell.window_s / HALF_LIFE_S))
+        return msgspec.structs.replace(self, evidence=evidence, edge=edge, dispersion=dispersion, recent=recent)
 
 
 Known: TypeAlias = RatioKnown | LatencyKnown

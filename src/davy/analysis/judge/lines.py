@@ -37,6 +37,7 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
     canary: LineSide = LineSide()
     stable: LineSide = LineSide()
+    measured: bool = False
 
 
 def judge_for(line: Line) -> Judge:
@@ -53,7 +54,7 @@ def tick(state: JudgeState, line: Line) -> JudgeState:
     """Take in a tick, by adding it to what was counted before."""
     assert state.last is not None
     canary, stable = state.last.canary + _side(line.canary), state.last.stable + _side(line.stable)
-    return observe(state, Scrape(line.t, line.weight, canary, stable))
+    return observe(state, Scrape(line.t, line.weight, canary, stable, measured=line.measured))
 
 
 def told(verdict: Verdict) -> dict[str, Any]:

@@ -115,6 +115,8 @@ class Judge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         warm_up_s: how long after its first traffic a canary may be cold; 0 where probes wait for it.
         warm_up_each: whether traffic that grows finds cold instances every time.
         bake_s: how long a promoted version is watched.
+        check_split: whether the canary's part of the requests has to be the weight that was set.
+        session_s: how long a client stays with one version; 0 where each request is sent anew.
     """
 
     metrics: tuple[Metric, ...] = (ERRORS, LATENCIES)
@@ -130,6 +132,8 @@ class Judge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warm_up_s: float = 30.0
     warm_up_each: bool = False
     bake_s: float = 900.0
+    check_split: bool = True
+    session_s: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("alpha", "beta"):

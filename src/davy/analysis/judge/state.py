@@ -8,11 +8,12 @@ from typing import TypeVar, assert_never
 import msgspec
 
 from davy.analysis.judge.counters import Scrape, Side, between
-from davy.analysis.judge.known import Known, RatioKnown, Spell, begin, counted
-from davy.analysis.judge.race import Window
+from davy.analysis.judge.cusum import freeze
+from davy.analysis.judge.known import Known, Spell, begin
 from davy.analysis.judge.safety import HALF_LIFE_S
-from davy.analysis.judge.settings import Judge, Metric, MetricKind
-from davy.analysis.judge.watch import ALARM, Confirming, Cusum, Phase, Stepping, Watching
+from davy.analysis.judge.settings import Judge, Metric
+from davy.analysis.judge.split_check import SETTLE_SCRAPES, SplitCheck
+from davy.analysis.judge.watch import ALARM, Confirming, Phase, Stepping, Watching
 
 Kept = TypeVar("Kept", bound=Known)
 
@@ -35,6 +36,7 @@ class JudgeState(msgspec.Struct, frozen=True):
     flow: tuple[float, float] = (0.0, 0.0)
     windows: int = 0
     gaps: int = 0
+    split: SplitCheck = SplitCheck()
 
     @property
     def rate(self) -> float:
@@ -81,9 +83,13 @@ def observe(state: JudgeState, scrape: Scrape) -> JudgeState:
         state = _moved(state, scrape.weight, began)
     if seen is None:
         known = {name: found.gap() for name, found in state.known.items()}
-        return msgspec.structs.replace(state, known=known, last=scrape, gaps=state.gaps + 1)
+        return msgspec.structs.replace(
+            state, known=known, split=state.split.gap(), last=scrape, gaps=state.gaps + 1
+        )
     canary, stable = seen
     spell = _spell(state, last.at, scrape.at)
+    if not scrape.measured:
+        state = _checked(state, canary, stable, last.at, spell.window_s)
     state = _flowed(state, canary.requests + stable.requests, spell.window_s)
     state = _judged(state, canary, stable, spell, scrape.at)
     return msgspec.structs.replace(state, last=scrape)
@@ -93,27 +99,33 @@ def _moved(state: JudgeState, weight: float, at: float) -> JudgeState:
     """Note that the canary has another part of the traffic since `at`."""
     grew = weight > state.weight
     known = {name: found.settle() for name, found in state.known.items()}
-    state = msgspec.structs.replace(state, known=known, weight=weight, phase=_next(state, weight, at))
-    if not (grew and isinstance(state.phase, Stepping)):
-        return state
-    first = state.started_at is None
+    split = state.split.moved(at + SETTLE_SCRAPES * state.judge.scrape_s)
+    phase = _next(state, weight, at)
+    state = msgspec.structs.replace(state, known=known, weight=weight, phase=phase, split=split)
+    return state if isinstance(phase, Confirming) or not grew else _warming(state, at)
+
+
+def _warming(state: JudgeState, at: float) -> JudgeState:
+    """Note that traffic which grew may have found cold instances."""
+    judge, first = state.judge, state.started_at is None
     if first:
         state = msgspec.structs.replace(state, started_at=at)
-    again = first or state.judge.warm_up_each or state.warm_until is None
-    if not (again and state.judge.warm_up_s > 0.0):
+    again = first or judge.warm_up_each or state.warm_until is None
+    if not (again and judge.warm_up_s > 0.0):
         return state
-    metrics = state.judge.metrics
-    known = {metric.name: state.known[metric.name].warm(metric, first=first) for metric in metrics}
-    return msgspec.structs.replace(state, known=known, warm_until=at + state.judge.warm_up_s)
+    known = state.known
+    if isinstance(state.phase, Stepping):
+        known = {metric.name: known[metric.name].warm(metric, first=first) for metric in judge.metrics}
+    return msgspec.structs.replace(state, known=known, warm_until=at + judge.warm_up_s)
 
 
 def _next(state: JudgeState, weight: float, at: float) -> Phase:
     match state.phase:
         case Stepping():
             return _watching(state, at, 0) if weight >= 1.0 else Stepping(at)
-        case Watching(since=promoted, episode=episode) if 0.0 < weight < 1.0:
+        case Watching(since=promoted, episode=episode, doubted=doubted) if 0.0 < weight < 1.0:
             known = {metric.name: state.known[metric.name].fresh(metric) for metric in state.judge.metrics}
-            return Confirming(at, promoted, episode + 1, known)
+            return Confirming(at, promoted, episode + 1, known, doubted)
         case Confirming(promoted_at=promoted, episode=episode) if weight >= 1.0:
             return _watching(state, promoted, episode)
         case phase:
@@ -121,27 +133,36 @@ def _next(state: JudgeState, weight: float, at: float) -> Phase:
 
 
 def _watching(state: JudgeState, since: float, episode: int) -> Watching:
-    """Freeze the rates that the version is held to from now on."""
+    """Freeze what the version is held to from now on."""
+    confirmed = isinstance(state.phase, Confirming)
     known = state.phase.known if isinstance(state.phase, Confirming) else state.known
-    cusums = {}
-    for metric in state.judge.metrics:
-        found = known[metric.name]
-        if metric.kind is MetricKind.ERRORS and isinstance(found, RatioKnown):
-            seen = found.seen if isinstance(state.phase, Confirming) else None
-            cusums[metric.name] = Cusum(_pooled(seen) if seen else found.safety.rate)
+    cusums = {
+        metric.name: cusum
+        for metric in state.judge.metrics
+        if (cusum := freeze(metric, known[metric.name], confirmed=confirmed))
+    }
     return Watching(since, cusums, episode)
-
-
-def _pooled(seen: Window) -> float:
-    """Return the rate of both halves of a confirmation."""
-    requests = seen.canary_requests + seen.stable_requests
-    return (seen.canary_errors + seen.stable_errors + 0.5) / (requests + 1.0)
 
 
 def _spell(state: JudgeState, began: float, ended: float) -> Spell:
     started = state.started_at if state.started_at is not None else began
     cold = state.warm_until is not None and began < state.warm_until
     return Spell(began - started, ended - began, cold)
+
+
+def _checked(state: JudgeState, canary: Side, stable: Side, began: float, window_s: float) -> JudgeState:
+    """Compare the split with what was set, where there is one."""
+    if not (state.judge.check_split and 0.0 < state.weight < 1.0):
+        return state
+    split = state.split.add(
+        canary.requests,
+        stable.requests,
+        weight=state.weight,
+        began_at=began,
+        window_s=window_s,
+        session_s=state.judge.session_s,
+    )
+    return msgspec.structs.replace(state, split=split)
 
 
 def _flowed(state: JudgeState, requests: int, window_s: float) -> JudgeState:
@@ -156,17 +177,24 @@ def _judged(state: JudgeState, canary: Side, stable: Side, spell: Spell, at: flo
     match state.phase:
         case _ if state.weight <= 0.0:
             return msgspec.structs.replace(state, known=_learned(state, stable, spell))
-        case Stepping(since=since, requests=requests):
+        case Stepping() as stepping:
             known = _bet(state.known, metrics, canary, stable, spell)
-            phase: Phase = Stepping(since, requests + canary.requests)
+            phase: Phase = Stepping(
+                stepping.since, stepping.requests + canary.requests, stepping.others + stable.requests
+            )
             return msgspec.structs.replace(state, known=known, phase=phase, windows=state.windows + 1)
         case Watching() as watching:
-            phase = _watched(state, watching, canary, at)
+            phase = _watched(state, watching, canary, at, cold=spell.cold)
             return msgspec.structs.replace(state, phase=phase, windows=state.windows + 1)
         case Confirming() as confirming:
             fresh = Spell(at - spell.window_s - confirming.since, spell.window_s)
             known = _bet(confirming.known, metrics, canary, stable, fresh)
-            phase = msgspec.structs.replace(confirming, known=known)
+            phase = msgspec.structs.replace(
+                confirming,
+                known=known,
+                requests=confirming.requests + canary.requests,
+                others=confirming.others + stable.requests,
+            )
             return msgspec.structs.replace(state, phase=phase, windows=state.windows + 1)
         case never:
             assert_never(never)
@@ -184,14 +212,16 @@ def _bet(
     return {metric.name: known[metric.name].bet(metric, canary, stable, spell) for metric in metrics}
 
 
-def _watched(state: JudgeState, watching: Watching, canary: Side, at: float) -> Watching:
+def _watched(state: JudgeState, watching: Watching, canary: Side, at: float, *, cold: bool) -> Watching:
     """Add to the sums of a promoted version, as long as it is baked."""
     if at - watching.since > state.judge.bake_s:
         return watching
-    metrics = {metric.name: metric for metric in state.judge.metrics}
-    cusums = {
-        name: cusum.add(*counted(metrics[name], canary), dispersion=state.known[name].dispersion.factor)
-        for name, cusum in watching.cusums.items()
-    }
-    alarmed = watching.alarmed or any(cusum.log_evidence >= ALARM for cusum in cusums.values())
-    return msgspec.structs.replace(watching, cusums=cusums, alarmed=alarmed)
+    cusums, doubted = dict(watching.cusums), watching.doubted
+    for metric in state.judge.metrics:
+        if metric.name in cusums:
+            factor = state.known[metric.name].dispersion.factor
+            cusum = cusums[metric.name].add(metric, canary, dispersion=factor, cold=cold)
+            cusums[metric.name] = cusum
+            if cusum.log_evidence(metric) >= ALARM and metric.name not in doubted:
+                doubted = (*doubted, metric.name)
+    return msgspec.structs.replace(watching, cusums=cusums, doubted=doubted)

@@ -13,9 +13,18 @@ from davy.analysis.judge.absolute import Objective
 from davy.analysis.judge.family import driver, log_mean
 from davy.analysis.judge.known import Known, RatioKnown
 from davy.analysis.judge.pace import Risk, risk
-from davy.analysis.judge.settings import Metric, MetricKind
+from davy.analysis.judge.settings import Metric
 from davy.analysis.judge.state import JudgeState
-from davy.analysis.judge.watch import CONFIRM_S, CONFIRM_WEIGHT, QUIET, SAFE, Confirming, Stepping, Watching
+from davy.analysis.judge.watch import (
+    CONFIRM_S,
+    CONFIRM_WEIGHT,
+    QUIET,
+    Confirming,
+    Stepping,
+    Watching,
+    doubt,
+    excluded,
+)
 
 STALE_SCRAPES = 3
 LN10 = math.log(10.0)
@@ -44,6 +53,8 @@ class DataState(StrEnum):
     """Nothing was seen yet, or not since the last step."""
     STALE = "stale"
     """Nothing new came for three scrapes."""
+    SPLIT = "split"
+    """The canary's part of the requests is not the weight that was set, so the comparison may not be fair."""
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -136,8 +147,20 @@ def _data(state: JudgeState, now: float) -> DataView:
     age = max(0.0, now - state.last.at)
     if age > STALE_SCRAPES * state.judge.scrape_s:
         return DataView(age, state.windows, DataState.STALE)
-    quiet = isinstance(state.phase, Stepping) and state.weight > 0.0 and not state.phase.requests
-    return DataView(age, state.windows, DataState.NO_DATA if quiet else DataState.OK)
+    if _silent(state):
+        return DataView(age, state.windows, DataState.NO_DATA)
+    return DataView(age, state.windows, DataState.SPLIT if state.split.off else DataState.OK)
+
+
+def _silent(state: JudgeState) -> str | None:
+    """Return which version has had no request since the split was set."""
+    match state.phase:
+        case Stepping(requests=0) | Confirming(requests=0) if state.weight > 0.0:
+            return "the canary"
+        case Stepping(others=0) | Confirming(others=0) if state.weight > 0.0:
+            return "stable"
+        case _:
+            return None
 
 
 def _choose(state: JudgeState, evidence: Evidence, ahead: Risk, data: DataView, now: float) -> _Choice:
@@ -148,12 +171,12 @@ def _choose(state: JudgeState, evidence: Evidence, ahead: Risk, data: DataView, 
         return _Choice(Action.HOLD, f"no news of the counters for {data.age_s:.0f} s", state.weight)
     match state.phase:
         case Stepping() as stepping:
-            breached = _breached(state)
-            return breached or _step(state, stepping, evidence, ahead, data, now)
+            spoilt = _breached(state) or _missing(state) or _unfair(state)
+            return spoilt or _step(state, stepping, evidence, ahead, now)
         case Watching() as watching:
             return _watch(state, watching, now)
         case Confirming() as confirming:
-            return _confirm(state, confirming, evidence, now)
+            return _missing(state) or _unfair(state) or _confirm(state, confirming, evidence, now)
         case never:
             assert_never(never)
 
@@ -173,6 +196,24 @@ def _guilty(state: JudgeState, evidence: Evidence) -> _Choice:
         what = f"{metric.name}: the canary's requests take longer than stable's"
     action = Action.ROLLBACK if isinstance(state.phase, Confirming) else Action.ABORT
     return _Choice(action, f"{what}; {chance}", 0.0)
+
+
+def _missing(state: JudgeState) -> _Choice | None:
+    """Hold while nothing is seen of one version."""
+    silent = _silent(state)
+    told = f"no request of {silent} at {_percent(state.weight)} yet"
+    return _Choice(Action.HOLD, told, state.weight) if silent else None
+
+
+def _unfair(state: JudgeState) -> _Choice | None:
+    """Hold while the split is not what was set."""
+    if state.split.off is None:
+        return None
+    told = (
+        f"the canary gets {_percent(state.split.off.share)} of the requests, not {_percent(state.weight)}: "
+        "the split is not what was set, so the comparison may not be fair"
+    )
+    return _Choice(Action.HOLD, told, state.weight)
 
 
 def _breached(state: JudgeState) -> _Choice | None:
@@ -201,9 +242,7 @@ def _against_objective(
     )
 
 
-def _step(
-    state: JudgeState, stepping: Stepping, evidence: Evidence, ahead: Risk, data: DataView, now: float
-) -> _Choice:
+def _step(state: JudgeState, stepping: Stepping, evidence: Evidence, ahead: Risk, now: float) -> _Choice:
     """Decide whether the canary gets more."""
     weight, rung = state.weight, state.judge.rung(state.weight)
     if weight <= 0.0:
@@ -211,8 +250,6 @@ def _step(
     at = state.last.at if state.last else now
     dwell = at - stepping.since
     following = f"at {_percent(ahead.next_weight)}"
-    if data.state is DataState.NO_DATA:
-        return _Choice(Action.HOLD, f"no request of the canary at {_percent(weight)} yet", weight)
     if dwell < rung.soak_s:
         told = f"{dwell:.0f} s of at least {rung.soak_s:.0f} s at {_percent(weight)}"
         return _Choice(Action.CONTINUE, told, ahead.next_weight)
@@ -247,8 +284,8 @@ def _waits(ahead: Risk, following: str) -> str:
 
 
 def _watch(state: JudgeState, watching: Watching, now: float) -> _Choice:
-    if watching.alarmed:
-        told = "more errors than before promotion; halves of the traffic tell whether it is the new version"
+    if watching.doubted:
+        told = f"{doubt(watching.doubted)}; halves of the traffic tell whether it is the new version"
         return _Choice(Action.HOLD, told, CONFIRM_WEIGHT)
     left = state.judge.bake_s - (now - watching.since)
     if left > 0.0:
@@ -257,12 +294,11 @@ def _watch(state: JudgeState, watching: Watching, now: float) -> _Choice:
 
 
 def _confirm(state: JudgeState, confirming: Confirming, evidence: Evidence, now: float) -> _Choice:
-    counted = [confirming.known[each.name] for each in state.judge.metrics if each.kind is MetricKind.ERRORS]
-    safe = bool(counted) and all(isinstance(found, RatioKnown) and found.safe >= SAFE for found in counted)
-    quiet = now - confirming.since >= CONFIRM_S and evidence.log10 < QUIET / LN10
-    if safe or quiet:
-        return _Choice(Action.ADVANCE, "stable fails as often: it is not the new version", 1.0)
-    return _Choice(Action.CONTINUE, "compares both halves, since errors rose after promotion", state.weight)
+    over = now - confirming.since >= CONFIRM_S or excluded(state.judge, confirming)
+    if over and evidence.log10 < QUIET / LN10:
+        return _Choice(Action.ADVANCE, "stable fares no better: it is not the new version", 1.0)
+    since = f", since {doubt(confirming.doubted)}" if confirming.doubted else ""
+    return _Choice(Action.CONTINUE, f"compares both halves{since}", state.weight)
 
 
 def _view(metric: Metric, found: Known) -> MetricView:

@@ -49,6 +49,8 @@ class WarmRace(msgspec.Struct, frozen=True):
     def warm(self, rivals: Rivals, *, first: bool) -> Self:
         """Begin to warm up, for the first time or once more."""
         now = self.race.bets.log_wealth(rivals.stakes)
+        if self.ceiling is not None:
+            now = min(now, self.ceiling.nats)
         ceiling = Ceiling(max(now, math.log(CEILING))) if first else Ceiling(now)
         gross = self.gross
         if gross is None and rivals.ratios[0] > 1.0:

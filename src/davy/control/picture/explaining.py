@@ -8,7 +8,16 @@ from davy.control.picture.judge import sentences
 from davy.control.picture.revisions import images_of
 from davy.ledger.entry import Entry
 from davy.rollout.decision import Verdict
-from davy.rollout.state import Aborted, Initial, Previewing, Promoting, Settled, Stepping, Verifying
+from davy.rollout.state import (
+    Aborted,
+    Initial,
+    Previewing,
+    Promoting,
+    Settled,
+    Stepping,
+    Verifying,
+    awaits_judge,
+)
 from davy.rollout.status import RolloutPhase
 
 KEY_KINDS = {
@@ -64,6 +73,9 @@ def explain(held: Held, view: views.RolloutView, entries: Sequence[Entry]) -> st
             return f"{name} revision {number} ({image}) has all the traffic: {reason}"
         case Initial():
             return f"{name} revision {number} ({image}) is the first version and is coming up: {view.message}"
+        case Promoting(waits=asked) if awaits_judge(state):
+            what = "waits for its judge" if asked else "has all the traffic and bakes"
+            return f"{name} revision {number} ({image}) {what}: {view.message}"
         case Promoting(reason=reason):
             return f"{name} revision {number} ({image}) is taking all the traffic: {reason}"
         case Previewing():
@@ -73,7 +85,7 @@ def explain(held: Held, view: views.RolloutView, entries: Sequence[Entry]) -> st
             waits = f": {view.message}" if view.message else ""
             return f"{name} revision {number} ({image}) has all the traffic and is being verified{waits}"
         case Stepping(index=index):
-            paused = view.status == RolloutPhase.PAUSED
+            paused = view.status == RolloutPhase.PAUSED or awaits_judge(state)
             where = f"{name} revision {number} ({image}) is at {view.actual_weight or 0} %"
             if index < len(view.steps):
                 waits = f" and waits: {view.message}" if paused else ""

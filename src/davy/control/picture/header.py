@@ -17,7 +17,7 @@ from davy.rollout import plan as plans
 from davy.rollout.parts import roles
 from davy.rollout.platform import Seen
 from davy.rollout.restart import restart_at, restarting
-from davy.rollout.state import Aborted, RolloutState, Settled, Stepping, pause_of
+from davy.rollout.state import Aborted, Promoting, RolloutState, Settled, Stepping, pause_of
 from davy.rollout.status import count, status
 
 
@@ -97,6 +97,8 @@ def _set_weight(held: Held) -> int | None:
             return plans.set_weight(held.manifest, index)
         case Aborted():
             return 0
+        case Promoting(waits=waits, weight=weight) if waits is not None:
+            return weight
         case _:
             return plans.full_weight(held.manifest)
 
