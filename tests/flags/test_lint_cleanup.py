@@ -50,6 +50,11 @@ def test_ends_of_lines_stay_what_they_are(path: Path) -> None:
     assert found.text.decode() == case["when_true"].replace("\n", "\r\n")
 
 
+def test_a_condition_within_a_condition_is_one() -> None:
+    text = 'x = 1 if (a() and client.get_boolean_value("shop.cheap", False) if b else c) else 2\n'
+    assert cleaned(text, "a.py", True).text == b"x = 1 if (a() if b else c) else 2\n"
+
+
 def test_what_cannot_be_changed_is_left_with_why() -> None:
     text = 'if client.get_boolean_value("shop.cheap", False):\n    f()\n'
     odd = text.encode() + "# \u00fc\n".encode("latin-1")

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from davy.flags.lint import calls
-from davy.flags.lint.extract import extract
+from davy.flags.lint.extract import NEAREST, extract
+from davy.flags.lint.languages import syntax_of
 from davy.flags.lint.linking import Calls
 from davy.flags.lint.prefilter import SUFFIXES, may_hold
 from davy.flags.lint.scan import scan
@@ -225,3 +226,62 @@ def test_a_file_is_read_for_whole_words_of_a_wrapper_and_where_it_is_from(text: 
     facts = extract(wrapper, "src/a.py")
     assert facts is not None
     assert Calls([facts]).may_be_in("other/b.py", text.encode()) is read
+
+
+SPEAKING = "from openfeature import api\n"
+
+
+def test_what_nests_too_deep_to_be_looked_at_whole_is_told() -> None:
+    call = "client.get_boolean_value('a.b', {})"
+
+    def nested(depth: int) -> Scan:
+        text = "1"
+        for _ in range(depth):
+            text = call.format(text)
+        return scan(f"{SPEAKING}x = {text}\n".encode(), "a.py")
+
+    assert (len(nested(50).usages), nested(50).deep) == (50, False)
+    assert (len(nested(80).usages), nested(80).deep) == (80, True)
+
+
+def test_of_many_assignments_those_right_before_a_condition_guard_it() -> None:
+    lines = [f"x = client.get_boolean_value('a.f{number}', False)" for number in range(200)]
+    text = "\n".join([SPEAKING, *lines, "if x:", "    client.get_boolean_value('a.last', False)", ""])
+    last = scan(text.encode(), "a.py").usages[-1]
+    assert last.inside == tuple(f"a.f{number}" for number in range(200 - NEAREST, 200))
+
+
+def test_a_long_chain_is_known_by_its_ends() -> None:
+    chain = "client" + ".get_boolean_value('a.b', False)" * 100
+    usages = scan(f"{SPEAKING}x = {chain}\n".encode(), "a.py").usages
+    assert len(usages) == 100
+    assert usages[-1].receiver == chain[:80]
+    after = chain.replace("client", "ldclient" + ".x" * 500 + ".client", 1)
+    assert all(each.vendor is Vendor.OPENFEATURE for each in scan(f"{SPEAKING}{after}".encode(), "a.py").usages)
+
+
+def test_of_comments_without_end_the_last_are_read() -> None:
+    call = "client.get_boolean_value(name, False)\n"
+    many = f"{SPEAKING}{'# ä' * 3}\n" + "# x\n\n" * 2000
+    text = f"{many}    # davy: flags a.b\n{call}{many}# davy: flags a.c\n{call}".encode()
+    kept = syntax_of(Language.PYTHON).readable(text)
+    assert kept.count(b"#") < 2 * 60
+    assert [len(each) for each in kept.split(b"\n")] == [len(each) for each in text.split(b"\n")]
+    assert [each.keys for each in scan(text, "a.py").usages] == [("a.b",), ("a.c",)]
+    assert syntax_of(Language.PYTHON).readable(b"# x\n" * 499) == b"# x\n" * 499
+    few = b"# x\ny\n" * 1000
+    assert syntax_of(Language.PYTHON).readable(few) == few
+
+
+@pytest.mark.parametrize("before", ["'ä' + ", "'a' + "])
+def test_a_column_is_counted_in_characters(before: str) -> None:
+    usage = scan(f"x = {before}client.get_boolean_value('a.b', False)\n".encode(), "a.py").usages[0]
+    assert usage.place.column == len(f"x = {before}") + 1
+
+
+def test_of_comments_that_fill_a_line_the_first_are_read() -> None:
+    call = "client.getBooleanValue(name, false);\n"
+    [usage] = scan(f"/* davy: flags a.b */ {'/* more */ ' * 1000}{call}".encode(), "a.js").usages
+    assert usage.keys == ("a.b",)
+    [usage] = scan(f"{'/* more */ ' * 1000}/* davy: flags a.b */ {call}".encode(), "a.js").usages
+    assert usage.keys == ()

@@ -354,3 +354,12 @@ def test_a_key_that_was_retired_is_not_declared_again() -> None:
     view.registry = msgspec.structs.replace(view.registry, retired={"shop.cheap": Place("old.yaml", 1, 1)})
     found = [str(each.finding.place) for each in lint(view, ["F013"])]
     assert found == ["a.py:1:26", "flags.yaml:4:3"]
+
+
+def test_code_that_nests_too_deep_is_told_of() -> None:
+    side = example("F020")["passing"]
+    read = 'client.get_boolean_value("checkout.discount-enabled", False)'
+    deep = f"{'f(' * 100}{read}{')' * 100}\n"
+    [found] = [each for each in told({**side, "files": {"deep.py": deep}}) if each.finding.code == "F020"]
+    assert "nests so deep" in found.finding.label
+    assert found.finding.fix

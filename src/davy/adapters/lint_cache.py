@@ -13,7 +13,7 @@ from davy.adapters.files import replace
 from davy.adapters.source_tree import Stat
 from davy.flags.lint.terms import Facts
 
-VERSION = f"2 {__version__}"
+VERSION = f"3 {__version__}"
 """Changes with what is found; what another version found is not taken over."""
 
 SETTLE_NS = 2_000_000_000

@@ -28,6 +28,8 @@ from davy.model.key import Key
 Version: TypeAlias = tuple[Key, str, bool]
 """A rollout, the hash of one of its revisions, and whether it is about requests that are none of users."""
 
+_BOUNDS: Final = (*LATENCY_BOUNDS_MS, math.inf)
+
 FORGET_AFTER_S: Final = 86_400.0
 """How long the counts of a version are kept after the proxy has last shown it."""
 
@@ -80,11 +82,12 @@ class ProxyIntake:
         timed: list[tuple[Labels, float]] = []
         born = None
         for labels, value in lines:
-            if labels.name == REQUESTS:
+            name = labels.name
+            if name == REQUESTS:
                 counted[labels[CLUSTER_LABEL], labels[CODE_LABEL]] = int(value)
-            elif labels.name in LATENCY_BUCKETS:
+            elif name in LATENCY_BUCKETS:
                 timed.append((labels, value))
-            elif labels.name == BORN:
+            elif name == BORN:
                 born = value
         self._answers = self._answers.read(counted, born)
         self._measure(_by_bucket(timed), born, judged)
@@ -112,7 +115,7 @@ class ProxyIntake:
         """
         begun, self._judged = self._judged, judged
         unseen = {cluster for cluster, _ in timed if self._key(cluster) not in begun}
-        ended = {cluster for cluster in self._latencies.totals() if self._key(cluster) not in judged}
+        ended = {cluster for cluster in self._latencies.clusters if self._key(cluster) not in judged}
         self._latencies = self._latencies.without(ended).read(timed, born).since_now(unseen)
 
     def _count(self, shown: Collection[str], at_s: float, read_s: float) -> None:
@@ -124,7 +127,7 @@ class ProxyIntake:
         if gone:
             self._answers, self._latencies = self._answers.without(gone), self._latencies.without(gone)
         counts: dict[Key, dict[str, Tally]] = {}
-        for cluster, tally in tallies(self._answers, self._latencies).items():
+        for cluster, tally in tallies(self._answers, self._latencies, len(_BOUNDS)).items():
             version = self._read_cluster(cluster)
             if version is not None and not version[2]:
                 counts.setdefault(version[0], {})[version[1]] = tally
@@ -160,18 +163,18 @@ class ProxyIntake:
 
 
 def _by_bucket(timed: Iterable[tuple[Labels, float]]) -> dict[tuple[str, int], int]:
-    """Give the answers of each cluster by bucket, added up over the histograms of who asked.
+    """Give the answers of each cluster by bucket, added up over the histograms of who asked, without zeros.
 
     A histogram that has other bounds, as one of an Envoy that an earlier Davy started, is passed over.
     """
-    up_to: dict[tuple[str, str], dict[float, float]] = {}
+    up_to: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for labels, value in timed:
-        up_to.setdefault((labels[CLUSTER_LABEL], labels.name), {})[float(labels["le"])] = value
+        up_to.setdefault((labels[CLUSTER_LABEL], labels.name), []).append((float(labels["le"]), value))
     counts: dict[tuple[str, int], int] = {}
     for (cluster, _), cumulated in up_to.items():
-        if tuple(sorted(cumulated)) == (*LATENCY_BOUNDS_MS, math.inf):
-            below = 0
-            for bucket, (_, value) in enumerate(sorted(cumulated.items())):
-                counts[cluster, bucket] = counts.get((cluster, bucket), 0) + int(value) - below
-                below = int(value)
+        bounds, values = zip(*sorted(cumulated), strict=True)
+        if bounds == _BOUNDS:
+            for bucket, (value, below) in enumerate(zip(values, (0.0, *values[:-1]), strict=True)):
+                if value != below:
+                    counts[cluster, bucket] = counts.get((cluster, bucket), 0) + int(value - below)
     return counts

@@ -52,7 +52,7 @@ RULES: dict[str, Rule] = {
     "PD066": Rule(
         "this query has no answer",
         "warning",
-        "every measurement is an Error, and errors abort; only a Prometheus at the address may know more",
+        "what cannot be measured aborts or waits; only a Prometheus at the address may know more",
     ),
 }
 

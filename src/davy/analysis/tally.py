@@ -77,6 +77,11 @@ class Odometer(Generic[What]):
             self.born,
         )
 
+    @property
+    def clusters(self) -> frozenset[str]:
+        """Name those of which something was counted."""
+        return frozenset(cluster for part in (self.last, self.carried) for cluster, _ in part)
+
     def totals(self) -> dict[str, dict[What, int]]:
         """Add up by cluster."""
         counts: dict[str, dict[What, int]] = {}
@@ -87,14 +92,17 @@ class Odometer(Generic[What]):
         return counts
 
 
-def tallies(answers: Odometer[str], latencies: Odometer[int]) -> dict[str, Tally]:
-    """Say by cluster what was answered, by status, and how long that took, by bucket."""
-    times = latencies.totals()
+def tallies(answers: Odometer[str], latencies: Odometer[int], buckets: int) -> dict[str, Tally]:
+    """Say by cluster what was answered, by status, and how long that took, by bucket of so many."""
+    times = {
+        cluster: tuple(by_bucket.get(bucket, 0) for bucket in range(buckets))
+        for cluster, by_bucket in latencies.totals().items()
+    }
     return {
         cluster: Tally(
             sum(by_status.values()),
             sum(value for status, value in by_status.items() if status.startswith("5")),
-            latency=tuple(value for _, value in sorted(times.get(cluster, {}).items())),
+            latency=times.get(cluster, ()),
             restarts=answers.restarts.get(cluster, 0) + latencies.restarts.get(cluster, 0),
         )
         for cluster, by_status in answers.totals().items()

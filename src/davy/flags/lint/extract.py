@@ -53,8 +53,14 @@ from davy.model.finding import Place
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-AROUND = 200
+AROUND = 64
 """How many nodes around a call are looked at, from the inside; nobody nests deeper by hand."""
+
+ENDS = 200
+"""How many bytes at both ends of what a call is on are read; a chain of calls is on all those before."""
+
+NEAREST = 64
+"""How many assignments of a variable before a condition are looked at, and how many reads in each."""
 
 CONSTANTS = 20_000
 """How many constants of a file are kept."""
@@ -124,13 +130,15 @@ class _Reader:
         self.starts: list[tuple[int, int]] = []
         self.guarding: dict[tuple[int, int], tuple[int, ...]] = {}
         self.comments: dict[int, str] = {}
+        self.ascii = text.isascii()
+        self.deep = False
 
     def read(self) -> Facts:
         """Read it: imports and comments first, then declarations and calls, then calls of our own wrappers."""
         from tree_sitter import QueryCursor
 
         parser, query = parser_of(self.language)
-        root = parser.parse(self.text).root_node
+        root = parser.parse(self.syntax.readable(self.text)).root_node
         nodes = QueryCursor(query).captures(root).get("found", [])
         nodes.sort(key=lambda node: (node.start_byte, -node.end_byte))
         roles = self.syntax.roles
@@ -182,6 +190,7 @@ class _Reader:
             imports=tuple(self.imports),
             attributes=tuple(self.attributes) if self.speaks or self.evaluations else (),
             broken=root.has_error,
+            deep=self.deep,
         )
 
     # -- one sweep -----------------------------------------------------------------------------------------
@@ -201,6 +210,7 @@ class _Reader:
             if role is Role.CALL and (call := self.syntax.call(node)) is not None:
                 frame = msgspec.structs.replace(frame, name=call.name)
                 if matters(call):
+                    self.deep = self.deep or len(stack) > AROUND
                     yield call, node, tuple(islice(reversed(stack), AROUND))
             elif role in (Role.DECLARATION, Role.IMPORT) and declaring:
                 self._declare(node, tuple(islice(reversed(stack), AROUND)))
@@ -323,7 +333,7 @@ class _Reader:
 
     def _asked(self, call: Call) -> Meaning | None:
         """Return what a call asks for, of a vendor where the code says that it is one's."""
-        receiver = "" if call.receiver is None else text_of(call.receiver)
+        receiver = self._receiver(call)
         last = (_WORDS.findall(receiver) or [""])[-1]
         for vendor, pattern in OF_VENDORS.items():
             known = vendor in self.vendors and not self.speaks
@@ -337,6 +347,16 @@ class _Reader:
                     return found
         return meaning(self.language, call.name)
 
+    def _receiver(self, call: Call) -> str:
+        """Return what a call is on, as it is written; of something long the ends."""
+        if call.receiver is None:
+            return ""
+        start, end = call.receiver.start_byte, call.receiver.end_byte
+        if end - start <= 2 * ENDS:
+            return self.text[start:end].decode("utf-8", "replace")
+        ends = self.text[start : start + ENDS] + b" " + self.text[end - ENDS : end]
+        return ends.decode("utf-8", "replace")
+
     def _is_meant(self, call: Call, asked: Meaning, key: Given | None) -> bool:
         """Say whether a call is OpenFeature's, and not of something else with a method of that name."""
         if key is None:
@@ -345,7 +365,7 @@ class _Reader:
         given = len(call.given) - asked.key
         if given < 2 and not splat and not (asked.hook and self.speaks):
             return False
-        receiver = "" if call.receiver is None else text_of(call.receiver)
+        receiver = self._receiver(call)
         if asked.bare:
             return given >= 3 and (self.speaks or OF_OPENFEATURE.search(receiver) is not None)
         last = (_WORDS.findall(receiver.partition("(")[0]) or [""])[-1]
@@ -362,7 +382,7 @@ class _Reader:
         )
 
     def _of_openfeature(self, call: Call) -> bool:
-        receiver = "" if call.receiver is None else text_of(call.receiver)
+        receiver = self._receiver(call)
         return self.speaks or OF_OPENFEATURE.search(receiver) is not None
 
     def _provider(self, call: Call, node: Node, around: tuple[Frame, ...]) -> None:
@@ -391,7 +411,7 @@ class _Reader:
             key_place=self._place(node if key is None else key.node),
             language=self.language,
             function=call.name,
-            receiver="" if call.receiver is None else text_of(call.receiver)[:80],
+            receiver=self._receiver(call)[:80],
             vendor=asked.vendor,
             details=asked.details,
             in_loop=_in_loop(node, around),
@@ -434,7 +454,7 @@ class _Reader:
     def _site(self, call: Call, node: Node, around: tuple[Frame, ...]) -> None:
         """Keep a call of something that is named as a wrapper."""
         receiver = () if call.receiver is None else self.syntax.parts(call.receiver)
-        words = tuple(_WORDS.findall(text_of(call.receiver)))[-2:] if call.receiver is not None else ()
+        words = tuple(_WORDS.findall(self._receiver(call)))[-2:]
         evaluation = self._evaluation(call, node, around, Meaning(()), None, None, None)
         arguments = tuple(
             Argument(each.name, self._placed(self.syntax.term(each.node), around), _span(each.node))
@@ -488,9 +508,10 @@ class _Reader:
     # -- comments and imports ------------------------------------------------------------------------------
 
     def _comment(self, node: Node) -> None:
-        text = text_of(node)
+        text = text_of(node)[: 10 * ENDS]
         for line in range(node.start_point[0], node.end_point[0] + 1):
-            self.comments[line] = self.comments.get(line, "") + text
+            if len(before := self.comments.get(line, "")) < 10 * ENDS:
+                self.comments[line] = before + text
 
     def _allowed(self, node: Node, around: tuple[Frame, ...]) -> tuple[str, ...]:
         """Return the keys that a comment at a call, or right above its statement, names."""
@@ -543,23 +564,31 @@ class _Reader:
         """Return the evaluations of a condition, and of the variables that it looks at."""
         if (known := self.guarding.get((start, end))) is not None:
             return known
-        words = set(_WORDS.findall(self.text[start:end].decode("utf-8", "replace")))
-        spans = [span for word in sorted(words) for span in self.assigned.get(word, ()) if span[1] <= start]
+        words = set(_WORDS.findall(self.text[start : min(end, start + 10 * ENDS)].decode("utf-8", "replace")))
+        spans = [span for word in sorted(words) for span in self._assigned(word, start)]
         found = tuple(
             index for first, last in [(start, end), *spans] for index in self._evaluated_in(first, last)
         )
         self.guarding[start, end] = found
         return found
 
+    def _assigned(self, word: str, before: int) -> list[tuple[int, int]]:
+        """Return where a variable is assigned before a place, the nearest of them."""
+        spans = self.assigned.get(word, [])
+        last = bisect_left(spans, (before, 0))
+        return [span for span in spans[max(0, last - NEAREST) : last] if span[1] <= before]
+
     def _evaluated_in(self, start: int, end: int) -> list[int]:
-        """Return the evaluations in a piece of the text."""
+        """Return the evaluations in a piece of the text, the first of them."""
         first = bisect_left(self.starts, (start, 0))
-        return [index for _, index in self.starts[first : bisect_left(self.starts, (end, 0))]]
+        last = min(first + NEAREST, bisect_left(self.starts, (end, 0)))
+        return [index for _, index in self.starts[first:last]]
 
     def _place(self, node: Node) -> Place:
         row, column = node.start_point
-        before = self.text[node.start_byte - column : node.start_byte].decode("utf-8", "replace")
-        return Place(self.file, row + 1, len(before) + 1)
+        if not self.ascii:
+            column = len(self.text[node.start_byte - column : node.start_byte].decode("utf-8", "replace"))
+        return Place(self.file, row + 1, column + 1)
 
 
 def _path(around: Iterable[Frame]) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from davy.flags.lint.terms import (
     Term,
     Wrapper,
 )
-from davy.flags.lint.usage import Default, How, Language, Scan, Usage
+from davy.flags.lint.usage import Default, How, Language, Scan, Span, Usage
 
 HOPS = 4
 """Through how many files a name is followed."""
@@ -157,6 +157,7 @@ class _Linker:
     def __init__(self, facts: list[Facts], sources: Sources) -> None:
         self.all = facts
         self._steps = 0
+        self._calls: dict[str, frozenset[Span]] = {}
         self.sources = sources
         self.by_name: dict[str, list[tuple[Facts, Wrapper]]] = {}
         for some in facts:
@@ -178,7 +179,14 @@ class _Linker:
         ]
         told.sort(key=lambda usage: (usage.call.start, usage.call.end))
         return Scan(
-            some.file, some.language, tuple(told), some.providers, some.imports, some.attributes, some.broken
+            some.file,
+            some.language,
+            tuple(told),
+            some.providers,
+            some.imports,
+            some.attributes,
+            some.broken,
+            some.deep,
         )
 
     def _usage(self, some: Facts, evaluation: Evaluation, called: set[tuple[str, str]]) -> Usage:
@@ -226,7 +234,9 @@ class _Linker:
 
     def _evaluates(self, some: Facts, site: Site) -> bool:
         """Say whether a call is one of OpenFeature's anyway."""
-        return any(each.usage.call == site.evaluation.usage.call for each in some.evaluations)
+        if some.file not in self._calls:
+            self._calls[some.file] = frozenset(each.usage.call for each in some.evaluations)
+        return site.evaluation.usage.call in self._calls[some.file]
 
     def _wrappers(self, some: Facts, site: Site) -> Iterator[tuple[Facts, Wrapper]]:
         """Yield the wrappers that a call may mean: of its own file, of what it imports or is called on."""

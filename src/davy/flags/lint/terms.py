@@ -114,3 +114,4 @@ class Facts(msgspec.Struct, frozen=True):
     imports: tuple[Import, ...] = ()
     attributes: tuple[Attribute, ...] = ()
     broken: bool = False
+    deep: bool = False

@@ -146,6 +146,7 @@ class Scan(msgspec.Struct, frozen=True):
         imports: in the order of the text.
         attributes: of every evaluation context that the file builds.
         broken: whether part of it could not be parsed: there may be more than what was found.
+        deep: whether calls nest so deep that not all is looked at that is around them.
     """
 
     file: str
@@ -155,3 +156,4 @@ class Scan(msgspec.Struct, frozen=True):
     imports: tuple[Import, ...] = ()
     attributes: tuple[Attribute, ...] = ()
     broken: bool = False
+    deep: bool = False

@@ -12,6 +12,9 @@ from davy.flags.lint.usage import Language
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+COMMENTS, KEPT = 500, 60
+"""From how many lines on that have comments only they are blanked, and how many of them are kept."""
+
 
 class Python(Syntax):
     """Python, and what it has of its own: keywords, dataclasses of constants, `match`."""
@@ -45,6 +48,22 @@ class Python(Syntax):
     strings = frozenset(("string", "concatenated_string"))
     members: ClassVar[dict[str, tuple[str, str]]] = {"attribute": ("object", "attribute")}
     indexed: ClassVar[dict[str, tuple[str, str]]] = {"subscript": ("value", "subscript")}
+
+    def readable(self, text: bytes) -> bytes:
+        """Blank comments that go on and on: behind each the grammar looks through all that follow."""
+        if text.count(b"#") < COMMENTS:
+            return text
+        lines = text.split(b"\n")
+        run = 0
+        for number, line in enumerate([*lines, b"end"]):
+            if line.lstrip()[:1] in (b"#", b""):
+                run += 1
+                continue
+            if run > COMMENTS:
+                first, last = number - run, number - KEPT
+                lines[first:last] = [b" " * len(each) for each in lines[first:last]]
+            run = 0
+        return b"\n".join(lines)
 
     def call(self, node: Node) -> Call | None:
         """Take a call apart."""

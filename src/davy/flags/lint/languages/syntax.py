@@ -112,6 +112,10 @@ class Syntax(ABC):
         """Yield the names that an import brings."""
         ...
 
+    def readable(self, text: bytes) -> bytes:
+        """Return a text as it is parsed, everything in its place."""
+        return text
+
     def package(self, root: Node) -> str:
         """Return the package that a file says it is in."""
         return ""

@@ -118,3 +118,6 @@ def broken(view: View) -> Iterator[Found]:
         if scan.broken:
             label = f"not all of it is {scan.language}"
             yield from view.at("F020", Place(scan.file, 1, 1), label, "see whether a compiler reads it")
+        if scan.deep:
+            label = "it nests so deep that not all is looked at that is around its reads"
+            yield from view.at("F020", Place(scan.file, 1, 1), label, "take what is inside out into functions")

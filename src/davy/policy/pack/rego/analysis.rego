@@ -30,9 +30,27 @@ named(metric) = found {
 	found := davy.text(metric, ["name"])
 }
 
-# A job says itself how it ended, and Kayenta what it found.
+# A job says itself how it ended, Kayenta what it found, and a judge what to do.
 self_judging(metric) {
 	is_object(davy.at(metric, ["provider", ["job", "kayenta"][_]], null))
+}
+
+self_judging(metric) {
+	asks_judge(metric)
+}
+
+asks_judge(metric) {
+	is_object(davy.at(metric, ["provider", "plugin", "davy/judge"], null))
+}
+
+# Inconclusive is a word of a judge, and not an answer that is missing; only its word to go on ends the metric.
+waits_for_judge(metric) {
+	asks_judge(metric)
+}
+
+waits_for_judge(metric) {
+	regex.match("^result\\.verdict\\s*==\\s*[\"']advance[\"']$", success(metric))
+	davy.number(davy.at(metric, ["consecutiveSuccessLimit"], 0), 0) > 0
 }
 
 success(metric) = found {
@@ -203,7 +221,12 @@ violation[found] {
 	field := ["inconclusiveLimit", "consecutiveErrorLimit"][_]
 	allowed := davy.number(davy.at(metric, [field], 0), 0)
 	beyond(allowed, limit)
+	not excused(metric, field)
 	found := davy.violation("PD058", array.concat(at_metric(index), [field]), sprintf("%q has a %s of %v, and more than %v answers that are missing are no accident", [named(metric), field, allowed, limit]))
+}
+
+excused(metric, "inconclusiveLimit") {
+	waits_for_judge(metric)
 }
 
 beyond(allowed, limit) {
@@ -270,4 +293,68 @@ written_by_hand = ["status", "phase"] {
 	davy.map(davy.before, ["spec"]) != davy.spec
 } else = ["metadata"] {
 	true
+}
+
+judge {
+	davy.group == "davy.dev"
+	davy.kind == "Judge"
+	davy.written
+}
+
+false_aborts := davy.at(davy.spec, ["alpha"], 0.01) * 10000
+
+violation[found] {
+	davy.enforced("PD081")
+	judge
+	limit := davy.parameter("minFalseAborts", 1)
+	false_aborts < limit
+	found := davy.violation("PD081", ["spec", "alpha"], sprintf("%q may abort %v of 10000 good releases: that proof takes more bad requests than most services have", [davy.name, false_aborts]))
+}
+
+violation[found] {
+	davy.enforced("PD081")
+	judge
+	limit := davy.parameter("maxFalseAborts", 500)
+	false_aborts > limit
+	found := davy.violation("PD081", ["spec", "alpha"], sprintf("%q may abort %v of 10000 good releases, and will soon be overruled", [davy.name, false_aborts]))
+}
+
+violation[found] {
+	davy.enforced("PD081")
+	judge
+	budget := davy.at(davy.spec, ["riskBudget"], 20)
+	budget > davy.parameter("maxRiskBudget", 1000)
+	found := davy.violation("PD081", ["spec", "riskBudget"], sprintf("a step of %q may cost %v bad requests", [davy.name, budget]))
+}
+
+judge_metrics := davy.list(davy.spec, ["metrics"])
+
+violation[found] {
+	davy.enforced("PD081")
+	judge
+	metric := judge_metrics[index]
+	field := ["materiality", "margin"][_]
+	ratio := davy.at(metric, [field], 1)
+	davy.text(metric, ["kind"]) != "conversions"
+	ratio > davy.parameter("maxMateriality", 3)
+	found := davy.violation("PD081", ["spec", "metrics", index, field], sprintf("%q overlooks everything up to about %v times stable", [davy.name, ratio]))
+}
+
+violation[found] {
+	davy.enforced("PD081")
+	judge
+	metric := judge_metrics[index]
+	ratio := davy.at(metric, ["materiality"], 0.9)
+	davy.text(metric, ["kind"]) == "conversions"
+	ratio * 100 < davy.parameter("minConversions", 50)
+	found := davy.violation("PD081", ["spec", "metrics", index, "materiality"], sprintf("%q overlooks a fall of conversions to about %v times stable", [davy.name, ratio]))
+}
+
+violation[found] {
+	davy.enforced("PD081")
+	judge
+	bake := davy.text(davy.spec, ["bake"])
+	bake != ""
+	davy.seconds(bake) <= 0
+	found := davy.violation("PD081", ["spec", "bake"], sprintf("%q watches nothing once a version has all the traffic", [davy.name]))
 }
