@@ -399,7 +399,7 @@ def test_no_word_is_heard_of_a_split_that_was_not_seen(lab: Lab) -> None:
     plain(lab)
     seconds(lab, 60)
     release(lab)
-    at = {}
+    at: dict[int | None, float] = {}
     for _ in range(900):
         seconds(lab, 1)
         at.setdefault(lab.get().actual_weight, lab.clock.time)
