@@ -1,4 +1,4 @@
-"""A judge on the real Envoy, with real replicas and users: what is worse is taken back, what is good goes on."""
+"""A judge on the real Envoy, with real replicas and users: the worse is taken back, the good goes on."""
 
 import sys
 from collections.abc import Iterator
