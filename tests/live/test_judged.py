@@ -17,7 +17,12 @@ JUDGE = """
 apiVersion: davy.dev/v1alpha1
 kind: Judge
 metadata: {name: pay}
-spec: {service: pay, bake: 60s}
+spec:
+  service: pay
+  bake: 60s
+  metrics:
+  - {name: error_ratio}
+  - {name: latency, kind: latency, margin: 2}  # new replicas on a machine that has much else to do
 ---
 apiVersion: davy.dev/v1alpha1
 kind: ImageMap
@@ -35,7 +40,7 @@ spec:
       command: [env, VERSION=ten, ERROR_RATE=0.1, DELAY_MS=10, PYTHON, upstream.py]
     "app:slow":
       source: {dir: .}
-      command: [env, VERSION=slow, ERROR_RATE=0.01, DELAY_MS=30, PYTHON, upstream.py]
+      command: [env, VERSION=slow, ERROR_RATE=0.01, DELAY_MS=80, PYTHON, upstream.py]
 """
 
 
@@ -76,7 +81,7 @@ def test_versions_that_fail_or_dawdle_are_taken_back_and_a_good_one_is_promoted(
     site.release("good")
     until(lambda: site.get().revisions[0].images == ("app:good",) and ended(site), seconds=120, why=site.get)
     users.stop()
-    assert site.get().status == "Healthy", site.get()
+    assert site.get().status == "Healthy", site.get().message
     told = [entry for entry in site.entries() if entry.kind in ("change_rolled_back", "change_promoted")]
     assert [entry.kind for entry in told][1:] == ["change_rolled_back", "change_rolled_back", "change_promoted"]
     assert told[1].detail["judge"]["driver"] == "error_ratio"
