@@ -34,7 +34,7 @@ class DemoStop(msgspec.Struct, frozen=True, rename="camel"):
     """What a bad version cost its users until it was stopped, by what they got.
 
     `weight` is where it was stopped, in percent, 100 where it never was. Of the `requests` that users sent from
-    the release on, until the version answered for the last time, `bad_requests` failed; `seconds` are real ones,
+    the release on, until the version answered for the last time, `bad_requests` failed; `seconds` are real,
     from the first that failed to that last answer.
     """
 

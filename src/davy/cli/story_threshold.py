@@ -92,8 +92,8 @@ def _is_stopped(view: views.RolloutView) -> bool:
 
 def _tell(stage: Stage, found: DemoComparison) -> None:
     stage.say(
-        f"   meanwhile {found.version} ran once more, beside it: the same steps, pauses and number of users, but"
-        f"\n   errors are looked at by the seed's mended gate alone, on every step: a threshold of {LIMIT_PERCENT} %"
+        f"   meanwhile {found.version} ran once more beside it, with the same steps, pauses and users;"
+        f"\n   there only the seed's mended gate looks at errors, on each step: at most {LIMIT_PERCENT} %"
     )
     stage.say(f"     {'':<18} stopped at  bad requests  of requests  from first error to last answer")
     for who, stop in (("the judge", found.judge), (f"a threshold of {LIMIT_PERCENT} %", found.threshold)):
