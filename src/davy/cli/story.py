@@ -168,9 +168,7 @@ def release_bad(stage: Stage) -> dict[str, object]:
     judge = view.judge
     hold(judge is not None and judge.alarm, "it was not the judge that aborted")
     assert judge is not None
-    stage.say(
-        f"   ✖ aborted at {release.weight_at_abort} %\n     judge {judge.sentence.replace(' · ', SPLIT)}"
-    )
+    stage.say(f"   ✖ aborted at {release.weight_at_abort} %\n     judge {judge.sentence.replace(' · ', SPLIT)}")
     stage.say(
         f"   first error → 0 %: {release.seconds_first_error_to_zero:.2f} s;"
         f" {release.bad_requests} of {release.requests} requests failed"
