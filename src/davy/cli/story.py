@@ -40,9 +40,6 @@ from davy.cli.story_threshold import (
 from davy.control import requests, views
 from davy.errors import DavyError
 
-SPLIT = "\n            "
-"""What sets the parts of a judge's sentence apart, where there are lines for them."""
-
 _NAME = (PAYMENTS.namespace, PAYMENTS.name)
 SEED_QUERY = (
     'sum(rate(http_requests_total{app="payments",status=~"5.."}[1m]))'
@@ -168,7 +165,8 @@ def release_bad(stage: Stage) -> dict[str, object]:
     judge = view.judge
     hold(judge is not None and judge.alarm, "it was not the judge that aborted")
     assert judge is not None
-    stage.say(f"   ✖ aborted at {release.weight_at_abort} %\n     judge {judge.sentence.replace(' · ', SPLIT)}")
+    found, chance = judge.verdict.reason.split("; ", 1)
+    stage.say(f"   ✖ aborted at {release.weight_at_abort} %: judge: {found};\n     {chance}")
     stage.say(
         f"   first error → 0 %: {release.seconds_first_error_to_zero:.2f} s;"
         f" {release.bad_requests} of {release.requests} requests failed"
@@ -179,7 +177,7 @@ def release_bad(stage: Stage) -> dict[str, object]:
     )
     show_closed(stage, [one for one in exchanges if one.version == canary])
     stage.stopped = stop_of(exchanges, canary, release.weight_at_abort)
-    return {"sentence": judge.sentence, "seedQueryMax": seen, "seedQueryLimit": 0.02}
+    return {"sentence": judge.verdict.reason, "seedQueryMax": seen, "seedQueryLimit": 0.02}
 
 
 def release_good(stage: Stage) -> dict[str, object]:

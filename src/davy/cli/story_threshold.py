@@ -91,13 +91,15 @@ def _is_stopped(view: views.RolloutView) -> bool:
 
 
 def _tell(stage: Stage, found: DemoComparison) -> None:
+    limit = f"a threshold of {LIMIT_PERCENT} %"
     stage.say(
-        f"   meanwhile {found.version} ran once more beside it, with the same steps, pauses and users;"
-        f"\n   there only the seed's mended gate looks at errors, on each step: at most {LIMIT_PERCENT} %"
+        f"   meanwhile {found.version} ran beside it once more, with the same steps and users, but there only"
+        f"\n   {limit} looks at errors: the seed's mended gate, on each step"
+        "\n   (nothing runs unwatched, so a Judge is there too; it looks at how many requests are payments)"
     )
-    stage.say(f"     {'':<18} stopped at  bad requests  of requests  from first error to last answer")
-    for who, stop in (("the judge", found.judge), (f"a threshold of {LIMIT_PERCENT} %", found.threshold)):
+    stage.say(f"     {'stopped by':<18}     at  bad requests  of requests  from first error to last answer")
+    for who, stop in (("the judge", found.judge), (limit, found.threshold)):
         at = f"{stop.weight} %" if stop.stopped else "never"
         stage.say(
-            f"     {who:<18} {at:>10}  {stop.bad_requests:>12}  {stop.requests:>11}  {stop.seconds:>6.1f} s"
+            f"     {who:<18}  {at:>5}  {stop.bad_requests:>12}  {stop.requests:>11}  {stop.seconds:.1f} s"
         )

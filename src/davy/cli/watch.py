@@ -59,9 +59,11 @@ def redraw(frames: Iterator[list[Line]], setting: Setting) -> None:
         for frame in frames:
             picture = Text(no_wrap=True, overflow="ellipsis")
             for line in frame:
+                row = Text()
                 for piece in line:
-                    picture.append(piece.text, looks.get(piece.look))
-                picture.append("\n")
+                    row.append(piece.text, looks.get(piece.look))
+                row.rstrip()  # or a narrow terminal would mark blanks as cut off
+                picture.append_text(row).append("\n")
             picture.rstrip()
             live.update(picture, refresh=True)
 
