@@ -1,9 +1,9 @@
 """After promotion: has the version become worse, now that there is nothing left to compare it with?
 
 For each ratio k a sum that never falls below nothing (CUSUM, Page 1954), against the rate λ that was frozen
-when the canary got everything, with a tolerance of a quarter:
+when the canary got everything, with a tolerance of a tenth:
 
-    S_k = max(S_k, 0) + ( e·ln k − n·1.25·λ·(k−1) ) / φ         alarm when Σ_k q_k·e^{S_k} ≥ 1000
+    S_k = max(S_k, 0) + ( e·ln k − n·1.1·λ·(k−1) ) / φ         alarm when Σ_k q_k·e^{S_k} ≥ 1000
 
 An alarm is no verdict. The rate of everybody may have moved, and going back on the alarm alone would take back
 nearly every good release in a day that drifts. So an alarm only asks for traffic to be split in halves again,
@@ -25,7 +25,7 @@ from davy.analysis.judge.bets import log_sum
 from davy.analysis.judge.known import Known
 from davy.analysis.judge.race import UP
 
-TOLERANCE = 1.25
+TOLERANCE = 1.1
 ALARM = math.log(1000.0)
 CONFIRM_ALPHA = 0.005
 CONFIRM_WEIGHT = 0.5
