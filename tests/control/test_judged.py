@@ -64,8 +64,9 @@ def seconds(lab: Lab, count: int, rate: int = 1000, **failing: int) -> None:
         for hash_, weight in (lab.platform.look(PAYMENTS).weights or {}).items():
             before = lab.traffic.counts.get(hash_, Tally())
             made = before.requests + rate * weight // 100
-            errors = before.errors + (made - before.requests) * failing.get(hash_, 1) // 1000
-            lab.traffic.counts[hash_] = Tally(made, errors)
+            part = failing.get(hash_, 1)
+            errors = before.errors + made * part // 1000 - before.requests * part // 1000
+            lab.traffic.counts[hash_] = Tally(made, errors, restarts=before.restarts)
         lab.engine.looked()
         lab.engine.turn()
         lab.runs.settle()
@@ -292,3 +293,165 @@ def test_a_judge_that_judges_nobody_can_be_deleted(lab: Lab) -> None:
     assert lab.get().guard is not None
     lab.start()
     assert not lab.engine.catalog.has_judges
+
+
+def timed(lab: Lab, count: int, slow: str = "", rate: int = 1000) -> None:
+    """Let users make requests for some seconds, of which those to one version take half as long again."""
+    for _ in range(count):
+        for hash_, weight in (lab.platform.look(PAYMENTS).weights or {}).items():
+            before = lab.traffic.counts.get(hash_, Tally())
+            made = rate * weight // 100
+            shift = 4 if hash_ == slow else 0
+            buckets = list(before.latency or (0,) * 60)
+            for step, part in enumerate((0.05, 0.2, 0.3, 0.25, 0.15, 0.05)):
+                buckets[20 + 3 * step + shift] += round(made * part)
+            lab.traffic.counts[hash_] = Tally(
+                before.requests + made, before.errors, latency=tuple(buckets), restarts=before.restarts
+            )
+        lab.clock.time += 1.0
+        lab.engine.looked()
+        lab.engine.turn()
+        lab.runs.settle()
+
+
+SHORT = JUDGE.replace("payments}", "payments, bake: 60s}")
+
+
+def plain(lab: Lab, text: str = SHORT) -> None:
+    """Have payments live, with steps that set weights and nothing else, and a Judge."""
+    assert apply(lab, text).accepted
+    steps = "      - pause: {duration: 60}\n      - analysis: {templates: [{templateName: errors}]}\n"
+    assert lab.apply("payments", **{steps: "", "      - pause: {}\n": ""}).accepted
+
+
+def test_a_good_version_is_promoted_by_the_judges_word_after_its_bake(lab: Lab) -> None:
+    plain(lab)
+    seconds(lab, 60)
+    release(lab)
+    weights = []
+    for _ in range(900):
+        seconds(lab, 1)
+        view = lab.get()
+        weights.append(view.actual_weight)
+        if view.status == "Healthy":
+            break
+    assert list(dict.fromkeys(weights)) == [0, 20, 50, 100]
+    kinds = lab.kinds()
+    assert kinds.count("judge_awaited") >= 2
+    assert kinds.count("bake_started") == 1
+    assert weights.count(100) >= 60
+    [promoted] = [entry.detail for entry in lab.store.entries() if entry.kind == "change_promoted"][1:]
+    assert promoted["judge"]["promotion"] == "proven"
+
+
+def test_without_traffic_a_canary_gets_no_more_and_is_not_promoted(lab: Lab) -> None:
+    plain(lab)
+    seconds(lab, 60)
+    release(lab)
+    until(lab, lambda view: view.actual_weight == 20)
+    seconds(lab, 400, rate=0)
+    view = lab.get()
+    assert (view.status, view.actual_weight) == ("Progressing", 20)
+    assert view.message.startswith("Judge: no request of the canary at 20 %")
+    seconds(lab, 400, rate=0)
+    assert lab.get().status == "Degraded"
+    assert lab.kinds().count("change_promoted") == 1
+
+
+def test_a_version_that_is_only_slower_is_aborted_for_it(lab: Lab) -> None:
+    plain(lab)
+    timed(lab, 60)
+    slow = release(lab)
+    for _ in range(300):
+        timed(lab, 1, slow)
+        if lab.get().status == "Degraded":
+            break
+    assert "judge: latency: the canary's requests take longer" in lab.get().message
+    assert "(latency)" in judge_of(lab).sentence
+
+
+def test_errors_after_promotion_are_compared_in_halves_and_taken_back(lab: Lab) -> None:
+    plain(lab)
+    seconds(lab, 60)
+    bad = release(lab)
+    until(lab, lambda view: view.actual_weight == 100)
+    seconds(lab, 20)
+    until(lab, lambda view: view.actual_weight == 50, **{bad: 30})
+    view = until(lab, lambda view: view.status == "Degraded", **{bad: 30})
+    assert "judge: " in view.message
+    assert view.actual_weight == 0
+
+
+def test_errors_of_both_after_promotion_are_not_held_against_the_new_version(lab: Lab) -> None:
+    plain(lab)
+    seconds(lab, 60)
+    new = release(lab)
+    old = held(lab).state.stable
+    until(lab, lambda view: view.actual_weight == 100)
+    seconds(lab, 20)
+    both = {new: 30, old: 30}
+    until(lab, lambda view: view.actual_weight == 50, **both)
+    until(lab, lambda view: view.actual_weight == 100, **both)
+    until(lab, lambda view: view.status == "Healthy", **both)
+
+
+def test_no_word_is_heard_of_a_split_that_was_not_seen(lab: Lab) -> None:
+    plain(lab)
+    seconds(lab, 60)
+    release(lab)
+    at: dict[int | None, float] = {}
+    for _ in range(900):
+        seconds(lab, 1)
+        at.setdefault(lab.get().actual_weight, lab.clock.time)
+    assert at[50] - at[20] >= 20.0
+    assert at[100] - at[50] >= 20.0
+
+
+def test_a_proxy_that_began_anew_judges_nothing_twice(lab: Lab) -> None:
+    judged(lab)
+    release(lab)
+    until(lab, lambda view: view.actual_weight == 20)
+    seconds(lab, 10)
+    before = judge_state(lab)
+    for hash_, tally in lab.traffic.counts.items():
+        lab.traffic.counts[hash_] = Tally(tally.requests + 500, tally.errors + 400, restarts=1)
+    seconds(lab, 1)
+    after = judge_state(lab)
+    assert after.gaps == before.gaps + 1
+    assert after.known["error_ratio"].log_evidence(after.judge.metrics[0]) == pytest.approx(
+        before.known["error_ratio"].log_evidence(before.judge.metrics[0])
+    )
+
+
+def test_an_engine_that_counts_from_less_than_the_one_before_judges_nothing_twice(lab: Lab) -> None:
+    judged(lab)
+    release(lab)
+    until(lab, lambda view: view.actual_weight == 20)
+    seconds(lab, 20)
+    lab.start()
+    before = judge_state(lab)
+    for hash_, tally in lab.traffic.counts.items():
+        lab.traffic.counts[hash_] = Tally(tally.requests // 2, tally.errors // 2)
+    seconds(lab, 1)
+    assert judge_state(lab).gaps == before.gaps + 1
+    assert judge_state(lab).windows == before.windows
+
+
+def test_an_engine_that_times_answers_anew_goes_on_with_the_counts(lab: Lab) -> None:
+    plain(lab)
+    timed(lab, 60)
+    release(lab)
+    for _ in range(100):
+        timed(lab, 1)
+        if lab.get().actual_weight == 20:
+            break
+    timed(lab, 20)
+    lab.start()
+    before = judge_state(lab)
+    for hash_, tally in lab.traffic.counts.items():
+        lab.traffic.counts[hash_] = Tally(tally.requests, tally.errors, latency=(0,) * 60)
+    timed(lab, 1)
+    after = judge_state(lab)
+    assert (after.windows, after.gaps) == (before.windows + 1, before.gaps)
+    assert after.last is not None
+    assert sum(after.last.canary.histogram) == 200
