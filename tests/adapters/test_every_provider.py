@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.adapters import test_job, test_prometheus, test_prometheus_http, test_vendors
+from tests.adapters import test_job, test_judge, test_prometheus, test_prometheus_http, test_vendors
 
 from davy import plugins
 from davy.adapters.addresses import Addresses
@@ -26,6 +26,7 @@ CONTRACTS: dict[str, tuple[type[ProviderContract], ...]] = {
     "datadog": (test_vendors.TestDatadog1, test_vendors.TestDatadog2),
     "davy.dev/honeycomb": (test_vendors.TestHoneycomb,),
     "davy.dev/sentry": (test_vendors.TestSentry,),
+    "davy/judge": (test_judge.TestJudge,),
 }
 
 
@@ -45,7 +46,7 @@ def tools(home: Path) -> Tools:
 def test_every_provider_that_is_registered_is_held_to_the_contract() -> None:
     assert set(plugins.names("providers")) == set(CONTRACTS)
     asks_a_server = {name for name, suites in CONTRACTS.items() if issubclass(suites[0], VendorContract)}
-    assert asks_a_server == set(CONTRACTS) - {"prometheus", "job"}
+    assert asks_a_server == set(CONTRACTS) - {"prometheus", "job", "davy/judge"}
 
 
 def test_every_provider_is_made_as_the_engine_makes_it(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The proxy and the targets together, cycle by cycle, on a clock that is set by hand."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from davy.analysis.promql.evaluate import Engine
 from davy.analysis.promql.result import Vector
 from davy.analysis.promql.series import SeriesStore
 from davy.analysis.tally import Tally
-from davy.analysis.vantage import PROXY_FILTER
+from davy.analysis.vantage import LATENCY_BOUNDS_MS, LATENCY_BUCKETS, proxy_filter
 from davy.model.key import Key
 from davy.traffic.names import cluster_name, side_cluster_name
 
@@ -27,6 +28,7 @@ class World:
         self.now = 100.0
         self.counts: dict[str, int] = {}
         self.sides: dict[str, int] = {}
+        self.took: dict[str, int] = {}
         self.broken: Exception | None = None
         self.filters: list[str] = []
         self.store = SeriesStore()
@@ -42,12 +44,18 @@ class World:
             for name, counts in ((cluster_name, self.counts), (side_cluster_name, self.sides))
             for hash_, count in counts.items()
         ]
+        rows += [
+            f'{LATENCY_BUCKETS[0]}{{envoy_cluster_name="{cluster_name(PAYMENTS, hash_)}",le="{bound}"}} {count}'
+            for hash_, count in self.took.items()
+            for bound in (*LATENCY_BOUNDS_MS, "+Inf")
+            if "external" in filter_
+        ]
         return "\n".join(rows) + "\n"
 
-    def look(self, *targets: Target) -> bool:
+    def look(self, *targets: Target, judged: Iterable[Key] = ()) -> bool:
         self.now += 1
         self.collector.meet(targets, self.now)
-        return self.collector.read_proxy(lambda: self.now)
+        return self.collector.read_proxy(lambda: self.now, frozenset(judged))
 
     def hear(self, target: Target, text: str | None = None, problem: str = "") -> None:
         self.now += 0.1
@@ -67,7 +75,19 @@ def world() -> World:
 
 def test_the_proxy_is_asked_for_what_is_mapped_only(world: World) -> None:
     assert world.look()
-    assert world.filters == [PROXY_FILTER]
+    assert world.filters == [proxy_filter()]
+
+
+def test_of_judged_rollouts_it_is_asked_how_long_answers_took(world: World) -> None:
+    world.counts, world.took = {"aaa": 90}, {"aaa": 90}
+    world.look(STABLE, judged=[PAYMENTS])
+    assert world.filters == [proxy_filter(["shop/payments~2e~v2"])]
+    world.took = {"aaa": 92}
+    world.look(STABLE, judged=[PAYMENTS])
+    assert sum(world.collector.counters(PAYMENTS)[1]["aaa"].latency) == 2
+    world.look(STABLE)
+    assert world.collector.counters(PAYMENTS)[1]["aaa"].latency == ()
+    assert not [series for series in world.store.select([]) if "external" in series.labels.name]
 
 
 def test_clusters_are_read_back_into_rollouts(world: World) -> None:

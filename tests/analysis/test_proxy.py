@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -9,7 +9,7 @@ from davy.analysis.promql.result import Vector
 from davy.analysis.promql.series import SeriesStore
 from davy.analysis.proxy import FORGET_AFTER_S, ProxyIntake
 from davy.analysis.tally import Tally
-from davy.analysis.vantage import Destination
+from davy.analysis.vantage import LATENCY_BOUNDS_MS, LATENCY_BUCKETS, Destination
 from davy.model.key import Key
 
 PAYMENTS = Key("shop", "payments")
@@ -45,8 +45,18 @@ def page(**counts: Mapping[int, int]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def timed(version: str, *buckets: int, by: int = 0, bounds: Sequence[float] = LATENCY_BOUNDS_MS) -> str:
+    """What Envoy shows of how long answers took: so many in each of the first buckets, cumulated."""
+    cluster = f'envoy_cluster_name="shop/payments|{version}"'
+    below = (sum(buckets[: number + 1]) for number in range(len(bounds) + 1))
+    rows = zip((*bounds, "+Inf"), below, strict=True)
+    return "".join(f'{LATENCY_BUCKETS[by]}{{{cluster},le="{bound}"}} {count}\n' for bound, count in rows)
+
+
 class Proxy:
     """A proxy that is read once a second."""
+
+    born = 1
 
     def __init__(self) -> None:
         self.store = SeriesStore()
@@ -57,6 +67,17 @@ class Proxy:
         self.second += 1
         self.intake.take(page(**counts), float(self.second), self.second + 0.002)
         return self
+
+    def times(self, *pages: str, judged: Key | None = PAYMENTS) -> dict[str, tuple[int, ...]]:
+        """Show answers and how long they took; return how they are counted, without the empty rest."""
+        self.second += 1
+        text = page(aaa={200: 100}, bbb={200: 10}) + "".join(pages) + f"envoy_server_version{{}} {self.born}\n"
+        judging = frozenset({judged}) if judged else frozenset[Key]()
+        self.intake.take(text, float(self.second), self.second + 0.002, judging)
+        counted = self.intake.counters(PAYMENTS)[1]
+        assert {len(tally.latency) for tally in counted.values()} <= {0, len(LATENCY_BOUNDS_MS) + 1}
+        assert not any(any(tally.latency[3:]) for tally in counted.values())
+        return {hash_: tally.latency[:3] for hash_, tally in counted.items()}
 
     def ask(self, query: str) -> list[float]:
         answer = Engine(self.store).instant(query, float(self.second))
@@ -190,7 +211,7 @@ def test_counts_survive_the_proxy() -> None:
     proxy = Proxy().shows(aaa={200: 90, 500: 10}).shows().shows(aaa={200: 1})
     proxy.second += 1
     proxy.intake.fail(float(proxy.second))
-    assert proxy.intake.counters(PAYMENTS) == (3.0, {"aaa": Tally(101, 10)})
+    assert proxy.intake.counters(PAYMENTS) == (3.0, {"aaa": Tally(101, 10, restarts=1)})
     assert proxy.count("istio_requests_total") == []
 
 
@@ -206,3 +227,59 @@ def test_a_version_that_is_long_gone_is_forgotten() -> None:
     proxy.second = round(FORGET_AFTER_S)
     assert "bbb" in proxy.shows(aaa={200: 10}).intake.counters(PAYMENTS)[1]
     assert proxy.shows(aaa={200: 11}).intake.counters(PAYMENTS)[1] == {"aaa": Tally(11, 0)}
+
+
+def test_answers_of_a_judged_rollout_are_timed_from_its_first_look_on() -> None:
+    proxy = Proxy()
+    assert proxy.times(timed("aaa", 90, 10)) == {"aaa": (0, 0, 0), "bbb": ()}
+    assert proxy.times(timed("aaa", 93, 10, 1), timed("bbb", 0, 2)) == {"aaa": (3, 0, 1), "bbb": (0, 2, 0)}
+
+
+def test_who_asked_makes_no_difference() -> None:
+    proxy = Proxy()
+    proxy.times()
+    assert proxy.times(timed("aaa", 1, 2), timed("aaa", 3, by=1))["aaa"] == (4, 2, 0)
+
+
+def test_a_rollout_that_is_not_judged_any_more_is_forgotten() -> None:
+    proxy = Proxy()
+    proxy.times()
+    proxy.times(timed("aaa", 5))
+    assert proxy.times(judged=None) == {"aaa": (), "bbb": ()}
+    assert proxy.times(timed("aaa", 9))["aaa"] == (0, 0, 0)
+
+
+def test_times_survive_the_proxy_and_its_restarts_show() -> None:
+    proxy = Proxy()
+    proxy.times()
+    proxy.times(timed("aaa", 5), timed("bbb", 1))
+    proxy.born = 2
+    assert proxy.times(timed("aaa", 6)) == {"aaa": (11, 0, 0), "bbb": (1, 0, 0)}
+    counted = proxy.intake.counters(PAYMENTS)[1]
+    assert {hash_: (tally.requests, tally.restarts) for hash_, tally in counted.items()} == {
+        "aaa": (200, 2),
+        "bbb": (20, 2),
+    }
+
+
+def test_a_histogram_with_other_bounds_is_none() -> None:
+    proxy = Proxy()
+    proxy.times()
+    assert proxy.times(timed("aaa", 1, bounds=(1, 5, 10)))["aaa"] == ()
+
+
+def test_times_of_no_version_are_passed_over_and_none_becomes_a_series() -> None:
+    proxy = Proxy()
+    proxy.intake.describe(VERSIONS, {})
+    proxy.times()
+    others = timed("aaa", 1).replace("shop/payments|aaa", "xds")
+    assert proxy.times(others, timed("bbb|side", 1), timed("aaa", 2)) == {"aaa": (2, 0, 0), "bbb": ()}
+    assert not [series for series in proxy.store.select([]) if "external" in series.labels.name]
+
+
+def test_times_of_a_version_that_is_long_gone_are_forgotten() -> None:
+    proxy = Proxy()
+    proxy.times()
+    proxy.times(timed("bbb", 1))
+    proxy.second = round(FORGET_AFTER_S) + 5
+    assert "bbb" not in proxy.shows(aaa={200: 10}).intake.counters(PAYMENTS)[1]

@@ -1,4 +1,7 @@
+import re
+from bisect import bisect_left
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -7,10 +10,13 @@ from hypothesis import strategies as st
 from davy.analysis.promql.series import Labels
 from davy.analysis.vantage import (
     ALIASED,
+    LATENCY_BOUNDS_MS,
+    LATENCY_BUCKETS,
     Destination,
     alias_series,
     family,
     is_reserved,
+    proxy_filter,
     proxy_series,
 )
 
@@ -144,3 +150,40 @@ def test_whatever_the_mapping_writes_no_workload_may_write(name: str) -> None:
 )
 def test_reserved_names(name: str, reserved: bool) -> None:
     assert is_reserved(name) is reserved
+
+
+@pytest.mark.parametrize("name", [*LATENCY_BUCKETS, LATENCY_BUCKETS[0].replace("_bucket", "_sum")])
+def test_the_fine_histograms_feed_no_series(name: str) -> None:
+    assert proxy_series(line(name, le="1.045"), CANARY) == ()
+    assert alias_series(line(name, le="1.045"), CANARY) is None
+
+
+def test_fine_bounds_are_a_tenth_apart_and_each_bucket_from_9_ms_on_can_be_met() -> None:
+    ratios = [above / below for below, above in pairwise(LATENCY_BOUNDS_MS)]
+    assert ratios == pytest.approx([1.1] * 103, rel=0.001)
+    assert [bisect_left(LATENCY_BOUNDS_MS, milliseconds) for milliseconds in (0, 1, 2, 3)] == [0, 1, 8, 13]
+    two_digits = [digits * scale for scale in (1, 10, 100, 1000) for digits in range(10, 100)]
+    assert {bisect_left(LATENCY_BOUNDS_MS, each) for each in (9, *two_digits)} == set(range(24, 105))
+    assert not {*LATENCY_BOUNDS_MS} & {*two_digits}, "on which side of a bound it falls must not be chance"
+
+
+@pytest.mark.parametrize(
+    ("statistic", "asked"),
+    [
+        ("cluster.shop/pay~2e~ments|6c5d.upstream_rq_503", (True, True)),
+        ("cluster.shop/pay~2e~ments|6c5d.upstream_rq_time", (True, True)),
+        ("server.version", (True, True)),
+        ("server.versions", (False, False)),
+        ("cluster.shop/pay~2e~ments|6c5d.external.upstream_rq_time", (False, True)),
+        ("cluster.shop/pay~2e~ments|6c5d.internal.upstream_rq_time", (False, True)),
+        ("cluster.shop/pay~2e~ments|6c5d.external.upstream_rq_503", (False, False)),
+        ("cluster.shop/pay~2e~ments|6c5d|side.external.upstream_rq_time", (False, False)),
+        ("cluster.shop/pay~2e~ments2|6c5d.external.upstream_rq_time", (False, False)),
+        ("cluster.shop/quote|6c5d.external.upstream_rq_time", (False, True)),
+    ],
+)
+def test_of_judged_rollouts_alone_the_fine_histograms_are_asked_for(
+    statistic: str, asked: tuple[bool, bool]
+) -> None:
+    filters = proxy_filter(), proxy_filter(["shop/pay~2e~ments", "shop/quote"])
+    assert tuple(bool(re.search(each, statistic)) for each in filters) == asked

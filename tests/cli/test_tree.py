@@ -70,6 +70,44 @@ def test_an_alarm_stands_with_the_newest_revision_when_none_is_a_canary() -> Non
     assert "# revision:2" in lines[guard + 1]
 
 
+def judge(log10: float, *, alarm: bool = False) -> views.JudgeView:
+    verdict = views.VerdictView(
+        verdict="continue",
+        action="continue",
+        weight=5.0,
+        next_weight=25.0,
+        reason="",
+        evidence=views.EvidenceView(log10, 2.0, "error_ratio", 1.4),
+        assurance=views.AssuranceView(0.02, 0.05, 50.0, 20.0),
+        metrics={"error_ratio": views.JudgedMetricView(log10, (5000, 12), (95000, 95), 1.0)},
+        data=views.JudgedDataView(1.0, 24, "ok"),
+    )
+    return views.JudgeView(name="payments", sentence="evidence · errors", alarm=alarm, verdict=verdict)
+
+
+@pytest.mark.parametrize(
+    ("log10", "bar", "ascii_bar"),
+    [
+        (-3.0, "▕          ▏", "[          ]"),
+        (0.7, "▕███▌      ▏", "[###       ]"),
+        (2.0, "▕██████████▏", "[##########]"),
+        (40.0, "▕██████████▏", "[##########]"),
+    ],
+)
+def test_a_judge_draws_its_evidence_against_one_limit(log10: float, bar: str, ascii_bar: str) -> None:
+    judged = view("payments", guard=None, judge=judge(log10))
+    assert f"judge: {bar} evidence · errors\n" in text(tree(judged))
+    drawn = text(tree(judged, symbols=Symbols(ascii_only=True)))
+    assert f"judge: {ascii_bar} evidence, errors\n" in drawn
+    assert drawn.isascii()
+
+
+def test_a_judge_that_aborts_is_drawn_as_an_alarm() -> None:
+    lines = tree(view("payments", guard=None, judge=judge(2.1, alarm=True)))
+    [line] = [line for line in lines if "judge: " in plain(line)]
+    assert [piece.look for piece in line[-2:]] == ["bad", "bad"]
+
+
 def test_a_rollout_of_which_nothing_is_there_yet_can_be_drawn() -> None:
     bare = view("payments", revisions=(), steps=(), step=None, set_weight=None, actual_weight=None, images=())
     drawn = text(tree(bare))

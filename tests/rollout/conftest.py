@@ -12,7 +12,7 @@ from davy.model.rollout import Rollout
 from davy.model.side_route import SideRoute
 from davy.rollout import actions
 from davy.rollout.decide import decide
-from davy.rollout.decision import Decision, Event, Look, RunView
+from davy.rollout.decision import Decision, Event, Look, RunView, Word
 from davy.rollout.platform import Launch, Pod, Seen
 from davy.rollout.state import RolloutState
 from davy.rollout.status import Status, status
@@ -68,6 +68,7 @@ class World:
     runs: dict[str, RunView] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
     alarm: str = ""
+    word: Word | None = None
     events: list[Event] = field(default_factory=list)
     decision: Decision = field(init=False)
 
@@ -88,14 +89,14 @@ class World:
 
     @property
     def status(self) -> Status:
-        return status(self.rollout, self.state, self.seen)
+        return status(self.rollout, self.state, self.seen, self.word)
 
     @property
     def weight(self) -> int:
         return (self.weights or {}).get(self.state.current, 0)
 
     def look(self) -> Look:
-        return Look(self.seen, self.runs, self.requests, self.alarm)
+        return Look(self.seen, self.runs, self.requests, self.alarm, self.word)
 
     def turn(self, seconds: float = 0.0) -> Decision:
         """Let time pass, decide, and let the world follow."""

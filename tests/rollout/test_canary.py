@@ -286,8 +286,9 @@ def test_a_pause_without_a_duration_ends_only_by_hand(make_world: Make, version:
     assert world.status.message == "CanaryPauseStep"
     assert world.status.phase == "Paused"
     world.do(actions.promote(world.rollout, world.state, world.now))
+    world.turn()
     assert world.kinds()[-1] == "step_completed"
-    world.turns(3)
+    world.turns(2)
     assert world.weight == 40
 
 

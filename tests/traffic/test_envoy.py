@@ -56,7 +56,10 @@ PREVIEW = ServiceRoute(KEY, "payments-preview", "77b6d4")
 #: Each document as it was given to a running Envoy, which took it.
 DOCUMENTS = {
     "bootstrap": bootstrap(
-        admin_path="admin.sock", listeners_path="/state/listeners.json", clusters_path="/state/clusters.json"
+        admin_path="admin.sock",
+        listeners_path="/state/listeners.json",
+        clusters_path="/state/clusters.json",
+        latency_bounds_ms=(1.0, 1.1),
     ),
     "listener": response(4, [listener(KEY, port=18080, routes_path="/state/routes/payments.json")]),
     "route": response(3, [route_configuration(SPLIT)]),

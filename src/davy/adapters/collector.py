@@ -9,9 +9,9 @@ from davy.analysis.promql.exposition import ExpositionError
 from davy.analysis.promql.series import SeriesStore
 from davy.analysis.proxy import ProxyIntake, Version
 from davy.analysis.tally import Tally
-from davy.analysis.vantage import PROXY_FILTER, Destination
+from davy.analysis.vantage import Destination, proxy_filter
 from davy.model.key import Key
-from davy.traffic.names import read_cluster_name
+from davy.traffic.names import read_cluster_name, route_name
 
 PROXY_LABELS = {"job": "envoy", "instance": "envoy"}
 
@@ -44,13 +44,14 @@ class Collector:
             if name not in self._observed:
                 self._observed[name] = Observed(target, self._store)
 
-    def read_proxy(self, now: Callable[[], float]) -> bool:
-        """Read the proxy and say whether that went well."""
+    def read_proxy(self, now: Callable[[], float], judged: frozenset[Key] = frozenset()) -> bool:
+        """Read the proxy and say whether that went well; answers are timed of the `judged` rollouts."""
         self._proxy.describe(self._destinations(), self._witnesses())
         asked_at, started = now(), perf_counter()
         problem = ""
         try:
-            self._proxy.take(self._fetch_stats(PROXY_FILTER), asked_at, now())
+            text = self._fetch_stats(proxy_filter([route_name(key) for key in judged]))
+            self._proxy.take(text, asked_at, now(), judged)
         except ExpositionError as error:
             problem = f"what the proxy shows is not in Prometheus' text format: {error.message}"
         except Exception as error:  # noqa: BLE001  # whatever the proxy's adapter raises, the next look is due

@@ -12,7 +12,7 @@ and 4 of a workload up to speed 75. `proxy_every_s` and `workloads_every_s` say 
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -71,6 +71,8 @@ class Scraper:
         proxy_every_s: seconds of the clock between two looks at the proxy.
         workloads_every_s: seconds of the clock between two looks at a workload.
         retention_s: seconds of the clock for which samples are kept.
+        judged: says of which rollouts the tallies have `latency`. It is called before each look at the proxy,
+            on the scraper's thread; what it raises costs the look.
         looked: called after each look at the proxy, so that nobody has to ask for news.
         timeout_s: seconds on the wall that a workload may take for its answer.
         max_bytes: the largest answer of a workload that is read.
@@ -86,6 +88,7 @@ class Scraper:
         proxy_every_s: float = 1.0,
         workloads_every_s: float = 5.0,
         retention_s: float = 3600.0,
+        judged: Callable[[], Collection[Key]] = tuple,
         looked: Callable[[], None] = lambda: None,
         timeout_s: float = 1.0,
         max_bytes: int = 4 << 20,
@@ -97,6 +100,7 @@ class Scraper:
         self._clock = clock
         self._targets = targets
         self._retention_s = retention_s
+        self._judged = judged
         self._looked = looked
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
@@ -186,7 +190,7 @@ class Scraper:
             self._kicked = False
             self._looks_begun += 1
         self._attempt(lambda: self._collector.meet(self._targets(), self._clock.now()))
-        good = self._attempt(lambda: self._collector.read_proxy(self._clock.now))
+        good = self._attempt(lambda: self._collector.read_proxy(self._clock.now, frozenset(self._judged())))
         with self._changed:
             self._looks_ended = self._looks_begun
             if good:

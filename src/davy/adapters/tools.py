@@ -11,8 +11,13 @@ from pathlib import Path
 from davy.adapters.addresses import Addresses
 from davy.adapters.clock import Clock
 from davy.analysis.promql.evaluate import Engine
+from davy.errors import NotFound
 from davy.model.pod import PodTemplateSpec
 from davy.rollout.platform import Launch
+
+
+def _nobody(namespace: str, name: str) -> Mapping[str, object]:
+    raise NotFound(f"nobody judges rollout {namespace}/{name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class Tools:
         built: says whether what is to be started has been built, and sees to it.
         environment: what a process finds in its environment.
         check: raises where another engine has taken over; for a moment before a process is started or ended.
+        verdict: returns what the judge of a rollout says, by namespace and name; raises where it has none.
     """
 
     clock: Clock
@@ -40,3 +46,4 @@ class Tools:
     built: Callable[[Launch], bool]
     environment: Mapping[str, str]
     check: Callable[[], None] = lambda: None
+    verdict: Callable[[str, str], Mapping[str, object]] = _nobody

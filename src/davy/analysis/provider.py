@@ -75,13 +75,22 @@ class NoSecrets:
 class Asking:
     """One measurement while it is taken: its name, whose it is, and the secrets that it read.
 
-    `name` is the same when a measurement is asked for again after a crash, and no other measurement has it.
+    `name` is the same when a measurement is asked for again after a crash, and no other measurement has it;
+    `rollout` is the name of the rollout in its namespace that it is taken for, or empty.
     One thread takes a measurement, so this is for one thread.
     """
 
-    def __init__(self, name: str = "", namespace: str = "default", source: SecretSource | None = None) -> None:
+    def __init__(
+        self,
+        name: str = "",
+        namespace: str = "default",
+        source: SecretSource | None = None,
+        *,
+        rollout: str = "",
+    ) -> None:
         self.name = name
         self.namespace = namespace
+        self.rollout = rollout
         self._source = NoSecrets() if source is None else source
         self._known: set[str] = set()
 

@@ -1,17 +1,21 @@
 """What the proxy shows of every version: series for queries, and counts for the guard."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final, TypeAlias
 
 from davy.analysis.alias import Witness, aliased
 from davy.analysis.intake import Intake
 from davy.analysis.promql.series import Labels, SeriesStore
-from davy.analysis.tally import Odometer, Tally
+from davy.analysis.tally import Odometer, Tally, tallies
 from davy.analysis.vantage import (
     ALIASED,
+    BORN,
     CLUSTER_LABEL,
     CODE_LABEL,
+    LATENCY_BOUNDS_MS,
+    LATENCY_BUCKETS,
     REQUESTS,
     Destination,
     Mapped,
@@ -23,6 +27,8 @@ from davy.model.key import Key
 
 Version: TypeAlias = tuple[Key, str, bool]
 """A rollout, the hash of one of its revisions, and whether it is about requests that are none of users."""
+
+_BOUNDS: Final = (*LATENCY_BOUNDS_MS, math.inf)
 
 FORGET_AFTER_S: Final = 86_400.0
 """How long the counts of a version are kept after the proxy has last shown it."""
@@ -42,7 +48,9 @@ class ProxyIntake:
         self._destinations: dict[Version, Destination] = {}
         self._aliased: dict[Key, frozenset[str]] = {}
         self._answering_since: dict[str, float] = {}
-        self._odometer = Odometer()
+        self._answers: Odometer[str] = Odometer()
+        self._latencies: Odometer[int] = Odometer()
+        self._judged: frozenset[Key] = frozenset()
         self._seen_at: dict[str, float] = {}
         self._counters: tuple[float, Mapping[Key, Mapping[str, Tally]]] = (0.0, {})
 
@@ -61,18 +69,29 @@ class ProxyIntake:
             self._intake.translate_again()
         self._destinations, self._aliased = described, stand_ins
 
-    def take(self, text: str, at_s: float, read_s: float) -> None:
+    def take(self, text: str, at_s: float, read_s: float, judged: frozenset[Key] = frozenset()) -> None:
         """Write a page that was asked for at `at_s` and had arrived at `read_s`.
+
+        It has the fine histograms of the `judged` rollouts.
 
         Raises:
             BadPage: it cannot be read, and nothing of it was written.
         """
         lines = self._intake.take(text, round(at_s * 1000))
         counted: dict[tuple[str, str], int] = {}
+        timed: list[tuple[Labels, float]] = []
+        born = None
         for labels, value in lines:
-            if labels.name == REQUESTS:
+            name = labels.name
+            if name == REQUESTS:
                 counted[labels[CLUSTER_LABEL], labels[CODE_LABEL]] = int(value)
-        self._count(counted, at_s, read_s)
+            elif name in LATENCY_BUCKETS:
+                timed.append((labels, value))
+            elif name == BORN:
+                born = value
+        self._answers = self._answers.read(counted, born)
+        self._measure(_by_bucket(timed), born, judged)
+        self._count({cluster for cluster, _ in counted}, at_s, read_s)
 
     def fail(self, at_s: float) -> None:
         """End every series: the proxy cannot be read. The counts stay as they are."""
@@ -87,22 +106,38 @@ class ProxyIntake:
         at_s, counts = self._counters
         return at_s, counts.get(key, {})
 
-    def _count(self, counted: Mapping[tuple[str, str], int], at_s: float, read_s: float) -> None:
-        self._odometer = self._odometer.read(counted)
-        for cluster in {cluster for cluster, _ in counted}:
-            self._seen_at[cluster] = at_s
-        for cluster in [name for name, seen in self._seen_at.items() if at_s - seen > FORGET_AFTER_S]:
+    def _measure(
+        self, timed: Mapping[tuple[str, int], int], born: float | None, judged: frozenset[Key]
+    ) -> None:
+        """Take in how long answers took, from the first look at which a rollout is judged.
+
+        What was timed before that is of another time for stable than for the canary, so it is left out.
+        """
+        begun, self._judged = self._judged, judged
+        unseen = {cluster for cluster, _ in timed if self._key(cluster) not in begun}
+        ended = {cluster for cluster in self._latencies.clusters if self._key(cluster) not in judged}
+        self._latencies = self._latencies.without(ended).read(timed, born).since_now(unseen)
+
+    def _count(self, shown: Collection[str], at_s: float, read_s: float) -> None:
+        self._seen_at |= dict.fromkeys(shown, at_s)
+        gone = {cluster for cluster, seen in self._seen_at.items() if at_s - seen > FORGET_AFTER_S}
+        for cluster in gone:
             del self._seen_at[cluster]
             self._answering_since.pop(cluster, None)
-            self._odometer = self._odometer.without(cluster)
+        if gone:
+            self._answers, self._latencies = self._answers.without(gone), self._latencies.without(gone)
         counts: dict[Key, dict[str, Tally]] = {}
-        for cluster, tally in self._odometer.totals().items():
+        for cluster, tally in tallies(self._answers, self._latencies, len(_BOUNDS)).items():
             version = self._read_cluster(cluster)
             if version is not None and not version[2]:
                 counts.setdefault(version[0], {})[version[1]] = tally
             if tally.requests:
                 self._answering_since.setdefault(cluster, read_s)
         self._counters = (at_s, counts)
+
+    def _key(self, cluster: str) -> Key | None:
+        version = self._read_cluster(cluster)
+        return None if version is None else version[0]
 
     def _stand_in(self, key: Key, heard: Collection[Witness]) -> frozenset[str]:
         """Decide about a workload by all that its versions answered, be it to users or not."""
@@ -125,3 +160,21 @@ class ProxyIntake:
         alias = alias_series(line, destination)
         if alias is not None and family(alias.labels.name) in self._aliased.get(key, frozenset()):
             yield alias
+
+
+def _by_bucket(timed: Iterable[tuple[Labels, float]]) -> dict[tuple[str, int], int]:
+    """Give the answers of each cluster by bucket, added up over the histograms of who asked, without zeros.
+
+    A histogram that has other bounds, as one of an Envoy that an earlier Davy started, is passed over.
+    """
+    up_to: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for labels, value in timed:
+        up_to.setdefault((labels[CLUSTER_LABEL], labels.name), []).append((float(labels["le"]), value))
+    counts: dict[tuple[str, int], int] = {}
+    for (cluster, _), cumulated in up_to.items():
+        bounds, values = zip(*sorted(cumulated), strict=True)
+        if bounds == _BOUNDS:
+            for bucket, (value, below) in enumerate(zip(values, (0.0, *values[:-1]), strict=True)):
+                if value != below:
+                    counts[cluster, bucket] = counts.get((cluster, bucket), 0) + int(value - below)
+    return counts

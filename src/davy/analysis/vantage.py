@@ -9,14 +9,12 @@ Who gave an answer is read off the proxy's cluster, never off what a workload sa
 exports one of the families below under its own name is not believed (`is_reserved`).
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from davy.analysis.promql.series import NAME, Labels
-
-PROXY_FILTER: Final = r"^cluster\.[^.]+\.(upstream_rq_(\d\d\d|[1-5]xx|time)|membership_healthy)$"
-"""What is asked of Envoy, as its `filter` parameter: 2 ms for 100 clusters, 20 ms without it."""
 
 CLUSTER_LABEL: Final = "envoy_cluster_name"
 REQUESTS: Final = "envoy_cluster_upstream_rq"
@@ -24,6 +22,26 @@ REQUESTS: Final = "envoy_cluster_upstream_rq"
 
 CODE_LABEL: Final = "envoy_response_code"
 DURATIONS: Final = "envoy_cluster_upstream_rq_time"
+
+BORN: Final = "envoy_server_version"
+"""Says which process of Envoy answered: Davy gives each one a version of its own when it starts it."""
+
+LATENCY_BUCKETS: Final = (
+    "envoy_cluster_external_upstream_rq_time_bucket",
+    "envoy_cluster_internal_upstream_rq_time_bucket",
+)
+"""The fine histograms. Envoy times each answer a second time by who asked: somebody outside, or a peer that
+`X-Forwarded-For` gives away; what comes through the loopback interface is from outside."""
+
+LATENCY_BOUNDS_MS: Final = tuple(round(0.95 * 1.1**bucket, 3) for bucket in range(104))
+"""Upper bounds of the fine histograms in milliseconds, each 1.1 times the one before; longer takes the rest.
+
+Envoy times in whole milliseconds, rounded down, and keeps two digits of them: 0 ms is the first bucket, 1 ms
+the second, 2 ms the ninth, and from 10 ms on no bucket is a mere gap. A service that answers in 1 to 3 ms
+shows in three or four buckets, so being 20 % slower shows in it only by the part of its answers that pass
+a whole millisecond more; from 10 ms on the buckets say what they promise, to a tenth. The last bound is above
+the time after which the proxy gives up waiting.
+"""
 
 ALIASED: Final = ("http_requests_total", "http_request_duration_seconds")
 """The families that are made up from the proxy's for a workload that exports none of that name."""
@@ -34,6 +52,7 @@ TRAFFIC_LABEL: Final = "traffic"
 Without it both would be one series where the proxy's clusters are not named.
 """
 
+_FINE: Final = frozenset(name.removesuffix("_bucket") for name in LATENCY_BUCKETS)
 _RESERVED_PREFIXES: Final = ("istio_", "envoy_cluster_", "scrape_")
 
 
@@ -66,6 +85,19 @@ class Mapped:
     factor: float = 1.0
 
 
+def proxy_filter(routes: Collection[str] = ()) -> str:
+    """Write what is asked of Envoy, as its `filter` parameter (RE2): 3 ms for 100 clusters, 20 ms without it.
+
+    Args:
+        routes: those whose versions' fine histograms are wanted, too; 105 lines for each version.
+    """
+    wanted = [r"[^.]+\.(upstream_rq_(\d\d\d|[1-5]xx|time)|membership_healthy)"]
+    if routes:
+        named = "|".join(re.escape(route) for route in sorted(routes))
+        wanted.append(rf"({named})\|[^.|]+\.(external|internal)\.upstream_rq_time")
+    return rf"^(cluster\.({'|'.join(wanted)})|server\.version)$"
+
+
 def is_reserved(name: str) -> bool:
     """Say whether only the scraper itself may write this family."""
     return name == "up" or name.startswith(_RESERVED_PREFIXES)
@@ -80,7 +112,12 @@ def family(name: str) -> str:
 
 
 def proxy_series(line: Labels, destination: Destination) -> tuple[Mapped, ...]:
-    """Give the line itself, labelled with its workload, and what a mesh would call it."""
+    """Give the line itself, labelled with its workload, and what a mesh would call it.
+
+    Of the fine histograms nothing: they are no names that people know, and a hundred series a version.
+    """
+    if family(line.name) in _FINE:
+        return ()
     passed = {
         **line.as_dict,
         "app": destination.app,

@@ -1,4 +1,4 @@
-"""`davy delete`: take a rollout or a policy away."""
+"""`davy delete`: take a rollout, a policy or a judge away."""
 
 import click
 
@@ -7,6 +7,9 @@ from davy.cli.options import common, is_rollout_kind, output, reason, required_r
 from davy.cli.setting import Setting
 from davy.control.requests import Delete, DeletePolicy
 from davy.errors import UsageError
+
+HELD_IN_NAMESPACES = ("Judge",)
+"""Kinds of which there is one of a name in each namespace."""
 
 
 @click.command("delete")
@@ -20,11 +23,12 @@ def command(setting: Setting, words: tuple[str, ...], reason: str, form: str) ->
 
     It is refused in the middle of an update. What the rollout refers to (services, templates, images) stays.
     With a kind of policies, e.g. `ConstraintTemplate NAME`, a policy is taken away that was applied; policies
-    have a say in that.
+    have a say in that. `Judge NAME` takes a judge away, unless an update is held to it.
     """
     kind, name = _policy(words)
     if kind:
-        act(setting, DeletePolicy(kind, name, required_reason(reason, "delete")), form)
+        namespace = setting.namespace if kind in HELD_IN_NAMESPACES else ""
+        act(setting, DeletePolicy(kind, name, required_reason(reason, "delete"), namespace), form)
     else:
         act(setting, Delete(setting.namespace, _read(words), required_reason(reason, "delete")), form)
 

@@ -30,6 +30,7 @@ from davy.analysis.provider import Answer, Asking, Provider, ProviderError
 from davy.cli.lease import DOWN, take
 from davy.cli.sealing import sealing
 from davy.cli.stores import open_store
+from davy.control import requests
 from davy.control.catalog import Catalog
 from davy.control.engine import Engine, Setting
 from davy.control.rulebook import Rules
@@ -205,10 +206,16 @@ def _start(
         built=platform.built,
         environment=dict(os.environ),
         check=fence.check,
+        verdict=lambda namespace, name: _verdict(engine, namespace, name),
     )
     made = providers(tools)
     scraper = Scraper(
-        series, clock, platform.stats, lambda: targets(catalog, platform), looked=lambda: engine.looked()
+        series,
+        clock,
+        platform.stats,
+        lambda: targets(catalog, platform),
+        judged=lambda: engine.judged,
+        looked=lambda: engine.looked(),
     )
     runs = Runs(
         made,
@@ -221,7 +228,12 @@ def _start(
     world = World(ours, platform, scraper, runs, spool, queries)
     seals = sealing(home, store, ours, dict(os.environ))
     setting = Setting(
-        os.getpid(), clock.speed, rules=rules, troubles=lambda: seals.troubles, environment=environment
+        os.getpid(),
+        clock.speed,
+        rules=rules,
+        troubles=lambda: seals.troubles,
+        environment=environment,
+        scrape_s=scraper.proxy_every_s,
     )
     engine = Engine(world, catalog, clock, setting, tenure, store)
     fence.sweep()
@@ -231,6 +243,12 @@ def _start(
     loop.start()
     seals.start()
     return Running(engine, platform, scraper, runs, store, loop, tenure, fence, home / JOBS, seals)
+
+
+def _verdict(engine: Engine, namespace: str, name: str) -> dict[str, object]:
+    """Return what the judge of a rollout says, as plain values."""
+    found: dict[str, object] = msgspec.to_builtins(engine.handle(requests.Verdict(namespace, name), "davy"))
+    return found
 
 
 def end_all(home: Path) -> None:

@@ -30,6 +30,10 @@ _STATUS = {
 _POD = {"Running": "✔", "Pending": "◌", "Terminating": "◌", "ContainerCreating": "◌", "Failed": "✖"}
 _STEP = {"done": "✔", "active": "◌", "paused": "॥", "aborted": "✖", "pending": "•"}
 _WORDS = {"✔": "ok", "✖": "failed", "?": "inconclusive", "⚠": "error"}
+_EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
+
+BAR_WIDTH = 10
+"""How many columns a bar has between its ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,17 @@ class Symbols:
         """Return the mark of a step, and its look."""
         symbol = _STEP.get(state, "?")
         return (f"{state:<8}" if self.ascii_only else symbol), _LOOKS[symbol]
+
+    def bar(self, part: float) -> str:
+        """Draw how much of something there is, between nothing and all of it."""
+        eighths = round(8 * BAR_WIDTH * min(1.0, max(0.0, part)))
+        if self.ascii_only:
+            return f"[{'#' * (eighths // 8):<{BAR_WIDTH}}]"
+        return f"▕{'█' * (eighths // 8) + _EIGHTHS[eighths % 8]:<{BAR_WIDTH}}▏"
+
+    def text(self, sentence: str) -> str:
+        """Return a sentence whose parts are set apart."""
+        return sentence.replace(" · ", ", ") if self.ascii_only else sentence
 
     def _with(self, symbol: str, word: str) -> tuple[str, str]:
         return (word if self.ascii_only else f"{symbol} {word}"), _LOOKS[symbol]

@@ -2,7 +2,7 @@
 
 The lines that Argo prints are printed the same, to the column (`pkg/kubectl-argo-rollouts/cmd/get` of
 argoproj/argo-rollouts, Apache-2.0). Davy adds a line for each metric under its analysis run, and the guard's
-sentence under the canary.
+or the judge's sentence under the canary.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from davy.cli.symbols import Symbols
 from davy.control.views import (
     ExperimentView,
     GuardView,
+    JudgeView,
     MeasurementView,
     PodView,
     RevisionView,
@@ -107,7 +108,7 @@ def _root(view: RolloutView, symbols: Symbols, *, wide: bool) -> Node:
     if watched is None and view.revisions:
         watched = view.revisions[0].number
     revisions = tuple(
-        _revision(view, revision, view.guard if revision.number == watched else None, symbols, wide=wide)
+        _revision(view, revision, symbols, watched=revision.number == watched, wide=wide)
         for revision in view.revisions
     )
     label = cell(symbols.kind("⟳") + view.name, "strong")
@@ -117,9 +118,9 @@ def _root(view: RolloutView, symbols: Symbols, *, wide: bool) -> Node:
 
 
 def _revision(
-    view: RolloutView, revision: RevisionView, guard: GuardView | None, symbols: Symbols, *, wide: bool
+    view: RolloutView, revision: RevisionView, symbols: Symbols, *, watched: bool, wide: bool
 ) -> Node:
-    """Draw a revision: its replicas, its analysis runs, and the guard that watches it."""
+    """Draw a revision: its replicas, its analysis runs, and the guard or the judge that watches it."""
     row = _row(
         "ReplicaSet",
         symbols.status(revision.status),
@@ -129,7 +130,8 @@ def _revision(
     replicas = _replicas(view, revision, row, symbols, wide=wide)
     below = [replicas, *(_experiment(view, each, symbols, wide=wide) for each in revision.experiments)]
     below += [_run(run, symbols) for run in revision.runs]
-    below += [_guard(guard)] if guard else []
+    below += [_guard(view.guard)] if watched and view.guard else []
+    below += [_judge(view.judge, symbols)] if watched and view.judge else []
     images = f"  {', '.join(revision.images)}" if wide else ""
     return Node(cell(f"# revision:{revision.number}{images}"), below=tuple(below))
 
@@ -211,6 +213,14 @@ def _metric(metric: MeasurementView, symbols: Symbols) -> tuple[Line, ...]:
 def _guard(guard: GuardView) -> Node:
     """Say what the built-in guard makes of the errors that users met."""
     return Node((span("guard: ", "strong"), span(guard.sentence, "bad" if guard.alarm else "")))
+
+
+def _judge(judge: JudgeView, symbols: Symbols) -> Node:
+    """Say what the judge makes of an update; what a narrow terminal cuts off comes last."""
+    evidence, look = judge.verdict.evidence, "bad" if judge.alarm else ""
+    bar = symbols.bar(evidence.log10 / evidence.abort_at)
+    sentence = symbols.text(judge.sentence)
+    return Node((span("judge: ", "strong"), span(bar, look or "busy"), span(f" {sentence}", look)))
 
 
 def _row(kind: str, status: tuple[str, str], seconds: float, about: str) -> tuple[Line, ...]:

@@ -9,10 +9,10 @@ from davy.control.manifest_edits import paused, with_replicas, with_restart, wit
 from davy.control.requests import MOST_REPLICAS, Action
 from davy.errors import NotFound, Refused, UsageError
 from davy.model.rollout import Rollout
-from davy.rollout import actions, skipping
+from davy.rollout import actions, plan, skipping
 from davy.rollout.actions import Outcome
 from davy.rollout.carry import uncarried
-from davy.rollout.state import UNDERWAY, Previewing, Revision, RolloutState, Settled, pause_of
+from davy.rollout.state import UNDERWAY, Previewing, Revision, RolloutState, Settled, Stepping, pause_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +156,19 @@ def _pass_over(action: requests.Promote, held: Held, now: float) -> Deed:
         raise Refused(f"rollout '{name}' is paused by hand", hint=f"davy resume {name} comes first")
     way = skipping.promote_full if action.full else skipping.skip_step
     outcome = way(rollout, state, action.waiver, now)
-    skipped = [event.detail["step"] for event in outcome[1] if "skipped" in event.detail]
+    skipped = _passed_over(action, state, len(plan.steps(rollout)))
     verb = "promote --full" if action.full else "promote --skip-step"
     detail: dict[str, object] = {"action": verb, "waiver": action.waiver, "skipped": skipped}
     what = "fully promoted" if action.full else "promoted past a step"
     return Deed(detail, f"rollout '{name}' {what} by waiver {action.waiver}", outcome, rollout)
+
+
+def _passed_over(action: requests.Promote, state: RolloutState, total: int) -> list[int]:
+    """Name the steps that are passed over; a blue/green update has none."""
+    if not isinstance(state.progress, Stepping):
+        return []
+    index = state.progress.index
+    return list(range(index, total if action.full else index + 1))
 
 
 def _what_follows(rollout: Rollout, state: RolloutState) -> str:

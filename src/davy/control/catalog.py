@@ -74,6 +74,9 @@ class Catalog:
         self._objects: dict[Name, Object] = {}
         self._rollouts: dict[Key, Rollout] = {}
         self._templates: dict[str, Templates] = {}
+        self._judges: dict[str, tuple[Judge, ...]] = {}
+        self.changes = 0
+        """How often something was put in or taken out."""
         self.put(*objects)
 
     @classmethod
@@ -163,6 +166,15 @@ class Catalog:
                 templates[AnalysisTemplateRef(found.key.name, cluster_scope=True)] = found.spec
         return templates
 
+    @property
+    def has_judges(self) -> bool:
+        """Whether there is a Judge in any namespace."""
+        return bool(self._judges)
+
+    def judges(self, namespace: str) -> tuple[Judge, ...]:
+        """The Judges of a namespace."""
+        return self._judges.get(namespace, ())
+
     def outcome(self, manifest: Object) -> str:
         """Say what applying a manifest makes of it, in kubectl's words."""
         known = self._objects.get((manifest.kind, manifest.key))
@@ -176,12 +188,26 @@ class Catalog:
         }
         if not all(isinstance(found, Rollout) for found in manifests):
             self._templates = {}
+        if any(isinstance(found, Judge) for found in manifests):
+            self._count_judges()
+        self.changes += 1
 
     def remove(self, kind: str, key: Key) -> None:
         """Take a manifest out."""
         self._objects = {name: found for name, found in self._objects.items() if name != (kind, key)}
         if kind == "Rollout":
             self._rollouts = {each: found for each, found in self._rollouts.items() if each != key}
+        if kind == "Judge":
+            self._count_judges()
+        self.changes += 1
+
+    def _count_judges(self) -> None:
+        """Sort the Judges by namespace: nearly every turn of every rollout asks for them."""
+        found: dict[str, tuple[Judge, ...]] = {}
+        for each in self._objects.values():
+            if isinstance(each, Judge):
+                found[each.key.namespace] = (*found.get(each.key.namespace, ()), each)
+        self._judges = found
 
 
 def stored(*manifests: Object) -> dict[Record, bytes | None]:

@@ -4,12 +4,12 @@ What may take long (a build behind an image) is waited for before the gate is ta
 changed by then, and is looked at again.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TypeAlias
 
 import msgspec
 
-from davy.analysis.resolve import Templates
 from davy.control import admission, removal, requests, views
 from davy.control.acting import Deed, check_deletable, perform
 from davy.control.catalog import Catalog, stored
@@ -20,6 +20,8 @@ from davy.control.flags.interlock import Interlock, find
 from davy.control.flags.ramping import check_ramp_action, check_ramping
 from davy.control.held import Held
 from davy.control.holdings import Holdings
+from davy.control.judges import check_needless
+from davy.control.judges import swapped as judged_otherwise
 from davy.control.loop import Loop
 from davy.control.manifest_edits import with_images
 from davy.control.pinning import is_held_to_templates, pins, refusal, swapped
@@ -37,6 +39,7 @@ from davy.ledger.entry import Draft
 from davy.ledger.store import Record
 from davy.model.flag import FeatureFlag
 from davy.model.images import ImageMap
+from davy.model.judge import Judge
 from davy.model.key import Key
 from davy.model.rollout import Rollout
 from davy.policy.review import Object as Json
@@ -110,14 +113,16 @@ class Changing:
             if not launches.keys() >= {rollout.key for rollout in rollouts}:
                 raise Conflict("another rollout took the template in the meantime", hint="apply it again")
             fresh = [self._revise(rollout, launches[rollout.key], now) for rollout in rollouts]
-            fresh = self._held_to_templates(fresh, changed, now)
+            fresh = self._held_to_gates(fresh, changed, admitted.objects, now)
             records = {**stored(*admitted.objects), **stored_policies(policies), **steps.records}
-            templates = Catalog([*catalog.objects, *admitted.objects]).templates
-            self._write_down(fresh, records, [*applied, *steps.drafts], now, templates)
+            then = Catalog([*catalog.objects, *admitted.objects])
+            self._write_down(fresh, records, [*applied, *steps.drafts], now, then)
             catalog.put(*admitted.objects)
             self._rulebook.put(policies)
             self._waiving.take(steps)
             self._holdings.put(*(held for held, _ in fresh))
+        if admitted.of(Judge):
+            self._loop.kick(*self._world.judges.among(catalog.rollouts))
         if fresh:
             self._loop.kick(*(held.key for held, _ in fresh))
         return view
@@ -144,7 +149,7 @@ class Changing:
             drafts = [Draft(now, "human_action", held.subject, detail, actor, request.reason), *used.drafts]
             written = catalog.written(rollout)
             changes = {**stored(*written), **used.records, _record_of(fresh): msgspec.json.encode(state)}
-            drafts += _drafts(fresh, (state, events), now, catalog.templates, used.drafts)
+            drafts += self._drafts(fresh, (state, events), now, catalog, used.drafts)
             commit(fresh, self._world, changes, drafts, patient=False)
             catalog.put(*written)
             self._waiving.take(used)
@@ -169,7 +174,7 @@ class Changing:
             written = self._holdings.catalog.written(deed.manifest)
             changes: dict[Record, bytes | None] = {} if deed.manifest == held.manifest else stored(*written)
             changes |= {**used.records, _record_of(held): msgspec.json.encode(state)}
-            told = _drafts(held, deed.outcome, now, self._holdings.catalog.templates, used.drafts)
+            told = self._drafts(held, deed.outcome, now, self._holdings.catalog, used.drafts)
             drafts = [draft, *used.drafts, *told]
             commit(held, self._world, changes, drafts, patient=isinstance(action, requests.Abort))
             self._holdings.catalog.put(*written)
@@ -219,6 +224,32 @@ class Changing:
             self._waiving.take(used)
             self._rulebook.remove(name)
         return self._said(request, f'{request.kind.lower()} "{request.name}" deleted')
+
+    def delete_judge(self, request: requests.DeletePolicy, actor: str) -> views.ActionView:
+        """Take a Judge away; the rollouts that it judged have the guard again.
+
+        Raises:
+            DavyError: there is none, an update is held to it, or policies refuse.
+        """
+        key = Key(request.namespace or "default", request.name)
+        with self._holdings.gate:
+            now, catalog = self._clock.now(), self._holdings.catalog
+            judge = next((each for each in catalog.judges(key.namespace) if each.key == key), None)
+            if judge is None:
+                known = ", ".join(sorted(each.key.name for each in catalog.judges(key.namespace)))
+                raise NotFound(
+                    f'judge "{key.name}" not found in namespace "{key.namespace}"',
+                    hint=f"known there: {known}" if known else "davy apply -f FILE makes one",
+                )
+            check_needless(judge, self._holdings.rollouts.values(), self._world.judges)
+            used = self._enforcing.allow(review(as_object(judge), None, actor), "delete", actor, now)
+            draft = Draft(now, "object_deleted", f"Judge {key}", {}, actor, request.reason)
+            self._world.store.commit({("object", f"Judge/{key}"): None, **used.records}, [draft, *used.drafts])
+            self._waiving.take(used)
+            concerned = self._world.judges.among(catalog.rollouts)
+            catalog.remove("Judge", key)
+        self._loop.kick(*concerned)
+        return self._said(request, f'judge "{request.name}" deleted')
 
     def delete_flag(self, request: requests.DeletePolicy, actor: str) -> views.ActionView:
         """Take a flag away; its key stays taken.
@@ -282,8 +313,10 @@ class Changing:
         what = str(deed.detail["action"])
         return self._enforcing.allow(review(before, after, actor), what, actor, now, skips=skips)
 
-    def _held_to_templates(self, fresh: list[Revised], changed: list[Manifest], now: float) -> list[Revised]:
-        """Let no update pass a gate that is not the one that it set out for.
+    def _held_to_gates(
+        self, fresh: list[Revised], changed: list[Manifest], admitted: tuple[Manifest, ...], now: float
+    ) -> list[Revised]:
+        """Let no update pass a gate that is not the one that it set out for, nor be judged by another judge.
 
         Raises:
             Refused: an update that goes on as it is would meet another gate.
@@ -291,15 +324,20 @@ class Changing:
         catalog, rollouts = self._holdings.catalog, self._holdings.rollouts
         known = [found for found in changed if catalog.outcome(found) == "configured"]
         again = {held.key: (held, outcome) for held, outcome in fresh}
-        for held, template in swapped(rollouts.values(), known, catalog.templates):
-            revised, (state, events) = again.get(held.key, (held, (held.state, ())))
+        gates = list(swapped(rollouts.values(), known, catalog.templates))
+        judges = self._world.judges
+        if judges.any or any(isinstance(found, Judge) for found in changed):
+            revised = {key: held.manifest for key, (held, _) in again.items()}
+            then = judges.over(Catalog([*catalog.objects, *admitted]))
+            gates += judged_otherwise(rollouts, revised, judges, then)
+        for held, gate in gates:
+            revised_held, (state, events) = again.get(held.key, (held, (held.state, ())))
             if not is_held_to_templates(state) or _attempt(state) != _attempt(held.state):
                 continue
             if self._rulebook.rules.on_template_change == "refuse":
-                raise refusal(held, template)
-            state, more = actions.begin_again(revised.manifest, state, now)
-            copy = Held(revised.manifest, state, held.watch, None, "", held.unsaved, held.unsaved_changes)
-            again[held.key] = copy, (state, (*events, *more))
+                raise refusal(held, gate)
+            state, more = actions.begin_again(revised_held.manifest, state, now)
+            again[held.key] = _renewed(held, revised_held.manifest, state), (state, (*events, *more))
         return list(again.values())
 
     def _answer(self, admitted: admission.Admitted) -> views.ApplyView:
@@ -333,8 +371,7 @@ class Changing:
             outcome = actions.create(rollout, template, launch, now)
             return Held(rollout, outcome[0]), outcome
         outcome = actions.revise(rollout, held.state, template, launch, now)
-        late, records = held.unsaved, held.unsaved_changes
-        return Held(rollout, outcome[0], held.watch, None, "", late, records), outcome
+        return _renewed(held, rollout, outcome[0]), outcome
 
     def _write_down(
         self,
@@ -342,17 +379,43 @@ class Changing:
         changes: dict[Record, bytes | None],
         drafts: list[Draft],
         now: float,
-        templates: Callable[[str], Templates],
+        catalog: Catalog,
     ) -> None:
         """Write several rollouts at once, with what an abort of theirs could not write before."""
         used = tuple(drafts)
         for held, outcome in fresh:
             earlier, late = owed(held)
             changes = {**earlier, **changes, _record_of(held): msgspec.json.encode(outcome[0])}
-            drafts = [*late, *drafts, *_drafts(held, outcome, now, templates, used)]
+            drafts = [*late, *drafts, *self._drafts(held, outcome, now, catalog, used)]
         self._world.store.commit(changes, drafts)
         for held, _ in fresh:
             paid(held, self._world)
+
+    def _drafts(
+        self, held: Held, outcome: Outcome, now: float, catalog: Catalog, used: Iterable[Draft]
+    ) -> list[Draft]:
+        """Write entries; where an update begins, with the gates it is held to and the waivers it needed."""
+        state, events = outcome
+        drafts = []
+        for event in events:
+            detail = story(event, held.manifest, state, held.watch)
+            if event.kind == "update_started" and (found := self._pins(held.manifest, catalog)):
+                detail |= {"templates": found}
+            if event.kind == "update_started" and (passed := _waivers(held, used)):
+                detail |= {"waiver": passed}
+            drafts.append(Draft(now, event.kind, held.subject, detail))
+        return drafts
+
+    def _pins(self, rollout: Rollout, catalog: Catalog) -> dict[str, str]:
+        judges = self._world.judges
+        bound = (judges if catalog is self._holdings.catalog else judges.over(catalog)).of(rollout)
+        judge = None if bound is None else bound.manifest
+        return pins(rollout, catalog.templates(rollout.key.namespace), judge)
+
+
+def _renewed(held: Held, rollout: Rollout, state: RolloutState) -> Held:
+    """Return a copy of what is held of a rollout, with another manifest and state."""
+    return replace(held, manifest=rollout, state=state, steered=None, trouble="")
 
 
 def _ends(state: RolloutState) -> bool:
@@ -380,19 +443,3 @@ def _attempt(state: RolloutState) -> tuple[str, int, int]:
 def _names(policy: Json) -> tuple[str, str, str]:
     kind, *namespace, name = name_of(policy).split("/")
     return kind, "/".join(namespace), name
-
-
-def _drafts(
-    held: Held, outcome: Outcome, now: float, templates: Callable[[str], Templates], used: Iterable[Draft]
-) -> list[Draft]:
-    """Write entries; where an update begins, with the templates it is held to and the waivers it needed."""
-    state, events = outcome
-    drafts = []
-    for event in events:
-        detail = story(event, held.manifest, state, held.watch)
-        if event.kind == "update_started" and (found := pins(held.manifest, templates(held.key.namespace))):
-            detail |= {"templates": found}
-        if event.kind == "update_started" and (passed := _waivers(held, used)):
-            detail |= {"waiver": passed}
-        drafts.append(Draft(now, event.kind, held.subject, detail))
-    return drafts

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from davy import __version__
-from davy.control import requests, views
+from davy.control import judges, requests, views
 from davy.control.agenda import LOOK_S
 from davy.control.catalog import Catalog
 from davy.control.changing import Changing
@@ -46,7 +46,8 @@ from davy.model.key import Key
 class Setting:
     """How an engine runs: who it is, how fast its clock goes (for `health`), how often it looks, its rules.
 
-    `troubles` says what is wrong beside the rollouts, a sentence each. `environment` is whose flags it holds.
+    `troubles` says what is wrong beside the rollouts, a sentence each. `environment` is whose flags it holds,
+    `scrape_s` how many seconds of the clock there are between two looks at the data plane.
     """
 
     pid: int
@@ -55,6 +56,7 @@ class Setting:
     rules: Rules = field(default_factory=Rules)
     troubles: Callable[[], Sequence[str]] = tuple
     environment: str = PRODUCTION
+    scrape_s: float = judges.LOOK_S
 
 
 class Engine:
@@ -84,7 +86,8 @@ class Engine:
         exposures = Exposures(clock.now, interlock.load(EXPOSURES))
         ramps = Ramps(interlock, instances, exposures)
         led = Dispatching(ramps, world.platform, world.traffic)
-        world = replace(world, platform=led, traffic=led)
+        self._judges = judges.Judges(catalog, setting.scrape_s)
+        world = replace(world, platform=led, traffic=led, judges=self._judges)
         self.catalog = catalog
         for images in catalog.objects:
             if isinstance(images, ImageMap):
@@ -124,6 +127,11 @@ class Engine:
     def flags(self) -> Flags:
         """The flags, as ways in see them."""
         return self._flags.served
+
+    @property
+    def judged(self) -> frozenset[Key]:
+        """The rollouts that have a judge; from any thread."""
+        return self._judges.among(self.catalog.rollouts)
 
     def kick(self, *keys: Key) -> None:
         """Say that something happened to these rollouts, or to all where none is named; they are next."""
@@ -186,6 +194,7 @@ class Engine:
                     | requests.Get()
                     | requests.Manifest()
                     | requests.Why()
+                    | requests.Verdict()
                     | requests.Record()
                     | requests.Query() as look
                 ):
@@ -257,6 +266,8 @@ class Engine:
                 return self._changing.delete(request, actor)
             case requests.DeletePolicy(kind="FeatureFlag"):
                 return self._changing.delete_flag(request, actor)
+            case requests.DeletePolicy(kind="Judge"):
+                return self._changing.delete_judge(request, actor)
             case requests.DeletePolicy():
                 return self._changing.delete_policy(request, actor)
             case _:

@@ -25,7 +25,7 @@ class Holdings:
         for key, manifest in catalog.rollouts.items():
             state = msgspec.json.decode(states[str(key)], type=RolloutState)
             watch = watches.get(str(key))
-            found = msgspec.json.decode(watch, type=Watch) if watch else None
+            found = msgspec.json.decode(watch, type=Watch).taken_up() if watch else None
             self.rollouts[key] = Held(manifest, state, found)
 
     def find(self, namespace: str, name: str) -> Held:

@@ -7,10 +7,18 @@ from davy.control.held import Held
 from davy.control.holdings import Holdings
 from davy.control.ports import Clock
 from davy.control.turn import World
+from davy.control.verdicts import heard
+from davy.errors import NotFound
 from davy.model.key import Key
 
 Look: TypeAlias = (
-    requests.List | requests.Get | requests.Manifest | requests.Why | requests.Record | requests.Query
+    requests.List
+    | requests.Get
+    | requests.Manifest
+    | requests.Why
+    | requests.Verdict
+    | requests.Record
+    | requests.Query
 )
 
 MOST_ENTRIES = 100_000
@@ -40,6 +48,9 @@ class Looking:
                     return self._manifest(self._holdings.find(namespace, name))
             case requests.Why(namespace=namespace, name=name):
                 return self._why(namespace, name)
+            case requests.Verdict(namespace=namespace, name=name):
+                with self._holdings.gate:
+                    return self._verdict(self._holdings.find(namespace, name))
             case requests.Record():
                 return self._record(request)
             case requests.Query(query=query):
@@ -61,12 +72,23 @@ class Looking:
         seen = self._world.platform.look(held.key)
         _, counters = self._world.traffic.counters(held.key)
         runs = self._world.runs.of(held.key)
-        return picture.rollout(held, seen, counters, runs, self._clock.now())
+        bound = self._world.judges.of(held.manifest)
+        now = self._clock.now()
+        return picture.rollout(held, seen, counters, runs, now, "" if bound is None else bound.name)
+
+    def _verdict(self, held: Held) -> views.VerdictView:
+        bound = self._world.judges.of(held.manifest)
+        if bound is None:
+            raise NotFound(
+                f'no judge judges rollout "{held.key.name}"',
+                hint="apply a Judge with its service, or name one in its annotation davy.dev/judge",
+            )
+        return picture.verdict(held, bound.settings, self._clock.now())
 
     def _manifest(self, held: Held) -> views.ManifestView:
         written = self._holdings.catalog.written(held.manifest)[0]
         seen, runs = self._world.platform.look(held.key), self._world.runs.of(held.key)
-        return picture.manifest(held, seen, written, runs)
+        return picture.manifest(held, seen, written, runs, heard(held, self._clock.now()))
 
     def _why(self, namespace: str, name: str) -> views.WhyView:
         subject = self._holdings.find(namespace, name).subject

@@ -16,6 +16,7 @@ from davy.control.holdings import Holdings
 from davy.control.ports import Clock
 from davy.control.runs import RunRecord
 from davy.control.turn import World, owed, paid, take_turn
+from davy.control.watching import learn
 from davy.errors import DavyError
 from davy.ledger.entry import Draft
 from davy.ledger.lease import Fenced
@@ -135,8 +136,12 @@ class Loop:
         if self._counts_came:
             self._counts_came = False
             for key in self._counting:
-                if self._holdings.rollouts[key].learns_from(self._world.traffic.counters(key)[1]):
+                held = self._holdings.rollouts[key]
+                at, counters = self._world.traffic.counters(key)
+                if held.learns_from(counters):
                     self._agenda.kick(key)
+                elif bound := self._world.judges.of(held.manifest):
+                    learn(held, bound, at, counters, self._world.queries)
 
     def _take_away(self) -> str:
         """Stop what still runs of deleted rollouts, unless there is a new one of the name; say what remains."""

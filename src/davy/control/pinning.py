@@ -11,15 +11,20 @@ from davy.control.held import Held
 from davy.errors import Refused
 from davy.model.analysis import AnalysisTemplate, AnalysisTemplateRef, ClusterAnalysisTemplate
 from davy.model.checks.gates import gates
+from davy.model.judge import Judge
 from davy.model.meta import Manifest
 from davy.model.rollout import Rollout
 from davy.policy.digest import sha256
 from davy.rollout.state import UNDERWAY, Promoting, RolloutState
 
 
-def pins(rollout: Rollout, templates: Templates) -> dict[str, str]:
-    """Return the templates that the analyses of a rollout name, with those that these name, by digest."""
-    return {_shown(each): sha256(templates[each]) for each in used(rollout, templates)}
+def pins(rollout: Rollout, templates: Templates, judge: Judge | None = None) -> dict[str, str]:
+    """Return the templates that the analyses of a rollout name, with those that these name, by digest.
+
+    The Judge that it is held to is one of them.
+    """
+    found = {_shown(each): sha256(templates[each]) for each in used(rollout, templates)}
+    return found if judge is None else {**found, f"Judge/{judge.key.name}": sha256(judge.spec)}
 
 
 def used(rollout: Rollout, templates: Templates) -> tuple[AnalysisTemplateRef, ...]:

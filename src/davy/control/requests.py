@@ -52,6 +52,13 @@ class Why(Request, frozen=True):
     name: str
 
 
+class Verdict(Request, frozen=True):
+    """Say what the judge of a rollout says now."""
+
+    namespace: str
+    name: str
+
+
 class SetImage(Request, frozen=True):
     """Give containers (`*` for all of them) another image."""
 
@@ -345,6 +352,7 @@ AnyRequest = (
     | Get
     | Manifest
     | Why
+    | Verdict
     | SetImage
     | Action
     | Delete

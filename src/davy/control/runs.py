@@ -240,7 +240,8 @@ class Runs:
 
     def _submit(self, run: RunRecord, task: Task, now: float) -> "Future[None]":
         """Have a question asked in a thread: its own where it may last, so that it is in nobody's way."""
-        asking = Asking(measurement_name(run, task.name), run.owner.namespace, self._secrets)
+        name, owner = measurement_name(run, task.name), run.owner
+        asking = Asking(name, owner.namespace, self._secrets, rollout=owner.name)
         place = (run.owner, task.name)
 
         def ask() -> None:

@@ -4,6 +4,7 @@ The fields are those of the events of `docs/reference/delivery-metrics.md`, so t
 the engine writes down, without anything else.
 """
 
+from davy.analysis.judge.verdict import verdict
 from davy.control.held import Watch
 from davy.model.key import Key
 from davy.model.origin import annotated
@@ -45,6 +46,7 @@ def story(
         detail["weight"] = state.percent(revision.hash)
     if event.kind in _ENDED:
         detail |= _answered(revision, watch)
+        detail |= _judged(event, revision, watch)
     return detail
 
 
@@ -88,13 +90,39 @@ def _before(key: Key, state: RolloutState) -> dict[str, object]:
 def _answered(revision: Revision, watch: Watch | None) -> dict[str, object]:
     """Say how many requests a version answered, and how many it failed that stable would not have failed.
 
-    They are those that the guard judged, which were counted of both versions over the same time.
+    They are those that the guard or the judge judged, which were counted of both versions over the same time.
     """
     if watch is None or (watch.hash, watch.number) != (revision.hash, revision.number):
         return {}
-    seen = watch.guard.seen
+    seen = watch.seen
     if not seen.canary_requests:
         return {}
     rate = seen.stable_errors / seen.stable_requests if seen.stable_requests else 0.0
     bad = max(0, round(seen.canary_errors - rate * seen.canary_requests))
     return {"requests": seen.canary_requests, "badRequests": bad}
+
+
+def _judged(event: Event, revision: Revision, watch: Watch | None) -> dict[str, object]:
+    """Say what a judge knew of a version when it was promoted or taken back; nothing where there is none.
+
+    `log10` is the evidence against it, `needed` what aborts, the counts are [tried, happened] by metric. Of a
+    version that was promoted, `promotion` says whether it was proven to be no worse, or whether time ran out.
+    """
+    if watch is None or watch.judge is None or (watch.hash, watch.number) != (revision.hash, revision.number):
+        return {}
+    at = watch.judge.last.at if watch.judge.last else 0.0
+    found = verdict(watch.judge, at)
+    counts = {
+        name: {"canary": list(each.canary), "stable": list(each.stable)}
+        for name, each in found.metrics.items()
+        if each.canary is not None and each.stable is not None
+    }
+    said: dict[str, object] = {
+        "log10": round(found.evidence.log10, 3),
+        "needed": round(found.evidence.abort_at, 3),
+        "driver": found.evidence.driver,
+        "counts": counts,
+    }
+    if event.kind == "change_promoted":
+        said["promotion"] = "proven" if watch.proven else "timed, not proven"
+    return {"judge": said}

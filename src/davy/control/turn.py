@@ -13,11 +13,13 @@ import msgspec
 
 from davy.analysis import guard
 from davy.analysis.promql.evaluate import Engine
-from davy.analysis.tally import Tally
 from davy.control.held import Held, Watch
+from davy.control.judges import NOBODY, Judges
 from davy.control.ports import Traffic
 from davy.control.runs import Runs, ended_entry, started_entry
 from davy.control.stories import story
+from davy.control.verdicts import alarm, said, word
+from davy.control.watching import kept, watch, weight_changed, worth_storing
 from davy.errors import DavyError
 from davy.ledger.entry import Draft
 from davy.ledger.log import UNWRITABLE
@@ -26,8 +28,7 @@ from davy.rollout.decide import decide
 from davy.rollout.decision import Decision, Look
 from davy.rollout.names import fingerprint
 from davy.rollout.platform import Platform, Seen
-from davy.rollout.readiness import meets_users
-from davy.rollout.state import Aborted, Promoting, Stepping
+from davy.rollout.state import Aborted
 
 NOTED = "noted"
 """The bucket with the mark of the last note of each subject that was written after all."""
@@ -59,6 +60,7 @@ class World:
     runs: Runs
     spool: Spool
     queries: Engine
+    judges: Judges = NOBODY
 
 
 def take_turn(held: Held, world: World, now: float) -> float | None:
@@ -73,12 +75,14 @@ def take_turn(held: Held, world: World, now: float) -> float | None:
     seen = world.platform.look(held.key)
     at, counters = world.traffic.counters(held.key)
     held.counted, held.ripening = dict(counters), any(pod.ready and not pod.available for pod in seen.pods)
-    watched = watch(held, seen, at, counters)
+    watched = watch(held, world.judges.of(held.manifest), seen, at, counters, world.queries)
+    found = said(held, watched, now)
     look = Look(
         seen=seen,
         runs=world.runs.views(held.key),
         requests={hash_: counter.requests + counter.met for hash_, counter in counters.items()},
-        alarm=seen.alarm or _alarm(watched),
+        alarm=seen.alarm or _alarm(watched) or alarm(found, held.state),
+        word=word(found, held, watched),
     )
     decision = decide(held.manifest, held.state, look, now, port=held.port)
     moved = bool(decision.events) or decision.state.progress != held.state.progress
@@ -87,30 +91,9 @@ def take_turn(held: Held, world: World, now: float) -> float | None:
     return now if moved else decision.wake_at
 
 
-def watch(held: Held, seen: Seen, at: float, counters: Mapping[str, Tally]) -> Watch | None:
-    """Let the guard see what users got since the last turn.
-
-    It watches while an update has traffic; after an abort it keeps what it found, for whoever asks why.
-    """
-    state = held.state
-    if isinstance(state.progress, Aborted):
-        return held.watch
-    if not isinstance(state.progress, Stepping | Promoting):
-        return None
-    served = meets_users(state, seen)
-    current = held.watch
-    if current is None or not current.is_of(state):
-        if not served:
-            return None
-        current = Watch(state.current, state.attempt, guard.Guard(started_at=at), state.newest.number)
-    canary, stable = (counters.get(hash_, Tally(0, 0)) for hash_ in (state.current, state.stable))
-    seen_now = guard.Counters(at, canary.requests, canary.errors, stable.requests, stable.errors)
-    return msgspec.structs.replace(current, guard=guard.observe(current.guard, seen_now))
-
-
 def _alarm(watched: Watch | None) -> str:
     """Return the guard's sentence when it wants the traffic back."""
-    if watched is None:
+    if watched is None or watched.guard is None:
         return ""
     found = guard.verdict(watched.guard)
     return f"guard: {found.sentence}" if found.abort else ""
@@ -125,12 +108,15 @@ def _write_down(held: Held, world: World, decision: Decision, watched: Watch | N
     if watched is not None and weights_moved:
         share = decision.state.weights.get(decision.state.current, 0)
         grew = share > held.state.weights.get(decision.state.current, 0)
-        watched = msgspec.structs.replace(watched, guard=guard.weight_changed(watched.guard, now, grew=grew))
+        watched = weight_changed(watched, now, grew=grew)
     changes: dict[Record, bytes | None] = {}
     if decision.state != held.state:
         changes["rollout", str(held.key)] = msgspec.json.encode(decision.state)
-    if _worth_storing(held.watch, watched):
-        changes["watch", str(held.key)] = None if watched is None else msgspec.json.encode(watched)
+    moved = decision.state.progress != held.state.progress and kept(watched) is not None
+    if moved or worth_storing(held.watch, watched, held.watched_at):
+        lasting = kept(watched)
+        changes["watch", str(held.key)] = None if lasting is None else msgspec.json.encode(lasting)
+        held.watched_at = now
     changes |= {("run", str(run.key)): msgspec.json.encode(run) for run in (*started, *ended)}
     surplus = world.runs.surplus(held.key, names)
     changes |= {("run", str(run.key)): None for run in surplus}
@@ -204,14 +190,3 @@ def _act(held: Held, world: World, decision: Decision, seen: Seen) -> None:
         held.steered = None
         raise
     held.steered = decision.desired
-
-
-def _worth_storing(before: Watch | None, after: Watch | None) -> bool:
-    """Say whether the guard knows something new; windows without errors are learnt again after a crash."""
-    if before is None or after is None:
-        return before is not after
-    if msgspec.structs.replace(before, guard=after.guard) != after:
-        return True
-    errors = (before.guard.seen.canary_errors, before.guard.seen.stable_errors)
-    changed = errors != (after.guard.seen.canary_errors, after.guard.seen.stable_errors)
-    return changed or before.guard.changed_at != after.guard.changed_at

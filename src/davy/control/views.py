@@ -147,6 +147,67 @@ class GuardView(msgspec.Struct, frozen=True, rename="camel"):
     alarm: bool
 
 
+class EvidenceView(msgspec.Struct, frozen=True):
+    """What speaks against the canary: a power of ten, the one that aborts, and what most of it is made of."""
+
+    log10: float
+    abort_at: float
+    driver: str
+    ratio: float | None = None
+
+
+class AssuranceView(msgspec.Struct, frozen=True):
+    """How bad the canary may still be, at a chance of `beta`, and what the next step may cost in requests."""
+
+    excess_upper: float
+    beta: float
+    risk_next: float
+    budget: float
+
+
+class JudgedMetricView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One metric of a judge; the counts are [tried, happened], `phi` is how clumped they are."""
+
+    log10: float
+    canary: tuple[int, int] | None = None
+    stable: tuple[int, int] | None = None
+    phi: float | None = None
+
+
+class JudgedDataView(msgspec.Struct, frozen=True):
+    """How old the counters are, how many windows were judged, and whether that will do: ok, no_data, stale."""
+
+    age_s: float | None
+    windows: int
+    state: str
+
+
+class VerdictView(View, frozen=True, kw_only=True, tag="Verdict", rename=None):
+    """A judge's answer, in the words of whoever asks over HTTP: `verdict` is continue, advance or abort.
+
+    `action` is what the judge says itself: `hold` is to continue, `rollback` to abort. Weights are in percent.
+    """
+
+    verdict: str
+    action: str
+    weight: float
+    next_weight: float
+    reason: str
+    evidence: EvidenceView
+    assurance: AssuranceView
+    metrics: dict[str, JudgedMetricView]
+    data: JudgedDataView
+
+
+class JudgeView(msgspec.Struct, frozen=True, rename="camel"):
+    """The judge that an update is held to, by name, what it says in one line, and all that it says."""
+
+    name: str
+    sentence: str
+    alarm: bool
+    verdict: VerdictView
+
+
 class StepView(msgspec.Struct, frozen=True, rename="camel"):
     """One step of the plan."""
 
@@ -201,6 +262,7 @@ class RolloutView(View, frozen=True, kw_only=True, tag="RolloutView"):
     services: tuple[ServiceView, ...] = ()
     routes: tuple[RouteView, ...] = ()
     restart: RestartView | None = None
+    judge: JudgeView | None = None
 
 
 class RolloutList(View, frozen=True, kw_only=True, tag="RolloutList"):
@@ -533,6 +595,7 @@ AnyView = (
     | RolloutList
     | ManifestView
     | WhyView
+    | VerdictView
     | ApplyView
     | ActionView
     | WaiverList

@@ -30,6 +30,7 @@ from davy.rollout.state import (
     Settled,
     Stepping,
     Verifying,
+    Wait,
     pause_of,
 )
 
@@ -105,7 +106,8 @@ def promote(rollout: Rollout, state: RolloutState, now: float) -> Outcome:
         case Promoting():
             raise Refused(
                 f"{_name(rollout)} is not waiting for anybody: its steps are done, and it is promoted "
-                "once all of it is available and its background analysis has measured something good",
+                "once all of it is available, its background analysis has measured something good and its "
+                "judge has watched it for long enough, where it has them",
                 hint="nothing skips a gate; wait for it, or abort",
             )
         case Initial() | Settled():
@@ -120,7 +122,7 @@ def _judge_again(state: RolloutState, progress: Stepping | Previewing | Verifyin
     again = msgspec.structs.replace(progress, pause=None, run="", since=now)
     if isinstance(again, Stepping):
         detail["step"] = again.index
-        again = msgspec.structs.replace(again, experiment=None)
+        again = msgspec.structs.replace(again, experiment=None, waits=None)
     state = msgspec.structs.replace(state, progress=again, background="", attempt=state.attempt + 1, sides=())
     return state, (Event("analysis_repeated", detail),)
 
@@ -132,7 +134,13 @@ def _go_on(
     pause: Pause,
     now: float,
 ) -> Outcome:
-    """End a pause that waited for a person or a time; nothing else is passed over with it."""
+    """End a pause that waited for a person or a time; nothing else is passed over with it.
+
+    Whether more traffic may follow is the judge's to say, where there is one, in the next turn.
+    """
+    if isinstance(progress, Stepping) and plan.asks_for_more(rollout, progress.index):
+        over = msgspec.structs.replace(progress, pause=None, waits=Wait())
+        return msgspec.structs.replace(state, progress=over), ()
     if isinstance(progress, Stepping):
         done = move.complete(rollout, state, progress, now)
         return msgspec.structs.replace(state, progress=done.progress), done.events
@@ -256,6 +264,8 @@ def _doing(rollout: Rollout, progress: Stepping | Previewing | Verifying) -> str
             return "its pre-promotion analysis is under way" if run else "its replicas are becoming available"
         case Verifying():
             return "it has all the traffic, and its post-promotion analysis is under way"
+        case Stepping(waits=waits) if waits is not None:
+            return "more traffic waits for the word of its judge"
         case Stepping(index=index):
             steps = plan.steps(rollout)
             if index >= len(steps):

@@ -8,7 +8,7 @@ and ask again.
 from typing import assert_never
 
 from davy.model.rollout import Rollout
-from davy.rollout import blue_green, canary, experiment
+from davy.rollout import blue_green, canary, experiment, judged
 from davy.rollout.decision import Look, Verdict
 from davy.rollout.move import Move, abort, take_everything
 from davy.rollout.readiness import timed_out, timed_out_message
@@ -65,6 +65,8 @@ def abort_cause(rollout: Rollout, state: RolloutState, look: Look, now: float) -
     pause, limit = pause_of(state.progress), rollout.spec.progress_deadline_s
     if pause and pause.reason.lacks_evidence and now >= pause.since + limit:
         return f"the analysis was inconclusive and nobody resolved it within {limit:g}s"
+    if cause := judged.blind_cause(rollout, state, look, now):
+        return cause
     if rollout.spec.progress_deadline_abort and timed_out(rollout, state, now):
         return timed_out_message(rollout, state)
     return ""

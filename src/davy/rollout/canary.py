@@ -5,9 +5,9 @@ import msgspec
 from davy.model.rollout import CanaryStep, Rollout, RolloutAnalysis
 from davy.model.side_route import SideRoute
 from davy.model.steps import RolloutPause
-from davy.rollout import experiment, plan
+from davy.rollout import experiment, judged, plan
 from davy.rollout.decision import Event, Look, RunKind, RunRequest, RunView, Verdict
-from davy.rollout.move import Move, complete, hold, naming, pause_is_over, run_name, take_everything
+from davy.rollout.move import Move, hold, naming, pause_is_over, run_name, take_everything
 from davy.rollout.readiness import at_desired, meets_users, serves
 from davy.rollout.routes import routes
 from davy.rollout.state import Pause, PauseReason, Promoting, RolloutState, Stepping, lacks_evidence
@@ -23,15 +23,17 @@ def step(rollout: Rollout, state: RolloutState, progress: Stepping, look: Look, 
         return hold(state, progress, background, now)
     if progress.index >= len(steps):
         return _end(rollout, state, progress, look, now)
+    if progress.waits is not None:
+        return judged.leave(rollout, state, progress, look, now)
     wanted = steps[progress.index]
     if wanted.pause is not None:
-        return _pause(rollout, state, progress, wanted.pause, now)
+        return _pause(rollout, state, progress, wanted.pause, look, now)
     if wanted.analysis is not None:
         return _analyse(rollout, state, progress, wanted.analysis, look, now)
     if wanted.experiment is not None:
         return _experiment(rollout, state, progress, look, now)
     reached = _is_reached(rollout, state, wanted, look)
-    return complete(rollout, state, progress, now) if reached else Move(progress)
+    return judged.leave(rollout, state, progress, look, now) if reached else Move(progress)
 
 
 def promote(rollout: Rollout, state: RolloutState, progress: Promoting, look: Look, now: float) -> Move:
@@ -42,16 +44,34 @@ def promote(rollout: Rollout, state: RolloutState, progress: Promoting, look: Lo
     if known.verdict is Verdict.UNKNOWN:
         waiting = Stepping(index=len(plan.steps(rollout)), since=progress.since)
         return hold(state, waiting, known, now)
-    if known.verdict is Verdict.PASSED or rollout.spec.desired_replicas == 0:
+    if progress.waits is not None:
+        return _await_judge(rollout, state, progress, look, now)
+    measured = known.verdict is Verdict.PASSED or rollout.spec.desired_replicas == 0
+    if measured and judged.is_baked(rollout, state, look):
         return take_everything(rollout, state, look.seen, progress.reason, now)
     return Move(progress)
 
 
+def _await_judge(rollout: Rollout, state: RolloutState, progress: Promoting, look: Look, now: float) -> Move:
+    """Give a version whose steps were passed over everything, once the judge has seen the first of it."""
+    word = judged.refusal(rollout, look)
+    if word is not None and 0 < progress.weight < plan.full_weight(rollout):
+        return judged.wait(state, progress, word, now)
+    return Move(msgspec.structs.replace(progress, waits=None))
+
+
 def _end(rollout: Rollout, state: RolloutState, progress: Stepping, look: Look, now: float) -> Move:
-    """Leave the steps; where users have met the new version, not before something good was measured of that."""
+    """Leave the steps; where users have met the new version, not before something good was measured of that.
+
+    And where they are to meet it more than before, not without the judge's word.
+    """
     known = _background(rollout, state, progress, look, now)
     unmet = not state.background and not meets_users(state, look.seen)
     if known.verdict is Verdict.PASSED or unmet:
+        held, whole = plan.set_weight(rollout, len(plan.steps(rollout)) - 1), plan.full_weight(rollout)
+        word = None if state.is_baking else judged.refusal(rollout, look)
+        if word is not None and 0 < held < whole:
+            return judged.wait(state, progress, word, now)
         return Move(Promoting(reason=f"Completed all {len(plan.steps(rollout))} canary steps", since=now))
     return hold(state, progress, known, now) if known.verdict is Verdict.UNKNOWN else Move(progress)
 
@@ -85,13 +105,16 @@ def _is_reached(rollout: Rollout, state: RolloutState, wanted: CanaryStep, look:
     return look.seen.routes == asked
 
 
-def _pause(rollout: Rollout, state: RolloutState, progress: Stepping, wanted: RolloutPause, now: float) -> Move:
+def _pause(
+    rollout: Rollout, state: RolloutState, progress: Stepping, wanted: RolloutPause, look: Look, now: float
+) -> Move:
     """Begin to wait, or end waiting when the time is over."""
     if progress.pause is None:
         pause = Pause(PauseReason.CANARY_STEP, since=now, duration_s=wanted.seconds)
         detail = {**naming(state), "step": progress.index, "seconds": pause.duration_s}
         return Move(msgspec.structs.replace(progress, pause=pause), events=(Event("paused", detail),))
-    return complete(rollout, state, progress, now) if pause_is_over(progress.pause, now) else Move(progress)
+    over = pause_is_over(progress.pause, now)
+    return judged.leave(rollout, state, progress, look, now) if over else Move(progress)
 
 
 def _analyse(
@@ -109,7 +132,7 @@ def _analyse(
         return Move(msgspec.structs.replace(progress, run=name), start=(request,))
     run = look.runs.get(progress.run, RunView(Verdict.RUNNING))
     if run.verdict is Verdict.PASSED:
-        return complete(rollout, state, progress, now)
+        return judged.leave(rollout, state, progress, look, now)
     return hold(state, progress, run, now) if run.verdict is Verdict.UNKNOWN else Move(progress)
 
 
@@ -119,11 +142,11 @@ def _experiment(rollout: Rollout, state: RolloutState, progress: Stepping, look:
         return experiment.begin(rollout, state, progress, now)
     if progress.experiment.available_at is None:
         return experiment.await_sides(rollout, state, progress, progress.experiment, look, now)
-    judged = experiment.judge(rollout, state, progress, progress.experiment, look, now)
-    if judged.verdict is Verdict.PASSED:
-        done = complete(rollout, state, progress, now)
+    found = experiment.judge(rollout, state, progress, progress.experiment, look, now)
+    if found.verdict is Verdict.PASSED:
+        done = judged.leave(rollout, state, progress, look, now)
         over = experiment.finish(rollout, state, progress, now)
         return Move(done.progress, events=(*over.events, *done.events), sides=over.sides)
-    if judged.verdict is Verdict.UNKNOWN:
-        return hold(state, progress, judged, now, PauseReason.INCONCLUSIVE_EXPERIMENT)
+    if found.verdict is Verdict.UNKNOWN:
+        return hold(state, progress, found, now, PauseReason.INCONCLUSIVE_EXPERIMENT)
     return Move(progress)

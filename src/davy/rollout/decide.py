@@ -5,7 +5,7 @@ from typing import assert_never
 import msgspec
 
 from davy.model.rollout import Rollout
-from davy.rollout import experiment, plan, status
+from davy.rollout import experiment, judged, plan, status
 from davy.rollout.advance import advance
 from davy.rollout.decision import Decision, Event, Look, RunKind, RunRequest
 from davy.rollout.move import run_name
@@ -27,6 +27,7 @@ from davy.rollout.state import (
     Settled,
     Stepping,
     Verifying,
+    awaits_judge,
     pause_of,
 )
 
@@ -49,6 +50,7 @@ def decide(
         state = _make_stable(state, move.progress)
     if isinstance(move.progress, Aborted):
         state = state.changing(state.current, promoted_at=None)
+    state, baking = _judge(rollout, state, look, now)
     state = scale(rollout, state, look.seen, now)
     weights = {hash_: weight for hash_, weight in split(rollout, state, look.seen, now).items() if weight}
     state = msgspec.structs.replace(state, weights=weights)
@@ -64,7 +66,7 @@ def decide(
         desired=desired(rollout, state, look.seen, now, port),
         start=(*move.start, *background),
         active=active_runs(state),
-        events=(*exposure, *move.events, *_weight_event(state, before)),
+        events=(*exposure, *move.events, *baking, *_weight_event(state, before)),
         wake_at=_wake_at(rollout, state, now),
     )
 
@@ -105,6 +107,15 @@ def _services(rollout: Rollout, state: RolloutState) -> dict[str, ServicePoint]:
     if strategy is not None and strategy.preview_service:
         points[strategy.preview_service] = ServicePoint(state.current)
     return points
+
+
+def _judge(
+    rollout: Rollout, state: RolloutState, look: Look, now: float
+) -> tuple[RolloutState, tuple[Event, ...]]:
+    """Note what the judge's word means for a version that has everything, and since when it knows nothing."""
+    bake, events = judged.bake(rollout, state, look, now)
+    state = msgspec.structs.replace(state, bake=bake)
+    return msgspec.structs.replace(state, blind_since=judged.blind_since(state, look, now)), events
 
 
 def _make_stable(state: RolloutState, progress: Settled) -> RolloutState:
@@ -206,6 +217,8 @@ def _note_progress(state: RolloutState, seen: Seen, now: float) -> RolloutState:
             step = index
         case Previewing(approved=approved):
             step = -2 if approved else -3
+        case Promoting(waits=waits):
+            step = -4 if waits else -5 if state.is_baking else -1
         case _:
             step = -1
     counts = (current.created, current.available, len(seen.pods), step)
@@ -236,8 +249,10 @@ def _wake_at(rollout: Rollout, state: RolloutState, now: float) -> float | None:
     if pause is not None:
         waits_s = deadline_s if pause.reason.lacks_evidence else pause.duration_s
         times.append(None if waits_s is None else pause.since + waits_s)
-    elif isinstance(progress, (Initial, *UNDERWAY)):
+    elif isinstance(progress, (Initial, *UNDERWAY)) and not awaits_judge(state):
         times.append(state.progressed_at + deadline_s)
+    if state.blind_since is not None:
+        times.append(state.blind_since + deadline_s)
     if isinstance(progress, Stepping | Promoting) and state.background:
         times.append(progress.since + deadline_s)
     if isinstance(progress, Stepping) and progress.experiment is not None:

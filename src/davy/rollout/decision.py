@@ -37,14 +37,16 @@ class Word(msgspec.Struct, frozen=True):
     """What the judge of a canary says of its traffic; that it wants all of it back is an alarm.
 
     `may_grow` says that the canary may get more now, `baked` that it had everything for long enough. `doubted`
-    says that errors rose since it has everything, and that halves of the traffic are to tell why. `reason` is
-    one sentence: why, or what is waited for.
+    says that errors rose since it has everything, and that halves of the traffic are to tell why. `blind` says
+    that it knows nothing of what users get now, since no counters come, or none with requests of the canary.
+    `reason` is one sentence: why, or what is waited for.
     """
 
     may_grow: bool
     reason: str
     baked: bool = False
     doubted: bool = False
+    blind: bool = False
 
 
 class Look(msgspec.Struct, frozen=True):

@@ -37,16 +37,20 @@ class Move:
     sides: tuple[Side, ...] | None = None
 
 
-def complete(rollout: Rollout, state: RolloutState, progress: Stepping, now: float) -> Move:
-    """Go to the next step."""
+def complete(
+    rollout: Rollout, state: RolloutState, progress: Stepping, now: float, *, waiver: str = ""
+) -> Move:
+    """Go to the next step; `waiver` is the one by which this one was passed over, where it was."""
     steps = plan.steps(rollout)
-    detail = {
+    detail: dict[str, object] = {
         **naming(state),
         "step": progress.index,
         "of": len(steps),
         "what": plan.describe(steps[progress.index]),
         "seconds": round(now - progress.since, 3),
     }
+    if waiver:
+        detail["skipped"] = waiver
     return Move(Stepping(index=progress.index + 1, since=now), events=(Event("step_completed", detail),))
 
 
@@ -64,8 +68,11 @@ def settle(state: RolloutState, reason: str, now: float) -> Move:
 
 
 def abort(rollout: Rollout, state: RolloutState, cause: str, now: float) -> Move:
-    """Give the traffic back to stable, for a cause or (with an empty one) since a person said so."""
-    weight = state.percent(state.current)
+    """Give the traffic back to stable, for a cause or (with an empty one) since a person said so.
+
+    A version that was doubted has half of the traffic, and all users have met it: that is what is told.
+    """
+    weight = 100 if state.is_baking else state.percent(state.current)
     step = state.progress.index if isinstance(state.progress, Stepping) else len(plan.steps(rollout))
     exposed = state.newest.exposed_at is not None
     kind = "change_rolled_back" if exposed else "change_aborted_unexposed"

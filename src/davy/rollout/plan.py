@@ -63,6 +63,29 @@ def set_weight(rollout: Rollout, index: int) -> int:
     return weights[-1] if weights else 0
 
 
+def first_weight(rollout: Rollout) -> int:
+    """Return the weight with which the first traffic is to come, 0 where no step gives any."""
+    return next((step.set_weight for step in steps(rollout) if step.set_weight), 0)
+
+
+def asks_for_more(rollout: Rollout, index: int) -> bool:
+    """Say whether the step after `index` sends more users to a canary that has some.
+
+    It does with a greater weight, with a route for some headers, and with an experiment that takes users for
+    the new version. What comes after the last step is promotion, which is another question.
+    """
+    plan, held = steps(rollout), set_weight(rollout, index)
+    if index + 1 >= len(plan) or not held:
+        return False
+    following = plan[index + 1]
+    sides = following.experiment.templates if following.experiment is not None else ()
+    return (
+        set_weight(rollout, index + 1) > held
+        or (following.set_header_route is not None and bool(following.set_header_route.match))
+        or any(side.spec_ref == "canary" and side.weight for side in sides)
+    )
+
+
 def set_scale(rollout: Rollout, index: int) -> SetCanaryScale | None:
     """Return the scale that holds on step `index` apart from the weight, None where replicas follow the weight.
 

@@ -8,7 +8,16 @@ from davy.model.rollout import ReplicaProgressThreshold, Rollout
 from davy.model.side_route import HeaderRoute
 from davy.rollout import plan, replicas
 from davy.rollout.platform import Count, Seen
-from davy.rollout.state import Aborted, Previewing, RolloutState, Settled, Stepping, Verifying, pause_of
+from davy.rollout.state import (
+    Aborted,
+    Previewing,
+    RolloutState,
+    Settled,
+    Stepping,
+    Verifying,
+    awaits_judge,
+    pause_of,
+)
 
 
 def at_desired(rollout: Rollout, state: RolloutState, seen: Seen) -> bool:
@@ -32,13 +41,14 @@ def routed_counts(rollout: Rollout, state: RolloutState) -> replicas.Counts:
     strategy, progress = plan.canary(rollout), state.progress
     index = progress.index if isinstance(progress, Stepping) else len(plan.steps(rollout))
     scale = plan.set_scale(rollout, index)
+    shrinks = strategy.dynamic_stable_scale and state.bake is None
     return replicas.routed(
         rollout.spec.desired_replicas,
         plan.set_weight(rollout, index),
         whole=strategy.full_weight,
         least=strategy.min_pods_per_replica_set,
         scale=None if scale is None else replicas.CanaryScale(scale.weight, scale.replicas),
-        stable_weight=state.weights.get(state.stable, 0) if strategy.dynamic_stable_scale else None,
+        stable_weight=state.weights.get(state.stable, 0) if shrinks else None,
     )
 
 
@@ -130,6 +140,8 @@ def timed_out(rollout: Rollout, state: RolloutState, now: float) -> bool:
     """Say whether replicas should have made progress and have not, as Argo's progress deadline does."""
     progress = state.progress
     if rollout.spec.paused or isinstance(progress, Settled | Aborted) or pause_of(progress):
+        return False
+    if awaits_judge(state):
         return False
     if isinstance(progress, Previewing | Verifying) and progress.run:
         return False

@@ -141,6 +141,8 @@ def _scale_by_ratio(rollout: Rollout, state: RolloutState, seen: Seen) -> Rollou
     weight = 0 if isinstance(progress, Aborted) else strategy.full_weight
     if isinstance(progress, Stepping):
         weight = plan.set_weight(rollout, progress.index)
+    elif isinstance(progress, Promoting) and progress.waits:
+        weight = progress.weight
     new, stable = state.newest, state.revision(state.stable)
     counts = replicas.step_towards(
         n,

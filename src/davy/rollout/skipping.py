@@ -1,7 +1,8 @@
 """The ways past what an update has still to show: a step, or all of them.
 
-Neither exists without the waiver that allows it, and neither passes over what watches users: the guard and the
-background analysis of a canary go on, and a blue/green update is verified after its switch.
+Neither exists without the waiver that allows it, and neither passes over what watches users: the guard or the
+judge and the background analysis of a canary go on, more traffic waits for the judge's word, and a blue/green
+update is verified after its switch.
 """
 
 import msgspec
@@ -12,7 +13,7 @@ from davy.rollout import move, plan
 from davy.rollout.actions import Outcome
 from davy.rollout.blue_green import COMPLETED
 from davy.rollout.decision import Event
-from davy.rollout.state import Previewing, Promoting, RolloutState, Stepping, Verifying
+from davy.rollout.state import Previewing, Promoting, RolloutState, Stepping, Verifying, Wait
 
 
 def skip_step(rollout: Rollout, state: RolloutState, waiver: str, now: float) -> Outcome:
@@ -22,9 +23,15 @@ def skip_step(rollout: Rollout, state: RolloutState, waiver: str, now: float) ->
         Refused: there is no waiver, or no step to pass over.
     """
     progress = _canary(rollout, state, waiver, "--skip-step")
-    done = move.complete(rollout, state, progress, now)
-    events = tuple(Event(event.kind, {**event.detail, "skipped": waiver}) for event in done.events)
-    return msgspec.structs.replace(state, progress=done.progress, sides=()), events
+    if progress.waits is not None:
+        name = rollout.metadata.name
+        why = "the step is done, and no waiver passes over the judge, whose word more traffic waits for"
+        raise Refused(f"{name} has nothing that --skip-step could pass over: {why}")
+    if plan.asks_for_more(rollout, progress.index):
+        over = msgspec.structs.replace(progress, pause=None, experiment=None, waits=Wait(waiver=waiver))
+        return msgspec.structs.replace(state, progress=over, sides=()), ()
+    done = move.complete(rollout, state, progress, now, waiver=waiver)
+    return msgspec.structs.replace(state, progress=done.progress, sides=()), done.events
 
 
 def promote_full(rollout: Rollout, state: RolloutState, waiver: str, now: float) -> Outcome:
@@ -52,7 +59,12 @@ def promote_full(rollout: Rollout, state: RolloutState, waiver: str, now: float)
         )
         for index in range(progress.index, len(steps))
     )
-    everything = Promoting(reason=f"Full promotion by waiver {waiver}", since=now)
+    everything = Promoting(
+        reason=f"Full promotion by waiver {waiver}",
+        since=now,
+        waits=Wait(),
+        weight=plan.set_weight(rollout, progress.index) or plan.first_weight(rollout),
+    )
     return msgspec.structs.replace(state, progress=everything, sides=()), events
 
 
@@ -72,7 +84,7 @@ def _canary(rollout: Rollout, state: RolloutState, waiver: str, option: str) -> 
     if isinstance(progress, Stepping) and progress.index < len(plan.steps(rollout)):
         return progress
     if isinstance(progress, Stepping | Promoting):
-        why = "its steps are done, and no waiver passes over its background analysis or its guard"
+        why = "its steps are done, and no waiver passes over its background analysis, its guard or its judge"
     elif isinstance(progress, Verifying):
         why = "it has all the traffic, and no waiver passes over what is measured of its users"
     elif isinstance(progress, Previewing):

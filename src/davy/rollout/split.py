@@ -81,7 +81,10 @@ def _by_ratio(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, in
 
 
 def _routed(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
-    """Split by the weight of the step, once the replicas for it are there."""
+    """Split by the weight of the step, once the replicas for it are there.
+
+    What a judge doubts that had everything has half of it, so that the two can be compared.
+    """
     whole, n, progress = plan.full_weight(rollout), rollout.spec.desired_replicas, state.progress
     if seen.count(state.current).available == 0:
         return _with_sides(state, seen, {state.stable: whole, state.current: 0})
@@ -92,9 +95,11 @@ def _routed(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]
         if lacks_evidence(progress):
             weight = min(weight, held)
     elif isinstance(progress, Promoting) and fully_available(rollout, state, seen):
-        return {state.current: whole}
+        weight = progress.weight if progress.waits else whole
     else:
         weight = held
+    if state.bake is not None and state.bake.halved:
+        weight = min(weight, whole // 2)
     stable, wanted = seen.count(state.stable).available, state.revision(state.stable).replicas
     if stable < (whole - weight) * n // whole and not threshold_met(rollout, wanted, stable):
         weight = held

@@ -64,25 +64,54 @@ class Experiment(msgspec.Struct, frozen=True):
     runs: tuple[str, ...] = ()
 
 
+class Wait(msgspec.Struct, frozen=True):
+    """All is done but to hear the judge, who is asked before a canary gets more traffic.
+
+    `since` is None until it was asked and did not agree: without a judge nobody waits. `waiver` is the one by
+    which the step was passed over, where it was.
+    """
+
+    since: float | None = None
+    waiver: str = ""
+
+
+class Bake(msgspec.Struct, frozen=True):
+    """The canary is to have all the traffic and is watched, while stable is kept whole.
+
+    `since` is when it had everything first, None before that; `halved` that stable has half of it again, since
+    the judge wants to compare the two once more.
+    """
+
+    since: float | None = None
+    halved: bool = False
+
+
 class Stepping(msgspec.Struct, frozen=True, tag=True):
-    """On step `index` since `since`; `run` is the analysis run of this step, once it has one."""
+    """On step `index` since `since`; `run` is the analysis run of this step, once it has one.
+
+    With `waits` the step is done, and the next one would send more users.
+    """
 
     index: int
     since: float
     pause: Pause | None = None
     run: str = ""
     experiment: Experiment | None = None
+    waits: Wait | None = None
 
 
 class Promoting(msgspec.Struct, frozen=True, tag=True):
     """All steps are done; the new version takes all the traffic once all of it is available.
 
-    `quick` says that steps and analyses were passed over, since the version was stable before.
+    `quick` says that steps and analyses were passed over, since the version was stable before. With `waits` the
+    steps were passed over by a waiver, which passes over no judge, and the canary has `weight` until then.
     """
 
     reason: str
     since: float
     quick: bool = False
+    waits: Wait | None = None
+    weight: int = 0
 
 
 class Previewing(msgspec.Struct, frozen=True, tag=True):
@@ -211,6 +240,8 @@ class RolloutState(msgspec.Struct, frozen=True):
     another's. `weights` is the split that was last decided, by hash. `progressed_at` is when the number of
     updated or available replicas last changed, `counts` what it was then: the progress deadline runs from it.
     `sides` are the versions that an experiment runs, `restarted_at` is the last restart that was carried out.
+    `bake` is how the version that has everything is watched, where there is a judge; `blind_since` is since
+    when the judge, while an update waits for it, knows nothing of what users get.
     """
 
     revisions: tuple[Revision, ...]
@@ -226,6 +257,13 @@ class RolloutState(msgspec.Struct, frozen=True):
     conditions: tuple[Condition, ...] = ()
     sides: tuple[Side, ...] = ()
     restarted_at: float | None = None
+    bake: Bake | None = None
+    blind_since: float | None = None
+
+    @property
+    def is_baking(self) -> bool:
+        """Whether the canary has all the traffic, or had it until it was doubted, and is watched."""
+        return self.bake is not None and self.bake.since is not None
 
     def percent(self, hash_: str) -> int:
         """Say how many percent of the traffic a version has by the split that was last decided."""
@@ -248,3 +286,9 @@ class RolloutState(msgspec.Struct, frozen=True):
             for revision in self.revisions
         )
         return msgspec.structs.replace(self, revisions=revisions)
+
+
+def awaits_judge(state: RolloutState) -> bool:
+    """Say whether an update goes on only once its judge says so."""
+    waits = state.progress.waits if isinstance(state.progress, Stepping | Promoting) else None
+    return state.is_baking or (waits is not None and waits.since is not None)

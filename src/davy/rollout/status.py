@@ -10,10 +10,11 @@ import msgspec
 
 from davy.model.rollout import Rollout
 from davy.rollout import plan
+from davy.rollout.decision import Word
 from davy.rollout.platform import Seen
 from davy.rollout.readiness import fully_available, timed_out, timed_out_message
 from davy.rollout.restart import restart_at
-from davy.rollout.state import Aborted, Condition, RolloutState, Settled, Verifying, pause_of
+from davy.rollout.state import Aborted, Condition, RolloutState, Settled, Verifying, awaits_judge, pause_of
 
 
 class RolloutPhase(StrEnum):
@@ -42,8 +43,12 @@ class ReplicaCounts(msgspec.Struct, frozen=True):
     available: int
 
 
-def status(rollout: Rollout, state: RolloutState, seen: Seen) -> Status:
-    """Say how the rollout is; the first rule that fits wins."""
+def status(rollout: Rollout, state: RolloutState, seen: Seen, word: Word | None = None) -> Status:
+    """Say how the rollout is; the first rule that fits wins.
+
+    One that waits for its judge is Progressing, as one whose analysis is under way: nobody has to come, and
+    `promote` would not end it. The message is the judge's `word`, the last that was heard.
+    """
     progressing = _condition(state, "Progressing")
     if progressing and progressing.reason in ("RolloutAborted", "ProgressDeadlineExceeded"):
         return Status(RolloutPhase.DEGRADED, f"{progressing.reason}: {progressing.message}")
@@ -51,6 +56,8 @@ def status(rollout: Rollout, state: RolloutState, seen: Seen) -> Status:
         return Status(RolloutPhase.PAUSED, "manually paused")
     if pause := pause_of(state.progress):
         return Status(RolloutPhase.PAUSED, pause.reason)
+    if word is not None and awaits_judge(state):
+        return Status(RolloutPhase.PROGRESSING, f"Judge: {word.reason}")
     waits_for = _waits_for(rollout, state, seen)
     return Status(RolloutPhase.PROGRESSING, waits_for) if waits_for else Status(RolloutPhase.HEALTHY)
 

@@ -37,12 +37,13 @@ class ProviderContract(ABC):
     """The promises of a provider, as tests.
 
     `now` is what every question is asked at; `secrets` are texts that no error and no answer may hold, and
-    `source` is where those are read that a question names.
+    `source` is where those are read that a question names, `rollout` whose metric it is.
     """
 
     now: float = 1_800_000_000.0
     secrets: tuple[str, ...] = ()
     source: SecretSource | None = None
+    rollout: str = "payments"
 
     @abstractmethod
     def provider(self) -> Provider:
@@ -58,7 +59,8 @@ class ProviderContract(ABC):
 
     def measured(self, provider: Provider, question: MetricProvider, name: str = "") -> Answer | Judged:
         """Ask as the engine does, under a name that no other measurement has."""
-        asking = Asking(name or f"{self.now}/{next(_NUMBERS)}", "default", self.source)
+        name = name or f"{self.now}/{next(_NUMBERS)}"
+        asking = Asking(name, "default", self.source, rollout=self.rollout)
         return asking.cover(provider.measure(question, now=self.now, asking=asking))
 
     def trouble_of(self, provider: Provider, question: MetricProvider) -> ProviderError | None:

@@ -5,7 +5,7 @@ by a rename. They survive any crash of Davy or of Envoy, and they are a record o
 Field names and values are those of https://www.envoyproxy.io/docs/envoy/latest/api-v3/api.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 import msgspec
@@ -43,6 +43,7 @@ A server that closes an idle connection at the moment a request is sent on it co
 is safe then. On the loopback interface a new connection costs next to nothing.
 """
 
+_TIMED_BY_WHO = r"cluster\..*\.(external|internal)\.upstream_rq_time"
 _METADATA = "davy.dev"
 _TYPES = "type.googleapis.com/"
 _LISTENER = f"{_TYPES}envoy.config.listener.v3.Listener"
@@ -58,11 +59,15 @@ def response(version: int, resources: Iterable[Document]) -> Document:
     return {"version_info": str(version), "resources": list(resources)}
 
 
-def bootstrap(*, admin_path: str, listeners_path: str, clusters_path: str) -> Document:
+def bootstrap(
+    *, admin_path: str, listeners_path: str, clusters_path: str, latency_bounds_ms: Sequence[float]
+) -> Document:
     """Say where everything else is to be read, and how Envoy is asked what it did with it.
 
     The admin interface knows no users, so it is a socket that only its owner may open, for reading only.
-    Histograms show what was measured up to the last flush, hence the short interval.
+    Histograms show what was measured up to the last flush, hence the short interval. Envoy times each answer
+    twice: once by the cluster, with the bounds that people's queries know, and once by the cluster and by who
+    asked, with the fine bounds that a judge wants. The first setting that fits a histogram is the one.
     """
     return {
         "node": {"id": "davy", "cluster": "davy"},
@@ -73,7 +78,10 @@ def bootstrap(*, admin_path: str, listeners_path: str, clusters_path: str) -> Do
         "dynamic_resources": {"lds_config": _source(listeners_path), "cds_config": _source(clusters_path)},
         "stats_flush_interval": "0.5s",
         "stats_config": {
-            "histogram_bucket_settings": [{"match": {"prefix": "cluster."}, "buckets": list(BUCKETS_MS)}]
+            "histogram_bucket_settings": [
+                {"match": {"safe_regex": {"regex": _TIMED_BY_WHO}}, "buckets": list(latency_bounds_ms)},
+                {"match": {"prefix": "cluster."}, "buckets": list(BUCKETS_MS)},
+            ]
         },
     }
 

@@ -220,6 +220,10 @@ def test_a_quiet_confirmation_ends_by_time() -> None:
 def test_the_watch_ends() -> None:
     release = Release(Judge(metrics=(ERRORS,), bake_s=50.0)).play(120, one_percent, one_percent)
     assert release.last.reason == "promoted, and watched to the end"
+    assert (release.last.action, release.last.next_weight) == (Action.ADVANCE, 1.0)
+    promoted = [found for found in release.said if found.weight == 1.0]
+    assert {found.action for found in promoted[:9]} == {Action.CONTINUE}
+    assert verdict(release.state, release.at + 20.0).action is Action.HOLD, "stale: nobody watched the end"
     before = release.state.phase
     release.play(2, lambda _: 1.0, one_percent)
     assert release.state.phase == before

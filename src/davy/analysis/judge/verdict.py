@@ -27,7 +27,7 @@ class Action(StrEnum):
     CONTINUE = "continue"
     """Stay: nothing is decided yet."""
     ADVANCE = "advance"
-    """Give the canary `next_weight`."""
+    """Give the canary `next_weight`; at 1 already, the bake is over and stable need not be kept any longer."""
     ABORT = "abort"
     """Give everything to stable: the canary is worse."""
     HOLD = "hold"
@@ -253,7 +253,7 @@ def _watch(state: JudgeState, watching: Watching, now: float) -> _Choice:
     left = state.judge.bake_s - (now - watching.since)
     if left > 0.0:
         return _Choice(Action.CONTINUE, f"promoted; watched for another {left:.0f} s", state.weight)
-    return _Choice(Action.CONTINUE, "promoted, and watched to the end", state.weight)
+    return _Choice(Action.ADVANCE, "promoted, and watched to the end", state.weight)
 
 
 def _confirm(state: JudgeState, confirming: Confirming, evidence: Evidence, now: float) -> _Choice:

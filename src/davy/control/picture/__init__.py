@@ -3,6 +3,7 @@
 from davy.control.picture.answers import query
 from davy.control.picture.explaining import why
 from davy.control.picture.header import rollout
+from davy.control.picture.judge import verdict
 from davy.control.picture.status import manifest
 
-__all__ = ["manifest", "query", "rollout", "why"]
+__all__ = ["manifest", "query", "rollout", "verdict", "why"]

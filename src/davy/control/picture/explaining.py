@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from davy.control import views
 from davy.control.held import Held
+from davy.control.picture.judge import sentences
 from davy.control.picture.revisions import images_of
 from davy.ledger.entry import Entry
 from davy.rollout.decision import Verdict
@@ -19,6 +20,10 @@ KEY_KINDS = {
     "analysis_finished",
     "human_action",
     "update_started",
+    "judge_awaited",
+    "bake_started",
+    "bake_doubted",
+    "bake_cleared",
     "paused",
 }
 """The entries that explain how a rollout came to be as it is."""
@@ -31,6 +36,8 @@ def why(held: Held, view: views.RolloutView, entries: Sequence[Entry]) -> views.
     evidence = [_sentence_of(metric) for run in runs for metric in run.metrics]
     if view.guard:
         evidence.append(view.guard.sentence)
+    if view.judge:
+        evidence += [view.judge.sentence, *sentences(view.judge.verdict)]
     if view.restart:
         evidence.append(f"a restart has replaced {view.restart.replaced} of {view.restart.of} replicas")
     if view.trouble:

@@ -8,9 +8,11 @@ from davy.analysis import guard
 from davy.analysis.tally import Tally
 from davy.control import views
 from davy.control.held import Held
+from davy.control.picture.judge import judged
 from davy.control.picture.revisions import Sight, images_of, revision
 from davy.control.picture.routes import described
 from davy.control.runs import RunRecord
+from davy.control.verdicts import heard
 from davy.rollout import plan as plans
 from davy.rollout.parts import roles
 from davy.rollout.platform import Seen
@@ -20,11 +22,16 @@ from davy.rollout.status import count, status
 
 
 def rollout(
-    held: Held, seen: Seen, counters: Mapping[str, Tally], runs: Sequence[RunRecord], now: float
+    held: Held,
+    seen: Seen,
+    counters: Mapping[str, Tally],
+    runs: Sequence[RunRecord],
+    now: float,
+    judge: str = "",
 ) -> views.RolloutView:
-    """Draw one rollout."""
+    """Draw one rollout; `judge` is the name of its Judge, where it has one."""
     manifest, state = held.manifest, held.state
-    how, numbers = status(manifest, state, seen), count(manifest, state, seen)
+    how, numbers = status(manifest, state, seen, heard(held, now)), count(manifest, state, seen)
     pause = pause_of(state.progress)
     left = None if pause is None or pause.duration_s is None else max(0.0, pause.since + pause.duration_s - now)
     switches = plans.blue_green(manifest) is not None
@@ -53,6 +60,7 @@ def rollout(
         services=tuple(_services(state, seen)),
         routes=tuple(views.RouteView(route.name, described(route)) for route in seen.routes),
         restart=_restart(held, seen, now),
+        judge=judged(held, judge, now),
     )
 
 
@@ -140,7 +148,7 @@ def _restart(held: Held, seen: Seen, now: float) -> views.RestartView | None:
 
 def _guard(held: Held) -> views.GuardView | None:
     """Draw the guard while it watches."""
-    if held.watch is None:
+    if held.watch is None or held.watch.guard is None:
         return None
     found = guard.verdict(held.watch.guard)
     return views.GuardView(

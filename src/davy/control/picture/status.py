@@ -10,7 +10,7 @@ from davy.control.held import Held
 from davy.control.picture.header import step
 from davy.control.runs import RunRecord
 from davy.rollout import plan
-from davy.rollout.decision import RunKind
+from davy.rollout.decision import RunKind, Word
 from davy.rollout.parts import active_hash
 from davy.rollout.platform import Seen
 from davy.rollout.state import Aborted, Previewing, RolloutState, Settled, Stepping, Verifying, pause_of
@@ -19,12 +19,17 @@ from davy.rollout.status import count, status
 Fields = dict[str, object]
 
 
-def manifest(held: Held, seen: Seen, written: msgspec.Struct, runs: Sequence[RunRecord]) -> views.ManifestView:
-    """Show a manifest as it was `written`, with the status that Argo's types give it (`types.go`)."""
+def manifest(
+    held: Held, seen: Seen, written: msgspec.Struct, runs: Sequence[RunRecord], word: Word | None = None
+) -> views.ManifestView:
+    """Show a manifest as it was `written`, with the status that Argo's types give it (`types.go`).
+
+    `word` is the last that its judge said, where it has one.
+    """
     rollout, state = held.manifest, held.state
     name = {"apiVersion": rollout.api_version, "kind": rollout.kind}
     own = [run for run in runs if run.hash == state.current]
-    found: Fields = {**_common(held, seen)}
+    found: Fields = {**_common(held, seen, word)}
     if plan.blue_green(rollout) is None:
         found["canary"] = _canary(held, seen, own)
     else:
@@ -33,10 +38,11 @@ def manifest(held: Held, seen: Seen, written: msgspec.Struct, runs: Sequence[Run
     return views.ManifestView(manifest=body)
 
 
-def _common(held: Held, seen: Seen) -> Fields:
+def _common(held: Held, seen: Seen, word: Word | None) -> Fields:
     """Return what the two strategies have in common."""
     rollout, state, progress = held.manifest, held.state, held.state.progress
-    how, numbers, pause = status(rollout, state, seen), count(rollout, state, seen), pause_of(progress)
+    how, numbers = status(rollout, state, seen, word), count(rollout, state, seen)
+    pause = pause_of(progress)
     return {
         "abort": isinstance(progress, Aborted),
         "abortedAt": _instant(progress.at) if isinstance(progress, Aborted) else None,
