@@ -40,9 +40,14 @@ kind: ImageMap
 metadata: {name: images}
 spec:
   images:
-    "app:bad": {source: {dir: .}, command: [env, VERSION=bad, ERROR_RATE=0.2, PYTHON, upstream.py]}
-    "app:*": {source: {dir: .}, command: [env, "VERSION={tag}", ERROR_RATE=0.05, PYTHON, upstream.py]}
+    "app:bad":
+      source: {dir: .}
+      command: [env, VERSION=bad, DELAY_MS=60, ERROR_RATE=0.05, PYTHON, upstream.py]
+    "app:*":
+      source: {dir: .}
+      command: [env, "VERSION={tag}", DELAY_MS=15, ERROR_RATE=0.05, PYTHON, upstream.py]
 """
+"""The bad version is slow: the engine's own guard, which looks at errors, has nothing against it."""
 QUICK = {"interval": "1s", "warmUp": "1s", "alpha": 0.01}
 
 
@@ -211,3 +216,24 @@ def test_a_good_version_gets_more_as_soon_as_the_evidence_allows(world: World) -
     runs = [entry.detail for entry in site.entries() if entry.kind == "analysis_finished"]
     steps = [run for run in runs if run["type"] == "Step"]
     assert [run["phase"] for run in steps] == ["Successful", "Successful"]
+
+
+def test_a_bad_version_is_aborted_by_the_word_of_the_judge(world: World) -> None:
+    site = world.site
+    world.follow(lambda: sees_stable(world))
+    site.release("bad")
+    world.follow(lambda: "change_rolled_back" in kinds(site))
+    failed = [entry.detail for entry in site.entries() if entry.kind == "analysis_finished"]
+    assert "Failed" in [run["phase"] for run in failed if run["type"] in ("Step", "Background")], failed
+    hashes = {each.images[0]: each.hash for each in site.get().revisions}
+    status, answer = world.court.verdict(canary=hashes["app:bad"], stable=hashes["app:one"])
+    assert (status, answer["verdict"]) == (200, "abort"), answer
+    assert kinds(site).count("change_promoted") == 1
+
+
+def test_a_version_that_nobody_has_seen_never_gets_more(world: World) -> None:
+    world.follow(lambda: sees_stable(world))
+    words = {"canary": "nobody", "stable": world.site.get().revisions[0].hash, "weight": "10"}
+    world.follow(lambda: world.court.verdict(**words)[1]["data"]["windows"] > 2)
+    answer = world.court.verdict(**words)[1]
+    assert (answer["verdict"], answer["data"]["state"]) == ("continue", "no_data")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from davy.analysis.judge import Judge, start, verdict
-from davy.control.verdicts.asked import Answer, Asked, answer_of
+from davy.control.court.asked import Answer, Asked, answer_of
 from davy.errors import DavyError, NotFound, Refused, Undecided, UsageError
 from davy.serve.http import Http
 from davy.serve.server import Server
@@ -101,7 +101,7 @@ def test_who_asks_too_long_or_too_much_is_told_so() -> None:
 def test_whatever_is_in_a_url_reaches_nobody_but_as_a_word(text: str) -> None:
     from urllib.parse import quote
 
-    from davy.control.verdicts.asked import read
+    from davy.control.court.asked import read
 
     given_words = [("canary", text), ("stable", "b")]
     try:

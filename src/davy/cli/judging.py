@@ -13,7 +13,7 @@ from davy.cli.manifests import read_manifests
 from davy.cli.setting import Setting, talk
 from davy.cli.signals import signals
 from davy.cli.stores import open_store
-from davy.control.verdicts.docket import Docket
+from davy.control.court.docket import Docket
 from davy.errors import UsageError
 from davy.model.judge import Judge
 from davy.model.loader import load_all

@@ -16,8 +16,8 @@ from starlette.requests import Request as Call
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from davy.control.verdicts.asked import Answer, read
-from davy.control.verdicts.docket import Verdicts
+from davy.control.court.asked import Answer, read
+from davy.control.court.docket import Verdicts
 from davy.errors import Conflict, DavyError, NotFound, Refused, UsageError
 from davy.serve.admission import fault_id
 

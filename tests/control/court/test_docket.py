@@ -11,8 +11,10 @@ from davy.adapters.memory_store import MemoryStore
 from davy.analysis.counted.look import History, Look, Past
 from davy.analysis.judge import Action, DataState
 from davy.analysis.provider import ProviderError
-from davy.control.verdicts.asked import Answer, read
-from davy.control.verdicts.docket import Docket
+from davy.control import requests, views
+from davy.control.court.asked import Answer, read
+from davy.control.court.docket import Docket
+from davy.control.court.engine import EngineVerdicts
 from davy.errors import NotFound, UsageError
 from davy.model.judge import Judge, JudgePrometheus, JudgeSpec, JudgeStep
 from davy.model.key import Key
@@ -48,8 +50,8 @@ class World:
         self._up()
         if version not in self.counts:
             return Look(exact=True)
-        requests, errors = self.counts[version]
-        return Look(self.sampled, {"a": requests}, {"a": errors}, exact=True)
+        tried, failed = self.counts[version]
+        return Look(self.sampled, {"a": tried}, {"a": failed}, exact=True)
 
     def history(self, version: str, words: Mapping[str, str], *, now: float, span_s: float) -> History:
         self._up()
@@ -68,9 +70,9 @@ class World:
         self.at += 5.0
         if fresh:
             self.sampled = self.at
-        for name, (requests, errors) in (("new", canary), ("old", stable)):
+        for name, (tried, failed) in (("new", canary), ("old", stable)):
             before = self.counts.get(name, (0, 0))
-            self.counts[name] = before[0] + requests, before[1] + errors
+            self.counts[name] = before[0] + tried, before[1] + failed
         for key in self.docket.look():
             self.docket.read(key)
 
@@ -210,6 +212,29 @@ def test_a_rollout_without_a_judge_is_not_found() -> None:
         World().ask("namespace=elsewhere&canary=a&stable=b")
     with pytest.raises(NotFound):
         World().ask("judge=other&canary=a&stable=b")
+
+
+def test_an_engine_answers_in_the_same_words() -> None:
+    view = views.VerdictView(
+        verdict="continue",
+        action="hold",
+        weight=25.0,
+        next_weight=25.0,
+        reason="it waits",
+        evidence=views.EvidenceView(log10=0.4, abort_at=2.0, driver="error_ratio", ratio=1.4),
+        assurance=views.AssuranceView(excess_upper=0.02, beta=0.05, risk_next=50.0, budget=20.0),
+        metrics={},
+        data=views.JudgedDataView(age_s=1.0, windows=3, state="ok"),
+    )
+    asked: list[requests.AnyRequest] = []
+
+    def handle(request: requests.AnyRequest, actor: str) -> views.AnyView:
+        asked.append(request)
+        return view
+
+    answer = EngineVerdicts(handle).verdict(read("pay", [("namespace", "shop")]))
+    assert (answer.verdict, answer.action, answer.reason) == ("continue", Action.HOLD, "it waits")
+    assert asked == [requests.Verdict("shop", "pay")]
 
 
 moments = st.one_of(

@@ -14,8 +14,8 @@ import msgspec
 from davy.analysis.counted.look import VersionCounters
 from davy.analysis.judge import Judge as Settings
 from davy.analysis.judge.declared import settings_of
-from davy.control.verdicts.asked import Answer, Asked
-from davy.control.verdicts.case import HISTORY_S, Case
+from davy.control.court.asked import Answer, Asked
+from davy.control.court.case import HISTORY_S, Case
 from davy.errors import DavyError, NotFound, Refused, UsageError
 from davy.ledger.entry import Draft
 from davy.ledger.log import Receipt

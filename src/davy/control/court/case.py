@@ -23,7 +23,7 @@ from davy.analysis.judge import (
     start,
     verdict,
 )
-from davy.control.verdicts.asked import Answer, Asked, answer_of
+from davy.control.court.asked import Answer, Asked, answer_of
 from davy.errors import UsageError
 
 ATTENTION_S = 600.0
