@@ -108,7 +108,7 @@ class Service:
 
 
 async def main() -> None:
-    asks = "DAVY_FLAGS_URL" in os.environ and "discount_default" in RELEASE
+    asks = os.environ.get("DAVY_FLAGS_URL") and "discount_default" in RELEASE
     service, stop = Service(discount_by_flag() if asks else no_discount), asyncio.Event()
     server = await asyncio.start_server(service.serve, "127.0.0.1", int(os.environ["PORT"]))
     for number in (signal.SIGTERM, signal.SIGINT):

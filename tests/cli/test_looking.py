@@ -103,6 +103,22 @@ def test_a_watch_that_is_no_terminal_prints_a_line_a_change(
     assert ran.stderr == '\nno longer watching; rollout "payments" goes on\n'
 
 
+@pytest.mark.parametrize("words", [("get", "rollout", "payments", "-w"), ("status", "payments", "-w")])
+def test_a_second_less_to_wait_is_no_change(
+    run: Any, engine: Scripted, shelf: Any, waiting: Any, words: tuple[str, ...]
+) -> None:
+    def later(waits: int) -> None:
+        if waits == 4:
+            raise KeyboardInterrupt
+        change(shelf, message="baked" if waits == 3 else f"baking for another {90 - waits} s")
+
+    change(shelf, message="baking for another 90 s")
+    waiting.then = later
+    told = run(*words).stdout.splitlines()
+    assert ["90 s" in line for line in told] == [True, False]
+    assert told[1].endswith("baked")
+
+
 def test_a_watch_as_json_is_a_document_a_line(run: Any, engine: Scripted, shelf: Any, waiting: Any) -> None:
     def then(waits: int) -> None:
         change(shelf, step=3)

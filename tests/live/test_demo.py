@@ -58,6 +58,13 @@ def test_two_demos_at_once_tell_the_same_true_story(directory: Path) -> None:
         assert (bad["version"], bad["outcome"], bad["weightAtAbort"]) == ("1.4.2", "aborted", 5)
         assert 3 <= bad["badRequests"] < bad["requests"] / 10
         assert 0 < bad["secondsFirstErrorToZero"] < ENDED
+        compared = report["comparison"]
+        judge, threshold = compared["judge"], compared["threshold"]
+        assert (compared["version"], judge["stopped"], judge["weight"]) == ("1.4.2", True, 5)
+        assert judge["badRequests"] == bad["badRequests"]
+        assert threshold["badRequests"] > 2 * judge["badRequests"]
+        assert threshold["weight"] > judge["weight"]
+        assert threshold["seconds"] > judge["seconds"] > 0
         assert (good["version"], good["outcome"], good["badRequests"]) == ("1.4.3", "promoted", 0)
         assert (switched["name"], switched["outcome"], switched["badRequests"]) == ("catalog", "promoted", 0)
         assert switched["requests"] > 100
@@ -76,7 +83,7 @@ def test_two_demos_at_once_tell_the_same_true_story(directory: Path) -> None:
         assert flag["requestsWithDiscountAfterOpened"] > 0
         assert (flag["killedBy"], flag["confirmedByInstances"] >= 6) == ("1.4.4", True)
         assert 0 <= flag["confirmedAfterSeconds"] < ENDED
-        assert "guard" in flag["killedBecause"]
+        assert "judge" in flag["killedBecause"]
         assert flag["requestsWithDiscountAfterConfirmed"] == 0
         assert f"$ davy flag history {flag['key']}" in talk
         assert "error[PD050]" in talk

@@ -30,6 +30,30 @@ class DemoRollout(msgspec.Struct, frozen=True, rename="camel"):
     seconds_first_error_to_zero: float | None
 
 
+class DemoStop(msgspec.Struct, frozen=True, rename="camel"):
+    """What a bad version cost its users until it was stopped, by what they got.
+
+    `weight` is where it was stopped, in percent, 100 where it never was. Of the `requests` that users sent from
+    the release on, until the version answered for the last time, `bad_requests` failed; `seconds` are real,
+    from the first that failed to that last answer.
+    """
+
+    stopped: bool
+    weight: int
+    bad_requests: int
+    requests: int
+    seconds: float
+
+
+class DemoComparison(msgspec.Struct, frozen=True, rename="camel"):
+    """The same bad version twice at the same time: stopped by the judge, and by a threshold in its place."""
+
+    version: str
+    judge: DemoStop
+    limit: float
+    threshold: DemoStop
+
+
 class DemoLedger(msgspec.Struct, frozen=True, rename="camel"):
     """The record at the end: where it is, how many entries it has, its root, and whether it verifies."""
 
@@ -77,5 +101,6 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag=
     seconds: float
     steps: tuple[DemoStep, ...]
     rollouts: tuple[DemoRollout, ...]
+    comparison: DemoComparison | None
     ledger: DemoLedger | None
     flags: DemoFlag

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from davy.adapters.load import Load
-from davy.cli.demo_report import DemoFlag, DemoLedger, DemoRollout, DemoStep
+from davy.cli.demo_report import DemoComparison, DemoFlag, DemoLedger, DemoRollout, DemoStep, DemoStop
 from davy.cli.running import Running
 from davy.control import requests, views
 from davy.control.requests import AnyRequest
@@ -30,7 +30,11 @@ class NotTrue(Exception):
 
 @dataclass(slots=True)
 class Stage:
-    """The engine, the files, and where the story is told."""
+    """The engine, the files, and where the story is told.
+
+    `beside` are the users of the rollout that the judge is compared with, which got its bad version at
+    `beside_since`; `stopped` is what that version cost until the judge stopped it.
+    """
 
     running: Running
     workspace: Path
@@ -42,6 +46,10 @@ class Stage:
     load: Load | None = None
     steps: list[DemoStep] = field(default_factory=list)
     rollouts: list[DemoRollout] = field(default_factory=list)
+    beside: Load | None = None
+    beside_since: float = 0.0
+    stopped: DemoStop | None = None
+    comparison: DemoComparison | None = None
     ledger: DemoLedger | None = None
     flag: DemoFlag = field(default_factory=DemoFlag)
 

@@ -8,7 +8,7 @@ from davy.cli.options import common, named, output
 from davy.cli.output import show_view
 from davy.cli.paint import visible
 from davy.cli.setting import Setting
-from davy.cli.watch import leaving, looks
+from davy.cli.watch import is_news, leaving, looks
 from davy.control.requests import Get
 from davy.control.views import RolloutView
 from davy.errors import Refused, StillPending, UsageError
@@ -57,9 +57,9 @@ def _wait(
     """Look until the rollout is done, one way or the other."""
     said = None
     for view in looks(look, setting, timeout_s=timeout_s):
-        if not quiet and line(view) != said:
-            said = line(view)
-            click.echo(said)
+        if not quiet and is_news(said, line(view)):
+            click.echo(line(view))
+        said = line(view)
         if view.status in ("Healthy", "Degraded"):
             return view
     raise AssertionError("looking never ends by itself")

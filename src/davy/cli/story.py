@@ -29,8 +29,19 @@ from davy.cli.story_catalog import switch_and_back
 from davy.cli.story_flag import kill_by_abort, show_closed, show_opened
 from davy.cli.story_history import Repository, deploy
 from davy.cli.story_proof import show_metrics, show_proof
+from davy.cli.story_threshold import (
+    compare,
+    go_live_beside,
+    is_over,
+    release_beside,
+    stop_of,
+    weight_of_abort,
+)
 from davy.control import requests, views
 from davy.errors import DavyError
+
+SPLIT = "\n            "
+"""What sets the parts of a judge's sentence apart, where there are lines for them."""
 
 _NAME = (PAYMENTS.namespace, PAYMENTS.name)
 SEED_QUERY = (
@@ -66,8 +77,9 @@ def tell(stage: Stage, *, speed: float) -> DemoReport:
         stage.steps.append(DemoStep(name, ok, round(time.monotonic() - started, 3), detail))
         if not ok:
             break
-    if stage.load is not None:
-        stage.load.stop()
+    for users in (stage.load, stage.beside):
+        if users is not None:
+            users.stop()
     seconds = round(time.monotonic() - began, 3)
     return DemoReport(
         ok=ok,
@@ -76,6 +88,7 @@ def tell(stage: Stage, *, speed: float) -> DemoReport:
         seconds=seconds,
         steps=tuple(stage.steps),
         rollouts=tuple(stage.rollouts),
+        comparison=stage.comparison,
         ledger=stage.ledger,
         flags=stage.flag,
     )
@@ -86,7 +99,7 @@ def refuse_the_seed(stage: Stage) -> dict[str, object]:
     published = (stage.examples / "payments" / "seed" / "payments-canary.yaml.txt").read_text()
     analysis = stage.workspace / "analysis.yaml"
     analysis.write_text(published.split("---\n", 1)[1])
-    for name in ("rollout.yaml", "images.yaml", "revenue-check.yaml", "server.py"):
+    for name in ("rollout.yaml", "images.yaml", "revenue-check.yaml", "judge.yaml", "server.py"):
         shutil.copy(stage.examples / "payments" / name, stage.workspace / name)
     declared = (stage.examples / "payments" / "flags.yaml").read_text().split("---\n")[0]
     (stage.workspace / "flags.yaml").write_text(declared)
@@ -118,6 +131,7 @@ def go_live(stage: Stage) -> dict[str, object]:
     began = time.monotonic()
     view = until(stage, PAYMENTS, lambda view: view.status == "Healthy", _line)
     stage.load = Load(port_of(view), rate_hz=RATE_HZ, watch=WATCHED).start()
+    go_live_beside(stage)
     until(stage, PAYMENTS, lambda view: view.revisions[0].requests >= RATE_HZ, _line)
     took = time.monotonic() - began
     stage.say(
@@ -131,6 +145,7 @@ def release_bad(stage: Stage) -> dict[str, object]:
     assert stage.load is not None
     began, at_zero, canary, seen = time.monotonic(), 0.0, "", 0.0
     _merge(stage, "1.4.2")
+    release_beside(stage, "1.4.2")
     while not at_zero:
         view = stage.rollout()
         canary = view.revisions[0].hash
@@ -144,14 +159,16 @@ def release_bad(stage: Stage) -> dict[str, object]:
             time.sleep(LOOK_EVERY_S)
     view = stage.rollout()
     exchanges = [one for one in stage.load.exchanges() if one.sent_s >= began]
-    release = _release("1.4.2", "aborted", exchanges, canary, weight=view_weight(stage), at_zero=at_zero)
+    release = _release(
+        "1.4.2", "aborted", exchanges, canary, weight=weight_of_abort(stage, PAYMENTS), at_zero=at_zero
+    )
     stage.rollouts.append(release)
     hold(release.weight_at_abort == 5, f"it was aborted at {release.weight_at_abort} %, not on its first step")
     hold(release.bad_requests > 0 and release.seconds_first_error_to_zero is not None, "no request failed")
-    guard = view.guard
-    hold(guard is not None and guard.alarm, "it was not the guard that aborted")
-    assert guard is not None
-    stage.say(f"   ✖ aborted at {release.weight_at_abort} %: {guard.sentence}")
+    judge = view.judge
+    hold(judge is not None and judge.alarm, "it was not the judge that aborted")
+    assert judge is not None
+    stage.say(f"   ✖ aborted at {release.weight_at_abort} %\n     judge {judge.sentence.replace(' · ', SPLIT)}")
     stage.say(
         f"   first error → 0 %: {release.seconds_first_error_to_zero:.2f} s;"
         f" {release.bad_requests} of {release.requests} requests failed"
@@ -161,7 +178,8 @@ def release_bad(stage: Stage) -> dict[str, object]:
         "\n   and at 5 % of the traffic it is blind to a canary that fails less than 40 % of its requests"
     )
     show_closed(stage, [one for one in exchanges if one.version == canary])
-    return {"sentence": guard.sentence, "seedQueryMax": seen, "seedQueryLimit": 0.02}
+    stage.stopped = stop_of(exchanges, canary, release.weight_at_abort)
+    return {"sentence": judge.sentence, "seedQueryMax": seen, "seedQueryLimit": 0.02}
 
 
 def release_good(stage: Stage) -> dict[str, object]:
@@ -177,6 +195,7 @@ def release_good(stage: Stage) -> dict[str, object]:
         if weight and (not weights or weights[-1] != weight):
             weights.append(weight)
             stage.say(f"   {weight:>3} %  {time.monotonic() - began:5.1f} s")
+            is_over(stage)
         if view.status == "Healthy":
             break
         if view.status == "Degraded" or time.monotonic() - began > LIMIT_S:
@@ -191,6 +210,8 @@ def release_good(stage: Stage) -> dict[str, object]:
     took = time.monotonic() - began
     stage.say(f"   ✔ promoted in {took:.1f} s; 0 of {release.requests} requests failed")
     show_opened(stage, began)
+    assert stage.stopped is not None
+    compare(stage, "1.4.2", stage.stopped)
     return {"weights": weights}
 
 
@@ -218,14 +239,6 @@ def show_record(stage: Stage) -> dict[str, object]:
             stage.say(f"   #{entry.seq:<4} {entry.kind:<20} {what:<12} by {entry.actor}")
     stage.say(f"   {len(kinds)} entries\n   $ davy why payments\n   {why.sentence}")
     return {"entries": len(kinds), "why": why.sentence}
-
-
-def view_weight(stage: Stage) -> int | None:
-    """Read from the record at which weight the last abort happened."""
-    record = stage.ask(requests.Record(*_NAME))
-    assert isinstance(record, views.RecordView)
-    weights = [entry.detail["weight"] for entry in record.entries if entry.kind == "change_rolled_back"]
-    return weights[-1] if weights and isinstance(weights[-1], int) else None
 
 
 def _release(
@@ -269,8 +282,8 @@ def _query(stage: Stage) -> float:
 def _line(view: views.RolloutView) -> str:
     """Say in one line where an update is."""
     step = f"step {min((view.step or 0) + 1, len(view.steps))}/{len(view.steps)}"
-    guard = f"   {view.guard.sentence}" if view.guard else ""
-    return f"   {view.actual_weight or 0:>3} %  {step}  {view.message}{guard}"
+    judge = f"judge: {view.judge.verdict.reason}" if view.judge else view.message
+    return f"   {view.actual_weight or 0:>3} %  {step}  {judge}"
 
 
 def _diff(before: str, after: str) -> str:

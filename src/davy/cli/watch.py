@@ -1,5 +1,6 @@
 """Looking again and again: in place on a terminal, one line a change everywhere else."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -16,6 +17,8 @@ POLL_S = 0.5
 """Real seconds between two looks."""
 
 INTERRUPTED = 130
+
+_SECONDS = re.compile(r"\b[0-9]+ s\b")
 
 
 def looks(look: Callable[[], Seen], setting: Setting, *, timeout_s: float | None = None) -> Iterator[Seen]:
@@ -64,9 +67,14 @@ def redraw(frames: Iterator[list[Line]], setting: Setting) -> None:
 
 
 def print_changes(summaries: Iterator[str]) -> None:
-    """Print each line that differs from the one before."""
+    """Print each line that says something else than the one before."""
     last = None
     for summary in summaries:
-        if summary != last:
+        if is_news(last, summary):
             click.echo(summary)
         last = summary
+
+
+def is_news(before: str | None, after: str) -> bool:
+    """Say whether a line tells more than that another second of what is waited for has passed."""
+    return before is None or _SECONDS.sub("", before) != _SECONDS.sub("", after)

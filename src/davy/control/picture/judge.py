@@ -1,4 +1,4 @@
-"""What a judge says, as people read it: the evidence against one limit, the counts, and what is waited for."""
+"""What a judge says, as people read it: what is done and why, the evidence against one limit, the counts."""
 
 import math
 from collections.abc import Iterator
@@ -76,16 +76,16 @@ def sentences(said: views.VerdictView) -> Iterator[str]:
 
 
 def _sentence(found: Verdict) -> str:
+    """Say what it does and why before the numbers: a narrow terminal cuts off the end."""
     evidence = found.evidence
     limit = f"evidence 10^{exponent(evidence.log10)} of the 10^{exponent(evidence.abort_at)} that abort"
     shown = evidence.driver if found.metrics[evidence.driver].canary else ERROR_RATIO
     if shown != evidence.driver:
         limit += f" ({evidence.driver})"
-    parts = [limit]
+    parts = [f"{_DOES[found.action]}: {found.reason}", limit]
     metric = found.metrics.get(shown)
     if metric is not None and metric.canary is not None:
         parts.append(f"{_CALLED.get(shown, shown)} {_counts(metric)}")
-    parts.append(f"{_DOES[found.action]}: {found.reason}")
     return " · ".join(parts)
 
 
