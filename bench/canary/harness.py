@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.canary.judge import Action, Actions, Bools, Briefing, Contestant, Counts, Floats, Side, Tick
+from bench.canary.judge import Action, Actions, Bools, Briefing, Contestant, Counts, Floats, Side, Starts, Tick
 from bench.canary.scenarios import TICK_S, Scenario
 from bench.canary.traces import Slice, Traces
 
@@ -46,7 +46,8 @@ class _Run:
         self._cuts = np.array([_nearest(edges, weight) for weight in self._weights])
         self._last = len(contestant.ladder) - holds
         rollouts = briefing.rollouts
-        self.step = np.zeros(rollouts, dtype=np.int64)
+        judge = self.judge
+        self.step = judge.first() if isinstance(judge, Starts) else np.zeros(rollouts, dtype=np.int64)
         self.entered = np.zeros(rollouts, dtype=np.int64)
         self.stopped = np.full(rollouts, NEVER)
         self.promoted = np.full(rollouts, NEVER)

@@ -8,7 +8,7 @@ next tick on. The history, ten minutes of stable alone, is told before the first
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +100,15 @@ class Judge(Protocol):
 
     def look(self, tick: Tick) -> Actions:
         """Return an action for every rollout; those of rollouts that are not `live` are not read."""
+        ...
+
+
+@runtime_checkable
+class Starts(Protocol):
+    """A judge that says, from the history, with which step of the ladder each rollout begins."""
+
+    def first(self) -> Counts:
+        """Return a step for every rollout."""
         ...
 
 

@@ -6,7 +6,7 @@ about errors only, as the other contestants are.
 
 import numpy as np
 
-from bench.canary.judge import Action, Actions, Briefing, Contestant, Side, Tick
+from bench.canary.judge import Action, Actions, Briefing, Contestant, Counts, Side, Tick
 from bench.canary.latencies import BUCKETS
 from davy.analysis.judge.counters import Scrape
 from davy.analysis.judge.counters import Side as Counted
@@ -41,6 +41,10 @@ class Davy:
             for number in range(ticks):
                 before = _counted(briefing.history, (rollout, number))
                 self._see(rollout, (number + 1 - ticks) * self._tick_s, 0.0, nothing, before)
+
+    def first(self) -> Counts:
+        """Begin with the weight that the judge names before there is traffic."""
+        return np.array([WEIGHTS.index(verdict(state, 0.0).next_weight) for state in self._states])
 
     def look(self, tick: Tick) -> Actions:
         """Show every rollout's judge its counters, and ask it; where nobody scraped it is only asked."""
@@ -83,4 +87,5 @@ def start_davy(briefing: Briefing) -> Davy:
     return Davy(briefing, Judge(metrics=metrics, scrape_s=briefing.tick_s))
 
 
-DAVY = Contestant("Davy", tuple(rung.weight for rung in LADDER), start_davy, watches=True, most=MOST)
+WEIGHTS = tuple(rung.weight for rung in LADDER)
+DAVY = Contestant("Davy", WEIGHTS, start_davy, watches=True, most=MOST)

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import numpy as np
 
-from bench.canary.judge import Action, Actions, Briefing, Contestant, Side, Tick
+from bench.canary.judge import Action, Actions, Briefing, Contestant, Counts, Side, Tick
 
 LADDER = (0.01, 0.05, 0.25, 0.5)
 """The weights before 100 % for a judge that does not bring its own."""
@@ -31,12 +31,18 @@ class Outside:
         self._command = command
         self._tick_s = briefing.tick_s
         self._children = [_process(command, until) for _ in range(briefing.rollouts)]
+        self._first = np.zeros(briefing.rollouts, dtype=np.int64)
         before = briefing.history.requests.shape[1]
         for rollout, child in enumerate(self._children):
             for number in range(before):
                 stable = _side(briefing.history, (rollout, number))
                 seconds = (number + 1 - before) * briefing.tick_s
-                self._ask(child, 0.0, _line(seconds, 0.0, {"n": 0, "err": 0}, stable))
+                told, _ = self._ask(child, 0.0, _line(seconds, 0.0, {"n": 0, "err": 0}, stable))
+            self._first[rollout] = _step(briefing.ladder, told)
+
+    def first(self) -> Counts:
+        """Begin with what the last answer before the start names as next, if that is on the ladder."""
+        return self._first.copy()
 
     def look(self, tick: Tick) -> Actions:
         """Ask the processes of those rollouts that go on, unless there is nothing to tell; end the others."""
@@ -48,10 +54,10 @@ class Outside:
             weight = float(tick.weight[rollout])
             if tick.scraped:
                 sides = _side(tick.canary, rollout), _side(tick.stable, rollout)
-                actions[rollout] = self._ask(child, weight, _line(tick.now * self._tick_s, weight, *sides))
+                _, actions[rollout] = self._ask(child, weight, _line(tick.now * self._tick_s, weight, *sides))
         return actions
 
-    def _ask(self, child: "subprocess.Popen[str]", weight: float, line: str) -> Action:
+    def _ask(self, child: "subprocess.Popen[str]", weight: float, line: str) -> tuple[float, Action]:
         assert child.stdin is not None
         assert child.stdout is not None
         with suppress(BrokenPipeError):
@@ -63,13 +69,17 @@ class Outside:
         try:
             told = json.loads(answer)
             action = ANSWERS[told["action"]]
-            lower = action is Action.HOLD and float(told.get("next_weight", weight)) < weight
-            return Action.LOWER if lower else action
+            following = float(told.get("next_weight", weight))
+            return following, Action.LOWER if action is Action.HOLD and following < weight else action
         except (ValueError, KeyError, TypeError):
             raise OutsideError(
                 f'{self._command} answered {answer.strip()!r}; what is read is {{"action": …}} with one of '
                 f"{', '.join(ANSWERS)}"
             ) from None
+
+
+def _step(ladder: tuple[float, ...], weight: float) -> int:
+    return next((step for step, each in enumerate(ladder) if abs(each - weight) < 1e-9), 0)
 
 
 def _line(seconds: float, weight: float, canary: object, stable: object) -> str:

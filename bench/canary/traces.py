@@ -19,6 +19,8 @@ from bench.canary.scenarios import HISTORY, LATENCIES, TICK_S, TICKS, Scenario
 EDGES = (0.0, 0.01, *(number / 20 for number in range(1, 11)), 1.0)
 COARSE = (0.0, 0.01, 0.05, 0.25, 0.5, 1.0)
 """Where hash space is cut, and where it is cut when every stratum has a histogram."""
+FINEST = 0.001
+"""Where the first stratum is cut again, for who begins with that little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,12 @@ class Traces:
     def __init__(self, scenario: Scenario, rollouts: int, seed: tuple[int, ...]) -> None:
         self.scenario = scenario
         self.rollouts = rollouts
-        self.edges = COARSE if scenario.family in LATENCIES else EDGES
+        edges = COARSE if scenario.family in LATENCIES else EDGES
+        self.edges = (0.0, FINEST, *edges[1:])
         self._random = np.random.default_rng(seed)
-        self._widths = np.diff(self.edges)
+        self._finer = np.random.default_rng((*seed, 1))
+        self._widths = np.diff(edges)
+        self._part = FINEST / edges[1]
 
     def history(self) -> Side:
         """Draw what stable answered before the rollout; shape (rollouts, ticks)."""
@@ -81,8 +86,35 @@ class Traces:
         bad = self._bad(requests, stable)
         worse = self._coupled(requests, bad, stable, canary)
         requests = np.maximum(requests, np.maximum(bad, worse))
-        slow_stable, slow_canary = self._latencies(requests, number)
-        return Slice(_below(requests), _below(bad), _below(worse), slow_stable, slow_canary)
+        slow = self._latencies(requests, number)
+        first = self._first(requests[:, 0], bad[:, 0], worse[:, 0])
+        return Slice(
+            *(_below(each, part) for each, part in zip((requests, bad, worse), first, strict=True)),
+            *(each if each is None else _below(each, self._drawn(each[:, 0], first[0])) for each in slow),
+        )
+
+    def _first(self, requests: Counts, bad: Counts, worse: Counts) -> tuple[Counts, Counts, Counts]:
+        """Say which of the first stratum's requests lie below its finer cut: each by itself, a client as one.
+
+        The generator is another one, so that traces are the same for those who have no use for the cut.
+        """
+        low, high = np.minimum(bad, worse), np.maximum(bad, worse)
+        if self.scenario.cluster > 1:
+            here = self._finer.random(self.rollouts) < self._part
+            some, all_ = low * here, high * here
+        else:
+            some = self._finer.binomial(low, self._part)
+            all_ = some + self._finer.binomial(high - low, self._part)
+        whole = all_ + self._finer.binomial(requests - high, self._part)
+        return whole, np.where(bad <= worse, some, all_), np.where(bad <= worse, all_, some)
+
+    def _drawn(self, histograms: Counts, numbers: Counts) -> Counts:
+        """Draw so many requests of each histogram, without putting any back."""
+        drawn = [
+            self._finer.multivariate_hypergeometric(histogram, number, method="marginals")
+            for histogram, number in zip(histograms, numbers, strict=True)
+        ]
+        return np.array(drawn)
 
     def _bad(self, requests: Counts, rate: float) -> Counts:
         """Draw errors: each by itself, or in clusters of a geometric size that a retrying client makes."""
@@ -113,12 +145,12 @@ class Traces:
         factor, since = scenario.both_slow
         both = factor if number >= since else 1.0
         return (
-            _below(self._random.multinomial(requests, shares(both))),
-            _below(self._random.multinomial(requests, shares(both, *scenario.slow))),
+            self._random.multinomial(requests, shares(both)),
+            self._random.multinomial(requests, shares(both, *scenario.slow)),
         )
 
 
-def _below(counts: Counts) -> Counts:
-    """Sum up from the first stratum on, beginning with nothing."""
+def _below(counts: Counts, first: Counts) -> Counts:
+    """Sum up from the first stratum on, beginning with nothing, then with what is below the finer cut."""
     total = np.cumsum(counts, axis=1)
-    return np.concatenate([np.zeros_like(total[:, :1]), total], axis=1)
+    return np.concatenate([np.zeros_like(total[:, :1]), first[:, None], total], axis=1)

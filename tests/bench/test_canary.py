@@ -10,7 +10,7 @@ import pytest
 from bench.canary.command import main, merge, read
 from bench.canary.contestants import PEERS, SLOWNESS, taking_part
 from bench.canary.harness import NEVER, Outcome, run
-from bench.canary.judge import LADDER, Action, Actions, Briefing, Contestant, Tick
+from bench.canary.judge import LADDER, Action, Actions, Briefing, Contestant, Starts, Tick
 from bench.canary.kayenta import is_high
 from bench.canary.limits import power, slowest_requests, wald
 from bench.canary.ours import DAVY
@@ -169,6 +169,43 @@ def test_a_worse_canary_fails_wherever_stable_fails() -> None:
     for _, requests in zip(range(5), traces.ticks(), strict=False):
         assert (requests.bad_on_canary >= requests.bad_on_stable).all()
         assert (requests.requests >= requests.bad_on_canary).all()
+
+
+@pytest.mark.parametrize("key", ["0.5% ×5, 200 rps", "5 errors per client, 200 rps", "all +10 %, 200 rps"])
+def test_a_finer_first_cut_takes_its_part_of_the_first_stratum(key: str) -> None:
+    traces = Traces(SCENARIOS[key], 200, SCENARIOS[key].seed(0))
+    traces.history()
+    served, bad, whole = 0, 0, 0
+    for _, requests in zip(range(40), traces.ticks(), strict=False):
+        for each in (requests.requests, requests.bad_on_stable, requests.bad_on_canary):
+            assert (np.diff(each[:, :3]) >= 0).all()
+        assert (requests.requests >= requests.bad_on_canary).all()
+        if requests.slow_on_canary is not None and requests.slow_on_stable is not None:
+            for histogram in (requests.slow_on_canary, requests.slow_on_stable):
+                assert histogram[:, 1].sum(axis=1).tolist() == requests.requests[:, 1].tolist()
+                assert (histogram[:, 1] <= histogram[:, 2]).all()
+        served += int(requests.requests[:, 1].sum())
+        whole += int(requests.requests[:, 2].sum())
+        bad += int(requests.bad_on_canary[:, 1].sum())
+    assert served / whole == pytest.approx(0.1, abs=0.01)
+    assert traces.edges[:3] == (0.0, 0.001, 0.01)
+    assert bad > 0
+
+
+def test_a_judge_may_begin_elsewhere_than_on_the_first_step() -> None:
+    busy = run(SCENARIOS["A/A 0.1%, 2000 rps"], [DAVY], 1)["Davy"]
+    assert busy.promoted[0] > 0
+    judge = DAVY.start(_briefing("A/A 0.1%, 2000 rps"))
+    assert isinstance(judge, Starts)
+    assert judge.first().tolist() == [0, 0]
+    judge = DAVY.start(_briefing("A/A 0.5%, 20 rps"))
+    assert isinstance(judge, Starts)
+    assert judge.first().tolist() == [1, 1]
+
+
+def _briefing(key: str) -> Briefing:
+    scenario = SCENARIOS[key]
+    return Briefing(2, 5.0, DAVY.ladder, Traces(scenario, 2, scenario.seed(0)).history(), scenario.truth)
 
 
 def test_a_weight_that_hash_space_is_not_cut_at_is_refused() -> None:

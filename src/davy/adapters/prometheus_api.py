@@ -3,8 +3,9 @@
 import re
 import time
 from base64 import b64encode
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -31,11 +32,13 @@ _Held = TypeVar("_Held")
 
 
 class _Element(msgspec.Struct):
+    metric: dict[str, str] = {}
     value: _Value | None = None
     histogram: Any = None
 
 
 class _Run(msgspec.Struct):
+    metric: dict[str, str] = {}
     values: list[_Value] | None = None
     histograms: Any = None
 
@@ -51,6 +54,13 @@ class _Envelope(msgspec.Struct, rename="camel"):
     error_type: str = ""
     error: str = ""
     warnings: list[str] | None = None
+
+
+class Line(NamedTuple):
+    """One series of an answer: its labels, and its samples as (seconds, value)."""
+
+    labels: Mapping[str, str]
+    samples: tuple[tuple[float, float], ...]
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -74,6 +84,41 @@ def ask(
 
     Raises:
         ProviderError: whatever else happened. No message holds a header or credentials.
+    """
+    place = redacted(metric.address)
+    return read(_sent(metric, path, form, timeout_s), place, hide)
+
+
+def ask_lines(
+    metric: PrometheusMetric, path: str, form: Mapping[str, str], *, timeout_s: float
+) -> tuple[Line, ...]:
+    """Send a query to `path` and read the series of its answer, with their labels.
+
+    Raises:
+        ProviderError: whatever else happened. No message holds a header or credentials.
+    """
+    place = redacted(metric.address)
+    found, _ = _found(_sent(metric, path, form, timeout_s), place, str)
+    with _misunderstood(place):
+        match found.result_type:
+            case "vector":
+                elements = _decode(found.result, list[_Element])
+                values = [(each.metric, [_number(each.value, each.histogram)]) for each in elements]
+            case "matrix":
+                runs = _decode(found.result, list[_Run])
+                values = [(each.metric, _number(each.values, each.histograms)) for each in runs]
+            case _:
+                raise ProviderError("the query gives no series, and counters are series")
+        return tuple(
+            Line(labels, tuple((at, _float((at, text))) for at, text in samples)) for labels, samples in values
+        )
+
+
+def _sent(metric: PrometheusMetric, path: str, form: Mapping[str, str], timeout_s: float) -> Response:
+    """Send a query and return what is answered.
+
+    Raises:
+        ProviderError: nothing is.
     """
     deadline = time.monotonic() + timeout_s
     url = f"{metric.address.rstrip('/')}/api/v1/{path}"
@@ -104,7 +149,7 @@ def ask(
             )
     except Unreachable as error:
         raise ProviderError(error.message, hint=f"is the address right? {place}") from error
-    return read(response, place, hide)
+    return response
 
 
 def authorization(metric: PrometheusMetric) -> dict[str, str]:
@@ -133,19 +178,32 @@ def read(response: Response, place: str, hide: Callable[[str], str] = str) -> Re
     Raises:
         ProviderError: it is an error, or nothing that Prometheus' documentation describes.
     """
+    found, warnings = _found(response, place, hide)
+    with _misunderstood(place):
+        return Reply(_numbers(found), warnings)
+
+
+def _found(response: Response, place: str, hide: Callable[[str], str]) -> tuple[_Found, tuple[str, ...]]:
+    """Return what was found, as it was sent, and what the server warned of."""
     if response.status not in _JSON_STATUSES or response.media_type != "application/json":
         raise _refusal(response, place)
-    try:
+    with _misunderstood(place):
         envelope = msgspec.json.decode(response.body, type=_Envelope)
-        if envelope.status == "error":
-            kind, reason = _line(hide(envelope.error_type)), _line(hide(envelope.error))
-            raise ProviderError(f"{place} could not answer the query: {kind}: {reason}")
-        if envelope.status == "success" and envelope.data is not None and response.status == 200:
-            warnings = tuple(_line(hide(warning)) for warning in envelope.warnings or ())
-            return Reply(_numbers(envelope.data), warnings)
+    if envelope.status == "error":
+        kind, reason = _line(hide(envelope.error_type)), _line(hide(envelope.error))
+        raise ProviderError(f"{place} could not answer the query: {kind}: {reason}")
+    if envelope.status == "success" and envelope.data is not None and response.status == 200:
+        return envelope.data, tuple(_line(hide(warning)) for warning in envelope.warnings or ())
+    raise ProviderError(f"what {place} answered is neither a result nor an error")
+
+
+@contextmanager
+def _misunderstood(place: str) -> Iterator[None]:
+    """Say of whatever cannot be read that Prometheus does not answer so."""
+    try:
+        yield
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise ProviderError(f"what {place} answered is not what Prometheus answers") from error
-    raise ProviderError(f"what {place} answered is neither a result nor an error")
 
 
 def _refusal(response: Response, place: str) -> ProviderError:

@@ -20,6 +20,7 @@ from davy.cli.running import Running
 from davy.cli.setting import Setting, talk
 from davy.cli.signals import signals
 from davy.cli.stores import open_store
+from davy.control.court.engine import EngineVerdicts
 from davy.control.delivery import Delivery
 from davy.control.engine import Engine
 from davy.control.hooks.desk import Desk
@@ -35,6 +36,7 @@ from davy.serve.flags_app import flags_group
 from davy.serve.hooks_app import Hooks
 from davy.serve.http import Group, Http, Limits
 from davy.serve.server import Server
+from davy.serve.verdicts import VerdictsGroup
 
 if TYPE_CHECKING:
     from davy.cli.stores import AnyStore
@@ -127,6 +129,8 @@ def http_of(
     limits = flag_door.Limits()
     groups.append(flags_group(running.engine.flags, known, wall=setting.wall, report=report, limits=limits))
     groups.append(FlagGauges(lambda: _flags(running.engine)))
+    verdicts = EngineVerdicts(lambda request, actor: running.engine.handle(request, actor))
+    groups.append(VerdictsGroup(verdicts, report))
     served = Http(groups, Limits(connections=limits.streams + Limits().connections))
     with _looking(known), Server(served, None, host, port) as server:
         talk(f"  http      http://{host}:{server.port}" + ("" if file is None else "/hooks/SCHEME"))

@@ -46,6 +46,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "check": ("davy.cli.check", "Hold manifests to the gates, without an engine."),
         "judge": ("davy.cli.judge", "Judge a canary that is told tick by tick, as JSON lines."),
         "fix": ("davy.cli.fix", "Mend what can be mended by machine; shows a diff first."),
+        "scaffold": ("davy.cli.scaffold", "Write manifests to begin with: scaffold argo-judge NAME."),
     },
     "Policy": {
         "policy": ("davy.cli.policy", "Run, test, compare and export policies."),

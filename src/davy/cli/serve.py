@@ -1,4 +1,4 @@
-"""`davy serve`: answer a cluster's API server, which asks before anything is changed, or take in events."""
+"""`davy serve`: answer a cluster that asks before anything is changed, take in events, or judge for others."""
 
 import os
 import sys
@@ -31,6 +31,12 @@ SWITCH_S = 0.0002
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Take in what other systems tell of changes and incidents; the file says who may tell what.",
+)
+@click.option(
+    "--judges",
+    multiple=True,
+    metavar="FILE|DIR",
+    help="Answer whether canaries may have more traffic, by these Judges; may be given again.",
 )
 @click.option("--witness", is_flag=True, help="Be a witness to the ledgers of others, and cosign what grows.")
 @click.option(
@@ -110,6 +116,7 @@ def command(
     store: str,
     admission: bool,
     hooks: Path | None,
+    judges: tuple[str, ...],
     witness: bool,
     known: Path | None,
     witness_name: str,
@@ -129,15 +136,17 @@ def command(
     publish: str,
     drain_s: float,
 ) -> None:
-    """Answer a cluster that asks before anything is changed, take in events, or be a witness.
+    """Answer a cluster that asks before anything is changed, take in events, judge for others, or be a witness.
 
     It runs until Ctrl-C or SIGTERM. With --admission an abort and more replicas are always let through, and
     whatever cannot be judged is denied. With --hooks what others tell is written into the record of the state
-    directory, over plain HTTP unless there is a --cert-dir. With --witness checkpoints of the ledgers in
-    --known are cosigned, as long as they continue what was cosigned before.
+    directory, over plain HTTP unless there is a --cert-dir; so is --judges, which answers whether a canary may
+    have more traffic, to Argo Rollouts or whoever moves it, by counters in the Prometheus of each Judge. With
+    --witness checkpoints of the ledgers in --known are cosigned, as long as they continue what was cosigned
+    before.
     """
-    if [admission, hooks is not None, witness].count(True) != 1:
-        what = "--admission, --hooks FILE or --witness --known FILE, one of them"
+    if [admission, hooks is not None, bool(judges), witness].count(True) != 1:
+        what = "--admission, --hooks FILE, --judges FILE or --witness --known FILE, one of them"
         raise click.UsageError(f"say what to serve: {what}", click.get_current_context())
     from davy.cli.hooking import address, serve_hooks
 
@@ -149,6 +158,10 @@ def command(
         return serve_witness(setting, known, witness_name, address(listen), cert_dir, names or NAMES)
     if hooks is not None:
         return serve_hooks(setting, hooks, store, address(listen), cert_dir)
+    if judges:
+        from davy.cli.judging import serve_judges
+
+        return serve_judges(setting, judges, store, address(listen), cert_dir)
     if in_cluster and kubeconfig:
         raise UsageError("--in-cluster and --kubeconfig name two clusters", hint="give one of them")
     from davy.adapters.certificate_files import ServerTls

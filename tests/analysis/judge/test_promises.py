@@ -21,7 +21,9 @@ from davy.analysis.judge import (
     verdict,
 )
 from davy.analysis.judge.bets import Bets
+from davy.analysis.judge.dispersion import BURST, Dispersion
 from davy.analysis.judge.histogram import HistShift, Slowdowns
+from davy.analysis.judge.known import RatioKnown, Spell
 from davy.analysis.judge.race import DOWN, UP, Race, Rivals, Window, gain
 from davy.analysis.judge.settings import ERRORS, LATENCIES
 from davy.analysis.judge.warm_up import CEILING, MARGIN, WarmRace
@@ -70,6 +72,76 @@ def test_the_whole_race_is_fair_over_windows_whose_rate_and_split_move(rate: flo
             race = race.open_at(30.0 * number).bet(window)
         mean += math.prod(odds for odds, _ in path) * math.exp(race.log_evidence)
     assert 0.5 < mean <= 1.0 + 1e-12
+
+
+@pytest.mark.parametrize("before", [[], [(20, 1)] * 6, [(20, 0), (20, 9), (20, 0), (20, 9)]])
+def test_a_metric_is_fair_whatever_it_has_learnt_of_stable(before: list[tuple[int, int]]) -> None:
+    """All paths of two windows, as a judge sees them: φ and what a burst counts are what the past says."""
+    rate, mean = 0.3, 0.0
+    known = RatioKnown(WarmRace())
+    for requests, errors in before:
+        known = known.learn(ERRORS, Side(requests, errors), Spell(0.0, 5.0))
+    for path in product(outcomes(3, 3, 1.0, rate), outcomes(2, 4, 1.0, rate)):
+        end = known
+        for number, (_, seen) in enumerate(path):
+            ours = Side(seen.canary_requests, seen.canary_errors)
+            theirs = Side(seen.stable_requests, seen.stable_errors)
+            end = end.bet(ERRORS, ours, theirs, Spell(30.0 * number, 30.0))
+        mean += math.prod(odds for odds, _ in path) * math.exp(end.log_evidence(ERRORS))
+    assert 0.5 < mean <= 1.0 + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("before", "counts"),
+    [
+        ([], 1),
+        ([0] * 100, 1),
+        ([*[0] * 60, 9, *[0] * 60], 1),
+        ([0, 1] * 24, 12),
+        ([0, 0, 0, 5] * 40, 20),
+        ([10, 11, 9, 10] * 30, 25),
+    ],
+    ids=["no history", "no error", "one cluster", "single errors", "forty clusters", "many errors"],
+)
+def test_a_burst_counts_for_half_of_the_clusters_that_stable_has_shown(before: list[int], counts: int) -> None:
+    dispersion = Dispersion()
+    for errors in before:
+        dispersion = dispersion.learn(1000, errors)
+    assert dispersion.believed(BURST) == pytest.approx(counts, abs=3 if counts > 1 else 0)
+    assert [dispersion.believed(errors) for errors in (0, 1)] == [0, 1]
+    assert dispersion.believed(1000) >= 1000 / BURST
+
+
+def test_what_is_broken_for_everybody_is_stopped_in_the_first_window_of_a_quiet_service() -> None:
+    known = RatioKnown(WarmRace())
+    for _ in range(120):
+        known = known.learn(ERRORS, Side(5000, 0), Spell(0.0, 5.0))
+    known = known.bet(ERRORS, Side(500, 500), Side(500, 0), Spell(600.0, 5.0))
+    assert known.log_evidence(ERRORS) > math.log(100.0)
+
+
+def test_the_first_burst_of_a_quiet_service_is_no_proof_and_the_second_is_none_either() -> None:
+    """A client that fails twelve times in one window: nobody knows yet whether that is one failure."""
+    known = RatioKnown(WarmRace())
+    for _ in range(120):
+        known = known.learn(ERRORS, Side(100, 0), Spell(0.0, 5.0))
+    for number in range(2):
+        known = known.bet(ERRORS, Side(12, 12), Side(100, 0), Spell(30.0 * number, 5.0))
+    assert known.log_evidence(ERRORS) < math.log(100.0)
+    assert known.seen.canary_errors == 24
+    for number in range(2, 5):
+        known = known.bet(ERRORS, Side(12, 12), Side(100, 0), Spell(30.0 * number, 5.0))
+    assert known.log_evidence(ERRORS) > math.log(100.0), "five bursts are"
+
+
+@given(st.lists(st.tuples(st.integers(1, 500), st.integers(0, 40)), max_size=60))
+def test_caution_is_at_least_what_phi_says_beyond_its_noise(windows: list[tuple[int, int]]) -> None:
+    dispersion = Dispersion()
+    for requests, errors in windows:
+        dispersion = dispersion.learn(requests, errors)
+    noise = math.sqrt(3.0 / max(1, dispersion.pairs))
+    assert dispersion.cautious >= max(1.0, dispersion.factor - noise) - 1e-9
+    assert dispersion.pause().pairs == dispersion.pairs <= max(0, len(windows) - 1)
 
 
 @pytest.mark.parametrize(("worse", "most"), [(1.0, 1.0), (MARGIN, CEILING)])

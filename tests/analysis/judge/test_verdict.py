@@ -43,7 +43,7 @@ class Release:
         self.said: list[Verdict] = []
         self.state = observe(self.state, Scrape(self.at, 0.0, self.canary, self.stable))
         self.play(history, lambda _: 0.01, lambda _: 0.01, obey=False)
-        self.weight = judge.ladder[0].weight
+        self.weight = verdict(self.state, self.at).next_weight
 
     def play(self, ticks: int, canary: Rate, stable: Rate, *, obey: bool = True) -> "Release":
         for _ in range(ticks):
@@ -136,10 +136,38 @@ def test_what_is_uncertain_waits_and_goes_on_by_time_without_proof() -> None:
     judge = Judge(metrics=(ERRORS,), risk_budget=0.001)
     release = Release(judge).play(30, one_percent, one_percent)
     told = [found.reason for found in release.said if found.action is Action.ADVANCE]
-    assert told[0].startswith("timed, not proven: after 60 s only more than +")
+    assert told[0].startswith("timed, not proven: after 45 s only more than +")
     waits = [found.reason for found in release.said if found.action is Action.CONTINUE]
     assert any("budget 0.001" in reason for reason in waits)
-    assert any("s of at least 35 s at 1 %" in reason for reason in waits)
+    assert any("s of at least 20 s at 5 %" in reason for reason in waits)
+    assert "the canary may be cold for another 20 s" in waits
+
+
+def test_nothing_is_given_to_a_canary_that_may_be_cold() -> None:
+    cold, warm = Release(), Release(Judge(metrics=(ERRORS,), warm_up_s=0.0))
+    for release in (cold, warm):
+        release.play(100, lambda _: 0.0, one_percent)
+    grown = [
+        next(found for found in release.said if found.action is Action.ADVANCE) for release in (cold, warm)
+    ]
+    assert cold.said.index(grown[0]) - 20 == 7, "the first window of a warm canary is the seventh"
+    assert warm.said.index(grown[1]) - 20 == 1
+
+
+@pytest.mark.parametrize(
+    ("rps", "weight"), [(0.0, 0.01), (20.0, 0.01), (399.0, 0.01), (401.0, 0.001), (2000.0, 0.001), (1e6, 0.001)]
+)
+def test_the_busiest_services_begin_with_least(rps: float, weight: float) -> None:
+    assert Judge().first(rps) == weight
+    assert Judge(ladder=(Rung(0.05, 1.0, 2.0), Rung(0.5, 1.0, 2.0))).first(rps) == 0.05
+
+
+def test_the_first_weight_is_told_before_there_is_traffic() -> None:
+    busy = observe(start(ONLY_ERRORS), Scrape(-10.0, 0.0, Side(), Side()))
+    busy = observe(busy, Scrape(0.0, 0.0, Side(), Side(20_000, 20)))
+    found = verdict(busy, 0.0)
+    assert (found.action, found.next_weight) == (Action.CONTINUE, 0.001)
+    assert found.assurance.risk_next == pytest.approx(20.0)
 
 
 def test_all_traffic_asks_for_more_than_a_small_risk() -> None:

@@ -24,7 +24,14 @@ from davy.analysis.judge import (
     start,
     verdict,
 )
-from davy.analysis.judge.cusum import LATER_BUCKETS, TOLERANCE, LatencyCusum, RatioCusum, freeze
+from davy.analysis.judge.cusum import (
+    LATER_BUCKETS,
+    TOLERANCE,
+    TOLERANCE_FEWER,
+    LatencyCusum,
+    RatioCusum,
+    freeze,
+)
 from davy.analysis.judge.histogram import faded
 from davy.analysis.judge.known import RatioKnown, Spell, unknown
 from davy.analysis.judge.settings import ERRORS, LATENCIES
@@ -212,7 +219,7 @@ def spell() -> Spell:
     return Spell(0.0, 5.0)
 
 
-@pytest.mark.parametrize(("metric", "borne"), [(ERRORS, TOLERANCE), (CHECKOUT, 1.0 / TOLERANCE)])
+@pytest.mark.parametrize(("metric", "borne"), [(ERRORS, TOLERANCE), (CHECKOUT, TOLERANCE_FEWER)])
 @pytest.mark.parametrize("rate", [0.01, 0.3])
 def test_a_window_at_the_edge_of_what_is_borne_is_a_fair_bet(metric: Metric, borne: float, rate: float) -> None:
     """Every outcome of a window of eight tries, each with its probability."""

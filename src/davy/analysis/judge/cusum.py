@@ -3,7 +3,7 @@
 For each alternative a sum that never falls below nothing (CUSUM, Page 1954), against what stable did in the
 last two minutes before, with a tolerance:
 
-    errors        S_k = max(S_k, 0) + ( e·ln k − n·1.25·λ·(k−1) ) / φ        k = 1.5, 2, … 200
+    errors        S_k = max(S_k, 0) + ( e·ln k − n·1.10·λ·(k−1) ) / φ        k = 1.5, 2, … 200
     conversions   S_k = max(S_k, 0) + ( e·ln k − n·0.80·λ·(k−1) ) / φ        k = 0.9, 0.8, … 0.02
     latency       S_q = max(S_q, 0) + Σ_j c_j·ln(q_j/P_j) / φ                q as in `histogram`
 
@@ -44,7 +44,10 @@ from davy.analysis.judge.known import ENOUGH, Known, RatioKnown, counted
 from davy.analysis.judge.settings import Metric, MetricKind
 from davy.analysis.judge.warm_up import MARGIN
 
-TOLERANCE = 1.25
+TOLERANCE = 1.1
+"""How many times as many errors are borne."""
+TOLERANCE_FEWER = 0.8
+"""The part of the conversions that is enough."""
 LATER_BUCKETS = 3
 _PSEUDO = 0.01
 
@@ -61,7 +64,7 @@ class RatioCusum(msgspec.Struct, frozen=True, tag="ratio"):
         if cold and fewer:
             return self
         tried, happened = counted(metric, canary)
-        borne = MARGIN if cold else 1.0 / TOLERANCE if fewer else TOLERANCE
+        borne = MARGIN if cold else TOLERANCE_FEWER if fewer else TOLERANCE
         expected = tried * borne * self.rate
         return msgspec.structs.replace(
             self,

@@ -17,8 +17,6 @@ from davy.analysis.judge.warm_up import CEILING, Ceiling, WarmRace
 
 EDGE = 0.9
 """Requests above this share of stable's past are the slow ones, whose clumps are measured."""
-CAUTION = 1.2
-"""By how much more than φ exceeds 1 the evidence is divided."""
 ENOUGH = 100
 """Requests of stable before that is settled, and before anything is bet on the canary's."""
 
@@ -55,11 +53,12 @@ class RatioKnown(msgspec.Struct, frozen=True, tag="ratio"):
         """Settle a window."""
         ours, theirs = counted(metric, canary), counted(metric, stable)
         window = Window(*ours, *theirs)
-        factor = cautious(self.dispersion)
+        sure = self._believed(metric, ours)
+        factor = self.dispersion.cautious
         evidence = self.evidence if spell.cold else self.evidence.warmed(metric.rivals)
         known = msgspec.structs.replace(
             self,
-            evidence=evidence.bet(window, spell.began_s, metric.rivals, dispersion=factor),
+            evidence=evidence.bet(Window(*sure, *theirs), spell.began_s, metric.rivals, dispersion=factor),
             seen=self.seen + window,
         )
         if not spell.cold:
@@ -68,15 +67,21 @@ class RatioKnown(msgspec.Struct, frozen=True, tag="ratio"):
 
     def _bounded(self, metric: Metric, ours: Ratio, theirs: Ratio, spell: Spell) -> Self:
         """Bound the excess, and hold both versions to the objective."""
-        factor = cautious(self.dispersion)
+        factor = self.dispersion.cautious
         objective, safe, safety = self.objective, self.safe, self.safety
         if metric.kind is MetricKind.ERRORS:
             safety = safety.exclude(*ours, dispersion=factor)
         if metric.objective is not None:
-            objective = objective.bet(spell.began_s, ours, theirs, most=metric.objective, dispersion=factor)
+            sure = self._believed(metric, ours)
+            objective = objective.bet(spell.began_s, sure, theirs, most=metric.objective, dispersion=factor)
         if ours[0] and theirs[0]:
             safe += gain(Window(*ours, *theirs), 1.0, metric.rivals.ratios[0]) / factor
         return msgspec.structs.replace(self, safety=safety, objective=objective, safe=safe)
+
+    def _believed(self, metric: Metric, ours: Ratio) -> Ratio:
+        """Hold a burst of errors for one failure while it is not known how clumped they are."""
+        tried, happened = ours
+        return (tried, self.dispersion.believed(happened)) if metric.kind is MetricKind.ERRORS else ours
 
     def warm(self, metric: Metric, *, first: bool) -> Self:
         """Begin a warm-up."""
@@ -190,11 +195,6 @@ def unknown(metric: Metric) -> Known:
     if metric.kind is MetricKind.LATENCY:
         return LatencyKnown(HistShift.over(0, metric.slowdowns))
     return RatioKnown(WarmRace(Race(Bets.on(len(metric.rivals.ratios)))))
-
-
-def cautious(dispersion: Dispersion) -> float:
-    """Return φ with a fifth more of what exceeds 1: it is estimated from few clusters, and E leans on it."""
-    return 1.0 + CAUTION * (dispersion.factor - 1.0)
 
 
 def counted(metric: Metric, side: Side) -> Ratio:

@@ -1,6 +1,8 @@
 """When to give the canary more traffic: as soon as the worst that is still plausible costs little.
 
-A step from w to w′ is made when the canary had its least time at w, nothing speaks against it (E < 3), and
+It begins with 1 % of the traffic, or with less where a wholly broken canary would cost more than the budget
+(`Judge.first`). A step from w to w′ is made when the canary had its least time at w and is warm, nothing speaks
+against it (E < 3), and
 
     w′ · R · U · lag ≤ B
 
@@ -57,7 +59,7 @@ def risk(state: JudgeState) -> Risk:
     """
     judge = state.judge
     upper = worst_excess(state)
-    ahead = judge.above(state.weight)
+    ahead = judge.above(state.weight) if state.weight > 0.0 else judge.first(state.rate)
     requests = ahead * state.rate * upper * LAG_SCRAPES * judge.scrape_s
     needed = -math.log(_beta(judge))
     return Risk(

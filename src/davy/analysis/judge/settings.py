@@ -94,7 +94,17 @@ class Rung(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cap_s: float
 
 
-LADDER = (Rung(0.01, 35.0, 60.0), Rung(0.05, 20.0, 120.0), Rung(0.25, 75.0, 180.0), Rung(0.5, 45.0, 180.0))
+LADDER = (
+    Rung(0.001, 5.0, 45.0),
+    Rung(0.01, 5.0, 60.0),
+    Rung(0.05, 20.0, 120.0),
+    Rung(0.25, 70.0, 180.0),
+    Rung(0.5, 30.0, 180.0),
+)
+BEGIN = 0.01
+"""The most to begin with."""
+REACTION_S = 5.0
+"""How long a canary that fails whatever it is asked has its traffic until it is seen and stopped."""
 
 
 class Judge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,7 +136,7 @@ class Judge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     assurance: float = 0.005
     suspicion: float = 3.0
     resolve: float = 2.0
-    patience: float = 2.0
+    patience: float = 4.0
     ladder: tuple[Rung, ...] = LADDER
     scrape_s: float = 5.0
     warm_up_s: float = 30.0
@@ -152,6 +162,15 @@ class Judge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return the part of each metric in the evidence."""
         whole = math.fsum(metric.weight for metric in self.metrics)
         return {metric.name: metric.weight / whole for metric in self.metrics}
+
+    def first(self, rate: float) -> float:
+        """Return the weight to begin with at a rate of so many requests a second of both versions.
+
+        1 %, or less where the budget would not pay for a canary that is wholly broken: w·R·5 s ≤ B. What a
+        cold start may hide costs in proportion, so the busiest services begin with least.
+        """
+        low = [rung.weight for rung in self.ladder if rung.weight <= BEGIN] or [self.ladder[0].weight]
+        return max((weight for weight in low if weight * rate * REACTION_S <= self.risk_budget), default=low[0])
 
     def rung(self, weight: float) -> Rung:
         """Return the step that a weight is on: the last that is not above it, or the first."""

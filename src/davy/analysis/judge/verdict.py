@@ -246,12 +246,15 @@ def _step(state: JudgeState, stepping: Stepping, evidence: Evidence, ahead: Risk
     """Decide whether the canary gets more."""
     weight, rung = state.weight, state.judge.rung(state.weight)
     if weight <= 0.0:
-        return _Choice(Action.CONTINUE, "the canary has no traffic yet", state.judge.above(0.0))
+        return _Choice(Action.CONTINUE, "the canary has no traffic yet", ahead.next_weight)
     at = state.last.at if state.last else now
     dwell = at - stepping.since
     following = f"at {_percent(ahead.next_weight)}"
     if dwell < rung.soak_s:
         told = f"{dwell:.0f} s of at least {rung.soak_s:.0f} s at {_percent(weight)}"
+        return _Choice(Action.CONTINUE, told, ahead.next_weight)
+    if state.warm_until is not None and at < state.warm_until:
+        told = f"the canary may be cold for another {state.warm_until - at:.0f} s"
         return _Choice(Action.CONTINUE, told, ahead.next_weight)
     if evidence.log10 >= math.log10(state.judge.suspicion):
         told = (
