@@ -22,7 +22,7 @@ from davy.rollout.state import Aborted, Settled
 from davy.sim.clock import VirtualClock
 from davy.sim.faults import FAULTS, Boundary, Killed, Weather, Window
 from davy.sim.ground import Parts
-from davy.sim.happenings import Acted, Answer, Happening, Overdue, Rested, Wished
+from davy.sim.happenings import Acted, Answer, Counted, Happening, Overdue, Rested, Wished
 from davy.sim.history import History, Track
 from davy.sim.invariants import hold
 from davy.sim.manifests import objects, texts
@@ -213,6 +213,7 @@ class World:
             if not track.is_read and not self.weather.has("scrape", key.name):
                 self._call(key)
                 self.users.read(key)
+                self.tell(Counted(key))
                 track.is_read = self._is_over(track) and self.clock.time > track.split_since + SOME_REQUESTS_S
         for process in self.processes:
             if process.engine is not None:
