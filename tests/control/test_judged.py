@@ -11,6 +11,7 @@ from davy.analysis.tally import Tally
 from davy.control import requests, views
 from davy.control.held import Held, Watch
 from davy.control.rulebook import Rules
+from davy.control.verdicts import heard
 from davy.errors import NotFound, Refused
 from davy.ledger.store import StoreUnavailable
 from davy.model.key import Key
@@ -209,6 +210,23 @@ def test_stale_counters_are_noticed_though_no_counter_moves(lab: Lab) -> None:
     verdict = lab.ask(requests.Verdict("default", "payments"))
     assert verdict.action == "hold"
     assert verdict.data.state == "stale"
+
+
+def test_a_canary_that_has_lost_its_traffic_is_one_that_nobody_knows_of(lab: Lab) -> None:
+    judged(lab)
+    new = release(lab)
+    until(lab, lambda view: view.actual_weight == 20)
+    seconds(lab, 5)
+    word = heard(held(lab), lab.clock.time)
+    assert word is not None
+    assert not word.blind
+    lab.platform.make_unready(PAYMENTS, new)
+    lab.engine.kick(PAYMENTS)
+    seconds(lab, 3)
+    word = heard(held(lab), lab.clock.time)
+    assert word is not None
+    assert word.blind
+    assert word.reason == "the canary has no traffic yet"
 
 
 def test_whoever_asks_for_a_verdict_gets_it_in_the_words_of_argo(lab: Lab) -> None:

@@ -408,6 +408,23 @@ def test_a_judge_that_is_not_sure_is_waited_for_without_a_deadline(make_world: M
     assert world.status.message == "Judge: not yet"
 
 
+@pytest.mark.parametrize("steps", [HALF, [{"setWeight": 5}, *HALF], [*HALF, {"pause": {"duration": 10}}]])
+def test_a_canary_whose_replicas_were_gone_gets_back_what_it_had_while_it_waits(
+    make_world: Make, version: Version, steps: Steps
+) -> None:
+    world = begun(make_world, version, steps, UNSURE)
+    world.turns(3, seconds=10)
+    had, canary = world.weight, world.state.current
+    assert had
+    world.ready = lambda hash_: hash_ != canary
+    world.turns()
+    assert world.weights == {world.state.stable: 100}
+    world.ready = lambda _: True
+    world.turns()
+    assert world.weight == had
+    assert world.status.message == "Judge: not yet"
+
+
 @pytest.mark.parametrize("bakes", [True, False])
 def test_a_judge_that_knows_nothing_is_waited_for_until_the_deadline(
     make_world: Make, version: Version, bakes: bool

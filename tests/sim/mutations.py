@@ -6,6 +6,7 @@ To find the seeds anew after the generator has changed: `python -m tests.sim.mut
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any, TypeAlias
 
 import msgspec
@@ -14,13 +15,15 @@ import pytest
 from davy.adapters.memory_platform import MemoryPlatform
 from davy.adapters.memory_store import MemoryStore
 from davy.analysis import run as analysis
+from davy.analysis.judge import state as judging
 from davy.control import turn
 from davy.control.engine import Engine
+from davy.control.held import Watch
 from davy.control.runs import RunRecord, Runs
 from davy.ledger.entry import Draft, Entry
 from davy.ledger.lease import Lease
 from davy.ledger.store import Record, Store
-from davy.rollout import decide, split
+from davy.rollout import decide, scale, split
 from davy.rollout.decision import Verdict
 from davy.rollout.platform import Platform
 from davy.rollout.state import Aborted, Verifying
@@ -196,9 +199,60 @@ def a_restart_breaks_what_was_measured(patch: pytest.MonkeyPatch) -> Parts:
     return PARTS
 
 
+def the_judge_is_not_asked(patch: pytest.MonkeyPatch) -> Parts:
+    patch.setattr("davy.rollout.judged.refusal", lambda _rollout, _look: None)
+    return PARTS
+
+
+def the_bake_is_over_at_once(patch: pytest.MonkeyPatch) -> Parts:
+    patch.setattr("davy.rollout.judged.is_baked", lambda _rollout, _state, _look: True)
+    return PARTS
+
+
+def silence_is_consent(patch: pytest.MonkeyPatch) -> Parts:
+    module = import_module("davy.analysis.judge.verdict")  # the package has a function of this name
+    patch.setattr(module, "STALE_SCRAPES", 1e9)
+    patch.setattr(module, "_silent", lambda _state: None)
+    return PARTS
+
+
+def the_judge_is_not_heard_when_it_wants_all_back(patch: pytest.MonkeyPatch) -> Parts:
+    patch.setattr(turn, "alarm", lambda _found, _state: "")
+    return PARTS
+
+
+def stable_is_let_go_in_the_bake(patch: pytest.MonkeyPatch) -> Parts:
+    honest = scale._scale_routed
+
+    def thrifty(rollout: Any, state: Any, now: float) -> Any:
+        after = honest(rollout, state, now)
+        return after.changing(state.stable, replicas=0) if state.is_baking else after
+
+    patch.setattr(scale, "_scale_routed", thrifty)
+    return PARTS
+
+
+def a_restarted_engine_judges_afresh(patch: pytest.MonkeyPatch) -> Parts:
+    def fresh(self: Watch) -> Watch:
+        anew = None if self.judge is None else judging.start(self.judge.judge, self.judge.digest)
+        return msgspec.structs.replace(self, judge=anew)
+
+    patch.setattr(Watch, "taken_up", fresh)
+    return PARTS
+
+
+def what_is_learnt_is_not_stored(patch: pytest.MonkeyPatch) -> Parts:
+    patch.setattr("davy.control.watching.STORE_S", 1e9)
+    return PARTS
+
+
 GROWS = "traffic grows only on passed evidence"
 SIDES = "blue green moves all users at once"
 BACK = "an abort gives all traffic back"
+WORD = "a judged canary gets more only on the word of its judge"
+DATA = "without data nothing is promoted"
+WHOLE = "stable is whole in the bake"
+KEPT = "what a judge knows outlives its engine"
 EXPOSED = "every exposure has its entry"
 ENTRY = "no entry without its change"
 ONE = "one engine at a time"
@@ -211,6 +265,13 @@ MUTATIONS = (
     Mutation(blue_green_goes_by_halves, SIDES, 6),
     Mutation(an_abort_waits_for_the_store, BACK, 66),
     Mutation(an_abort_waits_for_stable_to_be_ready, BACK, 137),
+    Mutation(the_judge_is_not_heard_when_it_wants_all_back, BACK, 99),
+    Mutation(the_judge_is_not_asked, WORD, 4),
+    Mutation(the_bake_is_over_at_once, WORD, 4),
+    Mutation(silence_is_consent, DATA, 4),
+    Mutation(stable_is_let_go_in_the_bake, WHOLE, 4),
+    Mutation(a_restarted_engine_judges_afresh, KEPT, 7),
+    Mutation(what_is_learnt_is_not_stored, KEPT, 7),
     Mutation(who_is_met_is_not_told, EXPOSED, 1),
     Mutation(only_the_newest_is_counted, EXPOSED, 35),
     Mutation(weights_move_without_an_entry, ENTRY, 1),

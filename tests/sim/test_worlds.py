@@ -58,6 +58,8 @@ def test_every_invariant_holds(first: int, told: Counter[str]) -> None:
 def test_the_worlds_have_everything_that_can_be_drawn() -> None:
     plans = [draw(seed) for seed in range(WORLDS)]
     services = [service for plan in plans for service in plan.services]
+    routed = [service for service in services if "trafficRouting" in str(service.spec)]
+    assert {service.judge is not None for service in routed} == {True, False}
     assert {service.strategy for service in services} == STRATEGIES.keys()
     assert {release.quality for service in services for release in service.releases} == QUALITIES.keys()
     assert {window.kind for plan in plans for window in plan.windows} == FAULTS.keys() - {"crash"}

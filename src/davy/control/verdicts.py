@@ -57,5 +57,5 @@ def word(found: Verdict | None, held: Held, watched: Watch | None) -> Word | Non
         reason=found.reason if seen else _STRANGE,
         baked=seen and advances and isinstance(judge.phase, Watching),
         doubted=fewer or (isinstance(judge.phase, Confirming) and not advances),
-        blind=bool(held.unread) or found.data.state is not DataState.OK,
+        blind=bool(held.unread) or found.data.state is not DataState.OK or judge.weight <= 0.0,
     )

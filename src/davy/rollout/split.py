@@ -83,7 +83,9 @@ def _by_ratio(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, in
 def _routed(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]:
     """Split by the weight of the step, once the replicas for it are there.
 
-    What a judge doubts that had everything has half of it, so that the two can be compared.
+    A canary whose replicas were all gone while the judge was waited for gets back what it had: without traffic
+    there is nothing to be judged. What a judge doubts that had everything has half of it, so that the two can
+    be compared.
     """
     whole, n, progress = plan.full_weight(rollout), rollout.spec.desired_replicas, state.progress
     if seen.count(state.current).available == 0:
@@ -94,6 +96,8 @@ def _routed(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]
         weight = plan.set_weight(rollout, index)
         if lacks_evidence(progress):
             weight = min(weight, held)
+    elif isinstance(progress, Stepping) and progress.waits is not None:
+        weight = plan.set_weight(rollout, len(plan.steps(rollout)) - 1)
     elif isinstance(progress, Promoting) and fully_available(rollout, state, seen):
         weight = progress.weight if progress.waits else whole
     else:

@@ -22,6 +22,7 @@ FAULTS: dict[str, str] = {
     "stable": "no replica of the stable version is ready",
     "pods": "replicas of the newest version crash",
     "repeat": "what people ask for arrives twice",
+    "upstream": "what every version of a judged service needs fails, so all of them answer with errors",
 }
 """Every kind of fault, and what it is."""
 

@@ -76,6 +76,13 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """The counters of the proxy were read, so that the engine sees what users of a rollout got until now."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """A provider answered about a version."""
 
@@ -136,6 +143,7 @@ Happening: TypeAlias = (
     | Committed
     | Unwritten
     | Served
+    | Counted
     | Measured
     | Wished
     | Acted

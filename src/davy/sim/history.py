@@ -5,19 +5,23 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from davy.control.held import Watch
 from davy.control.runs import RunRecord
 from davy.ledger.entry import Entry
 from davy.ledger.store import Record
 from davy.model.analysis import AnalysisTemplate
+from davy.model.judge import Judge
 from davy.model.key import Key
 from davy.model.rollout import Rollout
 from davy.rollout.state import Aborted, RolloutState
 from davy.sim.account import Account
+from davy.sim.bench import Bench
 from davy.sim.clock import VirtualClock
 from davy.sim.evidence import Attempt, Truth, earned
 from davy.sim.happenings import (
     Acted,
     Committed,
+    Counted,
     Died,
     Happening,
     Leased,
@@ -34,8 +38,9 @@ from davy.sim.happenings import (
 class Track:
     """One rollout.
 
-    `state` is what the store holds, `shares` the split in force since `split_since`, `deaf_at` when the data
-    plane was last seen not to acknowledge, `is_read` whether its counters were read since anything changed.
+    `state` is what the store holds, `bench` what is known of its judge, `shares` the split in force since
+    `split_since`, `deaf_at` when the data plane was last seen not to acknowledge, `is_read` whether its
+    counters were read since anything changed.
     """
 
     manifest: Rollout
@@ -43,6 +48,7 @@ class Track:
     account: Account = field(default_factory=Account)
     attempts: list[Attempt] = field(default_factory=list)
     truth: Truth = field(default_factory=Truth)
+    bench: Bench = field(default_factory=Bench)
     shares: Mapping[str, float] = field(default_factory=dict)
     split_since: float = 0.0
     deaf_at: float = -1e9
@@ -60,6 +66,11 @@ class Track:
         return canary is None or canary.traffic_routing is not None
 
     @property
+    def canary_share(self) -> float:
+        """The share in force of the version of the last attempt."""
+        return self.shares.get(self.attempt.hash, 0.0) if self.attempt else 0.0
+
+    @property
     def subject(self) -> str:
         """What entries about it are filed under."""
         return f"Rollout {self.manifest.key}"
@@ -72,16 +83,17 @@ class History:
     `giving_back` are the rollouts of which an abort was decided and nothing since, written down or not (one
     that died with its engine before it was noted was not decided), and `untold` the attempts that users met
     and no entry tells of. `done` are the reasons of what people asked for and were told is done, `noted`
-    those that the record has. `running` says of each analysis run whether it goes on, `begun` and `ended`
-    name those of the last commit, and `first_seq` is the number that it had to begin with. `told` is what was
-    said of changes so far, `twice` what of it was said again. `epoch` is that of the last lease, `calm_since`
-    when the last fault was over.
+    those that the record has. `judged` are the services with a judge. `running` says of each analysis run
+    whether it goes on, `begun` and `ended` name those of the last commit, and `first_seq` is the number that
+    it had to begin with. `told` is what was said of changes so far, `twice` what of it was said again. `epoch`
+    is that of the last lease, `calm_since` when the last fault was over.
     """
 
     clock: VirtualClock
     tracks: dict[Key, Track] = field(default_factory=dict)
     giving_back: dict[Key, Track] = field(default_factory=dict)
     templates: dict[str, AnalysisTemplate] = field(default_factory=dict)
+    judged: set[str] = field(default_factory=set)
     running: dict[str, bool] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
@@ -117,9 +129,13 @@ class History:
             case SplitChanged(key=key, after=after):
                 track = self.tracks[key]
                 track.shares, track.split_since, track.is_read = after, now, False
+                if track.attempt and not track.attempt.over:
+                    track.bench.split(after.get(track.attempt.hash, 0.0))
                 self._reach(track, now)
             case Leased(epoch=epoch):
                 self.epoch = epoch
+            case Counted(key=key):
+                self.tracks[key].bench.counted_at = now
             case Measured(key=key, hash=hash_, found=found):
                 self.tracks[key].truth.answers.append((now, hash_, found))
             case Served(key=key, hash=hash_):
@@ -153,6 +169,11 @@ class History:
             elif bucket == "object" and body and name.startswith("AnalysisTemplate/"):
                 template = msgspec.json.decode(body, type=AnalysisTemplate)
                 self.templates[template.metadata.name] = template
+            elif bucket == "object" and body and name.startswith("Judge/"):
+                self.judged.add(msgspec.json.decode(body, type=Judge).spec.service)
+            elif bucket == "watch" and (watched := self.tracks.get(_key(name))):
+                found = msgspec.json.decode(body, type=Watch) if body else None
+                watched.bench.store(found, self.clock.time)
         for track, state in self._states(changes):
             track.state, track.is_read = state, False
             if isinstance(state.progress, Aborted):
@@ -197,6 +218,9 @@ class History:
                     each.hash == hash_ and each.ended == "promoted" for each in track.attempts
                 )
                 track.attempts.append(Attempt(hash_, revision, entry.at, quick=quick))
+                track.bench.begin()
+            case "bake_doubted":
+                track.bench.doubt()
             case "change_exposed":
                 for found in track.attempts:
                     found.exposed |= found.hash == entry.detail["hash"]

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from davy.ledger.entry import Entry
+from davy.ledger.store import Record
 from davy.rollout.platform import Desired
 from davy.rollout.replicas import approximate, resolve_bounds
+from davy.rollout.state import UNDERWAY
 from davy.sim.evidence import Earned, earned
 from davy.sim.happenings import (
     Acted,
@@ -89,17 +91,108 @@ def an_abort_gives_all_traffic_back(happening: Happening, history: History) -> s
     That holds whatever else is broken: the store, the providers, the replicas of stable, the routes of others.
     Only the data plane of this very rollout has to acknowledge; where it did not, it is told again until it
     does, so that all is given back a moment after it answers again. And what a person asks for is done: an
-    abort is never put off.
+    abort is never put off. What a judge says is decided in the turn that it says it.
     """
     match happening:
         case Acted(key=key, action="abort", answer="failed"):
             return f"{key} could not be aborted"
+        case Committed(changes=changes):
+            for track in _watched(changes, history):
+                if track.bench.wants_back and track.state and isinstance(track.state.progress, UNDERWAY):
+                    return f"{track.manifest.key} goes on, and its judge says: {track.bench.reason}"
         case Turned():
             for key, track in history.giving_back.items():
                 left = {h: share for h, share in track.shares.items() if h != track.account.stable}
                 if left and history.clock.time > track.deaf_at + TELL_AGAIN_S:
                     share = _percent(sum(left.values()))
                     return f"{key} is aborted, and {share} of its users still meet {_names(left)}"
+    return ""
+
+
+def a_judged_canary_gets_more_only_on_the_word_of_its_judge(happening: Happening, history: History) -> str:
+    """A canary that has a judge and traffic gets more of it, and is called stable, only when the judge says so.
+
+    The judge is asked again, on what the engine stored with its decision. A step before a greater weight is
+    done with the word of this very turn, which is about the split that is in force; so is a promotion, and that
+    is the word of a judge which watched the version with everything for as long as it should. The share is
+    never greater than it ever was without a word about the greatest one until then. A version that comes back
+    quickly, since it was stable before, is not asked about.
+    """
+    match happening:
+        case Committed(entries=entries):
+            for entry in entries:
+                track = history.about(entry.subject)
+                if (
+                    track is not None
+                    and _is_judged(track, history)
+                    and (wrong := _unsaid(track, entry, history))
+                ):
+                    return f"{entry.subject}: {entry.kind}, although {wrong}"
+        case SplitChanged(key=key) if _is_judged(track := history.tracks[key], history):
+            had = track.bench.unasked
+            if had >= 0.0:
+                return (
+                    f"{key}: {_percent(track.canary_share)} is in force, without a word about {_percent(had)}"
+                )
+    return ""
+
+
+def without_data_nothing_is_promoted(happening: Happening, history: History) -> str:
+    """A canary that has a judge gets more, and is called stable, only while what its users get is counted.
+
+    The counters were read since the split is as it is, three looks ago at most, and users did meet the version.
+    """
+    if not isinstance(happening, Committed):
+        return ""
+    for entry in happening.entries:
+        track = history.about(entry.subject)
+        if track is None or not _is_judged(track, history) or not _gives_more(track, entry):
+            continue
+        assert track.attempt is not None, "it is judged"
+        lacking = track.bench.lacks_data(track.split_since, history.clock.time)
+        if lacking or track.attempt.met_at is None:
+            return f"{entry.subject}: {entry.kind}, although {lacking or 'nobody has met it'}"
+    return ""
+
+
+def stable_is_whole_in_the_bake(happening: Happening, history: History) -> str:
+    """While a version that has everything is watched, all replicas of the stable one are kept."""
+    match happening:
+        case Committed(entries=entries):
+            for entry in entries:
+                track = history.about(entry.subject)
+                if entry.kind == "bake_started" and track is not None and track.state is not None:
+                    kept = track.state.revision(track.state.stable).replicas
+                    if kept < track.manifest.spec.desired_replicas:
+                        return f"{entry.subject}: the bake begins with {kept} replicas of stable"
+        case Asked(key=key, desired=desired, before=before) if key not in history.giving_back:
+            state = history.tracks[key].state
+            if state is None or not state.is_baking or not isinstance(state.progress, UNDERWAY):
+                return ""
+            least = min(
+                history.tracks[key].manifest.spec.desired_replicas, _replicas(before).get(state.stable, 0)
+            )
+            asked = _replicas(desired).get(state.stable, 0)
+            if asked < least:
+                return f"{key}: {asked} replicas of stable are asked for in the bake, of {least}"
+    return ""
+
+
+def what_a_judge_knows_outlives_its_engine(happening: Happening, history: History) -> str:
+    """Whatever dies, a judge goes on with what it knew of an attempt, but for the last ten seconds and a look.
+
+    What it has taken in never becomes less, and what it takes in is stored in time.
+    """
+    now = history.clock.time
+    match happening:
+        case Committed(changes=changes):
+            for track in _watched(changes, history):
+                if track.bench.forgot:
+                    return f"{track.manifest.key}: the judge forgot something: {track.bench.forgot}"
+        case Turned() if now - history.calm_since > PATIENCE_S:
+            for key, track in history.tracks.items():
+                if _is_judged(track, history) and _is_walking(track) and track.bench.is_late():
+                    return f"{key}: what the judge has learnt by {track.bench.counted_at:g} s is not stored"
     return ""
 
 
@@ -190,6 +283,10 @@ INVARIANTS: tuple[Invariant, ...] = (
     traffic_grows_only_on_passed_evidence,
     blue_green_moves_all_users_at_once,
     an_abort_gives_all_traffic_back,
+    a_judged_canary_gets_more_only_on_the_word_of_its_judge,
+    without_data_nothing_is_promoted,
+    stable_is_whole_in_the_bake,
+    what_a_judge_knows_outlives_its_engine,
     every_exposure_has_its_entry,
     no_entry_without_its_change,
     one_engine_at_a_time,
@@ -241,6 +338,44 @@ def _grew(
                 f"{_percent(before.get(hash_, 0.0))}; it has earned {found.weight} %: {found.lacking}"
             )
     return ""
+
+
+def _is_judged(track: Track, history: History) -> bool:
+    """Say whether a judge has a say about the last attempt of a rollout."""
+    named, attempt = track.manifest.metadata.name in history.judged, track.attempt
+    return named and attempt is not None and not attempt.quick and len(track.attempts) > 1
+
+
+def _is_walking(track: Track) -> bool:
+    """Say whether an update is under way that has traffic."""
+    return track.state is not None and isinstance(track.state.progress, UNDERWAY) and track.canary_share > 0.0
+
+
+def _watched(changes: Mapping[Record, bytes | None], history: History) -> list[Track]:
+    """Return the rollouts with a judge of which it is stored what their judge knows."""
+    keys = (name for bucket, name in changes if bucket == "watch")
+    found = (history.about(f"Rollout {name}") for name in keys)
+    return [track for track in found if track is not None and _is_judged(track, history)]
+
+
+def _gives_more(track: Track, entry: Entry) -> bool:
+    """Say whether an entry is of what a judge is asked about: a promotion, a step before a greater weight."""
+    if entry.kind != "step_completed":
+        return entry.kind == "change_promoted"
+    canary, index = track.manifest.spec.strategy.canary, int(str(entry.detail["step"]))
+    assert canary is not None, "it is judged"
+    held = [step.set_weight for step in canary.steps[: index + 1] if step.set_weight is not None]
+    following = [step.set_weight for step in canary.steps[index + 1 : index + 2]]
+    return bool(held and following) and 0 < held[-1] < (following[0] or 0)
+
+
+def _unsaid(track: Track, entry: Entry, history: History) -> str:
+    """Say why a judge did not say what an entry took it to say, or return an empty string."""
+    if not _gives_more(track, entry):
+        return ""
+    if entry.kind == "change_promoted":
+        return track.bench.lacks_bake(history.clock.time)
+    return track.bench.lacks_word(track.canary_share, history.clock.time)
 
 
 def _replicas(desired: Desired | None) -> Mapping[str, int]:

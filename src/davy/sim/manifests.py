@@ -40,9 +40,11 @@ def _documents(service: Service) -> list[dict[str, Any]]:
     text = json.dumps(service.spec)
     used = [name for name in TEMPLATES if f'"{service.name}-{name}"' in text]
     routes = [_routes(service.name, sorted(named))] if "trafficRouting" in strategy else []
+    judges = [] if service.judge is None else [_judge(service.name, service.judge)]
     return [
         _rollout(service),
         *routes,
+        *judges,
         *(_service(service.name, name) for name in sorted(named)),
         *(_template(service.name, name) for name in used),
     ]
@@ -66,6 +68,10 @@ def _rollout(service: Service) -> dict[str, Any]:
             "strategy": service.spec,
         },
     }
+
+
+def _judge(name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "davy.dev/v1alpha1", "kind": "Judge", "metadata": {"name": name}, "spec": spec}
 
 
 def _service(app: str, name: str) -> dict[str, Any]:

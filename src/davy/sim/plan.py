@@ -44,8 +44,12 @@ QUALITIES: dict[str, Quality] = {
     "late": Quality("fails after a minute of traffic", failing=0.5, measured=0.5, from_s=60.0),
     "silent": Quality("its metrics say nothing", measured=None),
     "stuck": Quality("its replicas never get ready", ready=False),
+    "worn": Quality("fails after five minutes of traffic", failing=0.3, measured=0.3, from_s=300.0),
 }
-"""The sorts of versions; good ones are drawn as often as all the others together."""
+"""The sorts of versions; good ones are drawn as often as all the others together.
+
+One that wears out is for those who watch longest, so only what has a judge is drawn with it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A rollout, and what is released with it; a hasty team does not wait for one release to be over."""
+    """A rollout, and what is released with it; a hasty team does not wait for one release to be over.
+
+    `judge` is the `spec` of its Judge, None where it has none.
+    """
 
     name: str
     replicas: int
@@ -83,6 +90,7 @@ class Service:
     deadline_aborts: bool
     releases: tuple[Release, ...]
     hasty: bool
+    judge: dict[str, Any] | None = None
 
     @property
     def qualities(self) -> dict[str, Quality]:
@@ -134,8 +142,11 @@ def draw(seed: int, faults: frozenset[str] = frozenset(FAULTS)) -> Plan:
     count = rng.choice((1, 1, 1, 2))
     names = rng.sample(("payments", "catalog", "search"), count)
     services = tuple(_service(Random(f"{seed}/{name}"), name) for name in names)  # noqa: S311
+    benches = {name: Random(f"{seed}/{name}/judge") for name in names}  # noqa: S311
+    services = tuple(_judged(benches[service.name], service) for service in services)
     weather = Random(f"{seed}/weather")  # noqa: S311
     windows = _again_and_again(weather, names) if weather.random() < 0.25 else _now_and_then(weather, names)
+    windows += tuple(_upstream(benches[each.name], each.name) for each in services if each.judge is not None)
     risk = weather.choice((0.0, 0.0, 0.004, 0.02))
     return Plan(
         seed=seed,
@@ -156,11 +167,11 @@ def steady(plan: Plan) -> Plan:
     """
     services = []
     for service in plan.services:
-        judged = "templateName" in str(service.spec)
+        measured = "templateName" in str(service.spec)
         releases = tuple(
             replace(
                 release,
-                quality=release.quality if judged and release.quality != "late" else "good",
+                quality=release.quality if measured and not QUALITIES[release.quality].from_s else "good",
                 deeds=(),
             )
             for release in service.releases
@@ -186,9 +197,39 @@ def _service(rng: Random, name: str) -> Service:
     )
 
 
+def _judged(rng: Random, service: Service) -> Service:
+    """Draw whether a service whose traffic a router splits has a judge, which is in less of a hurry than most.
+
+    Without a router there is no bake, and what is in force is as many pods as are ready just then.
+    """
+    if STRATEGIES[service.strategy] is not _routed or rng.random() < 0.3:
+        return service
+    ladder = [
+        {"weight": 1, "least": "10s", "most": "60s"},
+        {"weight": 50, "least": "20s", "most": rng.choice(("60s", "90s"))},
+    ]
+    judge = {"service": service.name, "bake": rng.choice(("2m", "5m")), "steps": ladder}
+    releases = tuple(
+        replace(each, quality="worn") if _may_wear(each, service) and rng.random() < 0.3 else each
+        for each in service.releases
+    )
+    return replace(service, judge=judge, releases=releases)
+
+
+def _may_wear(release: Release, service: Service) -> bool:
+    """Say whether a version is good so far, and not the one that everything began with."""
+    return release.quality == "good" and release.image != f"{service.name}:1"
+
+
+def _upstream(rng: Random, name: str) -> Window:
+    """Draw when what all versions of a service need fails for a while."""
+    return Window("upstream", rng.uniform(200.0, 900.0), rng.choice((60.0, 120.0)), name)
+
+
 def _release(rng: Random, name: str, number: int) -> Release:
     """Draw a release; now and then it goes back to the first version."""
-    quality = "good" if rng.random() < 0.5 else rng.choice([each for each in QUALITIES if each != "good"])
+    bad = [each for each in QUALITIES if each not in ("good", "worn")]
+    quality = "good" if rng.random() < 0.5 else rng.choice(bad)
     back = number > 2 and rng.random() < 0.15
     return Release(
         image=f"{name}:1" if back else f"{name}:{number}",
@@ -220,7 +261,7 @@ _EVERYWHERE = {"store", "twice", "slow", "repeat"}
 
 def _window(rng: Random, names: list[str]) -> Window:
     """Draw a fault that lasts for a while."""
-    kind = rng.choice([each for each in FAULTS if each != "crash"])
+    kind = rng.choice([each for each in FAULTS if each not in ("crash", "upstream")])
     where = rng.choice(names) if rng.random() < 0.5 or kind in ("stable", "pods") else ""
     if kind == "stall":
         where = "the engine"

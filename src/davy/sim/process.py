@@ -51,6 +51,7 @@ class Place:
     say: Callable[[str, Tone], None]
     deaf: Callable[[], frozenset[Key]]
     pace: Pace
+    scrape_s: float
 
 
 class Process:
@@ -155,7 +156,7 @@ class Process:
             SimulatedSpool(self.boundary, place.notes),
             QueryEngine(SeriesStore()),
         )
-        setting = Setting(pid=1, speed=clock.speed, look_s=place.pace.engine_look_s)
+        setting = Setting(pid=1, speed=clock.speed, look_s=place.pace.engine_look_s, scrape_s=place.scrape_s)
         self.engine = Engine(around, catalog, clock, setting, self._tenure)
         self._settled(lambda: True)  # nothing is at rest before it has looked
         self.plan_turn(self._now)

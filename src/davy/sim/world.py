@@ -22,7 +22,7 @@ from davy.rollout.state import Aborted, Settled
 from davy.sim.clock import VirtualClock
 from davy.sim.faults import FAULTS, Boundary, Killed, Weather, Window
 from davy.sim.ground import Parts
-from davy.sim.happenings import Acted, Answer, Happening, Overdue, Rested, Wished
+from davy.sim.happenings import Acted, Answer, Counted, Happening, Overdue, Rested, Wished
 from davy.sim.history import History, Track
 from davy.sim.invariants import hold
 from davy.sim.manifests import objects, texts
@@ -39,6 +39,8 @@ SOME_REQUESTS_S = 1.0
 """How long after a change of the split its users have made requests that can be counted."""
 RATE_HZ = 8.0
 """Requests a second that users make to each rollout."""
+UPSTREAM = 0.2
+"""The share of errors of every version while what all of them need fails."""
 
 
 class World:
@@ -119,6 +121,7 @@ class World:
             say=self.story.say,
             deaf=self._deaf,
             pace=self.plan.pace,
+            scrape_s=self.plan.scrape_s,
         )
         names = ("the engine", "the standby") if self.plan.standby else ("the engine",)
         return tuple(
@@ -159,7 +162,10 @@ class World:
         return quality
 
     def _failing(self, key: Key, hash_: str) -> float:
-        return self._shown(key, hash_).failing if self.terrain.answers(key, hash_) else 1.0
+        if not self.terrain.answers(key, hash_):
+            return 1.0
+        least = UPSTREAM if self.weather.has("upstream", key.name) else 0.0
+        return max(least, self._shown(key, hash_).failing)
 
     def _measured(self, key: Key, hash_: str) -> tuple[float, ...]:
         value = self._shown(key, hash_).measured
@@ -207,6 +213,7 @@ class World:
             if not track.is_read and not self.weather.has("scrape", key.name):
                 self._call(key)
                 self.users.read(key)
+                self.tell(Counted(key))
                 track.is_read = self._is_over(track) and self.clock.time > track.split_since + SOME_REQUESTS_S
         for process in self.processes:
             if process.engine is not None:
@@ -217,11 +224,17 @@ class World:
     def _fault(self, window: Window) -> None:
         where = f" ({window.where})" if window.where else ""
         self.story.say(f"{FAULTS[window.kind]}{where}, for {window.lasts_s:g} s", "fault")
+        self._serve(window)
         self.weather.begin(window)
         self._calm()
         if window.kind in ("stable", "pods"):
             self._hurt(Key("default", window.where), window)
         self.timeline.after(window.lasts_s, lambda: self._over(window))
+
+    def _serve(self, window: Window) -> None:
+        """Let users have got what they got until now, where that is about to be another thing."""
+        if window.kind == "upstream":
+            self._call(Key("default", window.where))
 
     def _hurt(self, key: Key, window: Window) -> None:
         """Let a fault of the replicas do its harm, and be healed."""
@@ -236,6 +249,7 @@ class World:
 
     def _over(self, window: Window) -> None:
         where = f" ({window.where})" if window.where else ""
+        self._serve(window)
         self.weather.end(window)
         self._calm()
         self.story.say(f"over: {FAULTS[window.kind]}{where}", "fault")
