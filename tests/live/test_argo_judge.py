@@ -48,7 +48,7 @@ spec:
       command: [env, "VERSION={tag}", DELAY_MS=15, ERROR_RATE=0.05, PYTHON, upstream.py]
 """
 """The bad version is slow: the engine's own guard, which looks at errors, has nothing against it."""
-QUICK = {"interval": "1s", "warmUp": "1s", "alpha": 0.01}
+QUICK = {"interval": "1s", "warmUp": "1s", "assurance": 0.02}
 
 
 @dataclass

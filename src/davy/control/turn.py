@@ -104,6 +104,7 @@ def _write_down(held: Held, world: World, decision: Decision, watched: Watch | N
     started = [world.runs.start(request, held, now) for request in decision.start]
     names = {run.name for run in started} | decision.active
     ended = world.runs.end_all_but(held.key, names, now)
+    learnt = watched
     weights_moved = decision.state.weights != held.state.weights
     if watched is not None and weights_moved:
         share = decision.state.weights.get(decision.state.current, 0)
@@ -116,7 +117,6 @@ def _write_down(held: Held, world: World, decision: Decision, watched: Watch | N
     if moved or worth_storing(held.watch, watched, held.watched_at):
         lasting = kept(watched)
         changes["watch", str(held.key)] = None if lasting is None else msgspec.json.encode(lasting)
-        held.watched_at = now
     changes |= {("run", str(run.key)): msgspec.json.encode(run) for run in (*started, *ended)}
     surplus = world.runs.surplus(held.key, names)
     changes |= {("run", str(run.key)): None for run in surplus}
@@ -127,7 +127,13 @@ def _write_down(held: Held, world: World, decision: Decision, watched: Watch | N
     drafts += [started_entry(run, now) for run in started]
     drafts += [ended_entry(run, now) for run in ended]
     if changes or drafts or held.is_late:
-        commit(held, world, changes, drafts, patient=isinstance(decision.state.progress, Aborted))
+        try:
+            commit(held, world, changes, drafts, patient=isinstance(decision.state.progress, Aborted))
+        except UNWRITABLE:
+            held.watch = learnt  # nothing was decided, but an abort may rest on what users got meanwhile
+            raise
+    if ("watch", str(held.key)) in changes:
+        held.watched_at = now
     held.state, held.watch = decision.state, watched
     world.runs.keep(*started, *ended)
     world.runs.forget(*surplus)
