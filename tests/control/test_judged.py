@@ -384,7 +384,7 @@ def test_a_version_that_is_only_slower_is_aborted_for_it(lab: Lab) -> None:
         timed(lab, 1, slow)
         if lab.get().status == "Degraded":
             break
-    assert "judge: latency: the canary's requests take longer" in lab.get().message
+    assert "judge: latency: the canary's requests take about" in lab.get().message
     assert "(latency)" in judge_of(lab).sentence
 
 

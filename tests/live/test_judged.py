@@ -77,7 +77,7 @@ def test_versions_that_fail_or_dawdle_are_taken_back_and_a_good_one_is_promoted(
     assert verdict(site).verdict == "abort"
     site.release("slow")
     until(lambda: site.get().revisions[0].images == ("app:slow",) and ended(site), seconds=90, why=site.get)
-    assert "judge: latency: the canary's requests take longer" in site.get().message
+    assert "judge: latency: the canary's requests take about" in site.get().message
     site.release("good")
     until(lambda: site.get().revisions[0].images == ("app:good",) and ended(site), seconds=120, why=site.get)
     users.stop()

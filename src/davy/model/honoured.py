@@ -140,7 +140,24 @@ HONOURED: dict[str, frozenset[str]] = {
     "HTTPRoute": _ALWAYS,
     "ImageMap": _ALWAYS | {"spec.images"},
     "FeatureFlag": _ALWAYS | {"spec"},
-    "Judge": _ALWAYS | {"spec"},
+    "Judge": _ALWAYS
+    | {
+        f"spec.{field}"
+        for field in (
+            "service",
+            "metrics",
+            "alpha",
+            "beta",
+            "riskBudget",
+            "assurance",
+            "warmUp",
+            "warmUpEach",
+            "bake",
+            "interval",
+            "steps",
+            "patience",
+        )
+    },
     "Waiver": _ALWAYS | {"spec"},
     "Deployment": _ALWAYS | {"spec.selector", "spec.template"},
     "ReplicaSet": _ALWAYS | {"spec.selector", "spec.template"},
@@ -321,6 +338,7 @@ IGNORED: dict[str, dict[str, str]] = {
     },
     "VirtualService": {"spec": f"{_OWN_PROXY}; it is only held against the rollout"},
     "HTTPRoute": {"spec": f"{_OWN_PROXY}; it is only held against the rollout"},
+    "Judge": {"spec.prometheus": "its own proxy counts; `davy serve --judges` asks a Prometheus"},
     "AnalysisRun": {"spec": "runs are made by rollouts, from templates"},
     "Deployment": {
         "spec.minReadySeconds": _NOT_RUN,

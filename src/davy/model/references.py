@@ -10,7 +10,13 @@ from davy.model.analysis import AnalysisTemplate, ClusterAnalysisTemplate
 from davy.model.check import nearest
 from davy.model.checks.complaints import Complaints
 from davy.model.checks.gates import check_gates, complain_of_template
-from davy.model.checks.judges import check_judges, check_one_judge, check_template, first_judges
+from davy.model.checks.judges import (
+    check_judges,
+    check_one_judge,
+    check_template,
+    first_judges,
+    judged_services,
+)
 from davy.model.checks.routes import check_routes
 from davy.model.checks.workload import check_users, check_workload, find
 from davy.model.document import Document
@@ -43,6 +49,7 @@ def check_references(
     for document in documents:
         index.add(document.value)
     judges = first_judges(index)
+    judged = judged_services(index) if judges else {}
     for document in documents:
         if isinstance(document.value, Rollout):
             complaints = Complaints(document)
@@ -58,7 +65,7 @@ def check_references(
             findings += complaints.findings
         elif isinstance(document.value, Judge):
             complaints = Complaints(document)
-            check_one_judge(document.value, judges, complaints)
+            check_one_judge(document.value, judges, judged, complaints)
             findings += complaints.findings
         else:
             findings += _check_nested(document, index)

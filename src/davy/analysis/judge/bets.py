@@ -94,6 +94,11 @@ class Bets(msgspec.Struct, frozen=True):
             math.fsum(odd * math.log(ratio) for odd, ratio in zip(odds, ratios, strict=True)) / math.fsum(odds)
         )
 
+    def likeliest(self, stakes: Stakes) -> int:
+        """Return the number of the alternative whose first bettor has most."""
+        wealth = [total + math.log(share) for total, share in zip(self.totals, stakes.shares, strict=True)]
+        return wealth.index(max(wealth))
+
     def _log_begun(self, stakes: Stakes) -> float:
         shares = [math.log(share) for share in stakes.shares]
         first = math.log(stakes.first)

@@ -168,6 +168,11 @@ class LatencyKnown(msgspec.Struct, frozen=True, tag="latency"):
         log = self.evidence.bets.log_wealth(metric.slowdowns.stakes)
         return log if self.ceiling is None else min(log, self.ceiling.nats)
 
+    def likeliest(self, metric: Metric) -> tuple[float, float]:
+        """Return what part of the canary's requests takes how many times as long, most likely."""
+        slowdowns = metric.slowdowns
+        return slowdowns.alternatives[self.evidence.bets.likeliest(slowdowns.stakes)]
+
     def _sized(self, metric: Metric, stable: Side) -> Self:
         """Begin anew when the buckets are others than before."""
         if not stable.histogram or len(stable.histogram) == len(self.evidence.past):

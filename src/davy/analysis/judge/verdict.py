@@ -193,7 +193,9 @@ def _guilty(state: JudgeState, evidence: Evidence) -> _Choice:
             f"of stable {_share(found.seen.stable_errors, found.seen.stable_requests)}"
         )
     else:
-        what = f"{metric.name}: the canary's requests take longer than stable's"
+        part, factor = found.likeliest(metric)
+        some = "" if part >= 1.0 else f", about {_percent(part)} of them"
+        what = f"{metric.name}: the canary's requests take about {factor:g} times as long as stable's{some}"
     action = Action.ROLLBACK if isinstance(state.phase, Confirming) else Action.ABORT
     return _Choice(action, f"{what}; {chance}", 0.0)
 

@@ -53,13 +53,42 @@ def first_judges(index: Index) -> dict[tuple[str, str], str]:
     return first
 
 
-def check_one_judge(judge: Judge, first: Mapping[tuple[str, str], str], complaints: Complaints) -> None:
-    """Refuse a second Judge of one service."""
+def judged_services(index: Index) -> dict[tuple[str, str], set[str]]:
+    """Name the Judges of each namespace that its rollouts name, and the services of its other canaries."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for rollout in index.all("Rollout"):
+        assert isinstance(rollout, Rollout)
+        namespace = rollout.metadata.namespace
+        services = found.setdefault((namespace, "service"), set())
+        named = {asked(metric) or "" for _, metric in _asking(rollout, index)}
+        named.add(rollout.metadata.annotations.get(ANNOTATION, ""))
+        found.setdefault((namespace, "name"), set()).update(named)
+        if rollout.spec.strategy.canary is not None:
+            services.add(service_of(rollout))
+    return found
+
+
+def check_one_judge(
+    judge: Judge,
+    first: Mapping[tuple[str, str], str],
+    judged: Mapping[tuple[str, str], set[str]],
+    complaints: Complaints,
+) -> None:
+    """Refuse a second Judge of one service, and tell of one that judges nothing of what is there."""
     other = first[judge.metadata.namespace, judge.spec.service]
     if other != judge.metadata.name:
         title = f"{judge.spec.service} has a Judge already, {other}, and would have two"
         fix = f"keep one of them; or give this one another service, and let rollouts name it: {ANNOTATION}"
         complaints.add("spec.service", title, part="value", fix=fix)
+    namespace, service = judge.metadata.namespace, judge.spec.service
+    services = judged.get((namespace, "service"))
+    if services is None or service in services or judge.metadata.name in judged[namespace, "name"]:
+        return
+    meant = nearest(service, services)
+    title = f"no canary is {service}'s or names this Judge: it judges nothing"
+    label = f"did you mean {meant}?" if meant else ""
+    fix = f"write {meant}" if meant else f"annotate the rollout that it is for with davy.dev/service: {service}"
+    complaints.add("spec.service", title, severity="warning", part="value", label=label, fix=fix)
 
 
 def _check_metrics(rollout: Rollout, index: Index, complaints: Complaints) -> None:
