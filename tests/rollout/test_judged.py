@@ -490,6 +490,7 @@ def test_no_traffic_grows_and_nothing_becomes_stable_without_the_word(
     world = make_world(canary={"dynamicStableScale": shrinks})
     world.word = UNSURE
     agreed: dict[tuple[str, int], int] = {}
+    hurried: set[tuple[str, int]] = set()  # whose steps were passed over: one word gives them everything
     for operation in operations:
         does(world, version, operation)
         told = len(world.events)
@@ -497,10 +498,12 @@ def test_no_traffic_grows_and_nothing_becomes_stable_without_the_word(
         state = world.state
         attempt = (state.current, state.attempt)
         agreed[attempt] = agreed.get(attempt, 0) + world.word.may_grow
+        if operation == ("skip", "full"):
+            hurried.add(attempt)
         under_way = state.current != state.stable and not isinstance(state.progress, Aborted)
         share = state.percent(state.current)
         if under_way:
-            assert share <= 5 or agreed[attempt] >= (1 if share <= 25 else 2)
+            assert share <= 5 or agreed[attempt] >= (1 if share <= 25 or attempt in hurried else 2)
         if share == 100 and under_way and state.is_baking:
             assert state.revision(state.stable).replicas == 4
         if any(event.kind == "change_promoted" for event in world.events[told:]):
