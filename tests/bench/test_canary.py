@@ -10,7 +10,7 @@ import pytest
 from bench.canary.command import main, merge, read
 from bench.canary.contestants import PEERS, SLOWNESS, taking_part
 from bench.canary.harness import NEVER, Outcome, run
-from bench.canary.judge import LADDER, Action, Actions, Briefing, Contestant, Starts, Tick
+from bench.canary.judge import LADDER, Action, Actions, Briefing, Contestant, Counts, Starts, Tick
 from bench.canary.kayenta import is_high
 from bench.canary.limits import counts, power, slowest_requests, wald
 from bench.canary.ours import DAVY
@@ -192,9 +192,20 @@ def test_a_finer_first_cut_takes_its_part_of_the_first_stratum(key: str) -> None
     assert bad > 0
 
 
+class Late(Scripted):
+    """A judge that begins on the second step."""
+
+    def first(self) -> Counts:
+        return np.array([1, 1])
+
+
 def test_a_judge_may_begin_elsewhere_than_on_the_first_step() -> None:
-    busy = run(SCENARIOS["A/A 0.1%, 2000 rps"], [DAVY], 1)["Davy"]
-    assert busy.promoted[0] > 0
+    late = Late({2: Action.ADVANCE})
+    run(WORSE, [Contestant("late", LADDER, lambda _: late)], 2)
+    assert [tick.weight.tolist() for tick in late.seen[:3]] == [[0.25, 0.25], [0.25, 0.25], [0.5, 0.5]]
+
+
+def test_davy_begins_with_what_its_judge_names() -> None:
     judge = DAVY.start(_briefing("A/A 0.1%, 2000 rps"))
     assert isinstance(judge, Starts)
     assert judge.first().tolist() == [0, 0]
