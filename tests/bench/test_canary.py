@@ -10,9 +10,9 @@ import pytest
 from bench.canary.command import main, merge, read
 from bench.canary.contestants import PEERS, SLOWNESS, taking_part
 from bench.canary.harness import NEVER, Outcome, run
-from bench.canary.judge import LADDER, Action, Actions, Briefing, Contestant, Starts, Tick
+from bench.canary.judge import LADDER, Action, Actions, Briefing, Contestant, Counts, Starts, Tick
 from bench.canary.kayenta import is_high
-from bench.canary.limits import power, slowest_requests, wald
+from bench.canary.limits import counts, power, slowest_requests, wald
 from bench.canary.ours import DAVY
 from bench.canary.outside import OutsideError, contestant
 from bench.canary.page import filled
@@ -192,9 +192,20 @@ def test_a_finer_first_cut_takes_its_part_of_the_first_stratum(key: str) -> None
     assert bad > 0
 
 
+class Late(Scripted):
+    """A judge that begins on the second step."""
+
+    def first(self) -> Counts:
+        return np.array([1, 1])
+
+
 def test_a_judge_may_begin_elsewhere_than_on_the_first_step() -> None:
-    busy = run(SCENARIOS["A/A 0.1%, 2000 rps"], [DAVY], 1)["Davy"]
-    assert busy.promoted[0] > 0
+    late = Late({2: Action.ADVANCE})
+    run(WORSE, [Contestant("late", LADDER, lambda _: late)], 2)
+    assert [tick.weight.tolist() for tick in late.seen[:3]] == [[0.25, 0.25], [0.25, 0.25], [0.5, 0.5]]
+
+
+def test_davy_begins_with_what_its_judge_names() -> None:
     judge = DAVY.start(_briefing("A/A 0.1%, 2000 rps"))
     assert isinstance(judge, Starts)
     assert judge.first().tolist() == [0, 0]
@@ -329,6 +340,23 @@ def test_a_page_is_filled_between_its_marks_only() -> None:
     assert filled(page, "harm", "new") == page.replace("old", "new")
     with pytest.raises(ValueError, match="no place for stops"):
         filled(page, "stops", "new")
+
+
+def test_the_figures_of_the_judge_page_are_those_of_the_results() -> None:
+    """The table of nineteen regressions in docs/explanation/the-judge.md, line for line, and its mean."""
+    root = Path(__file__).parents[2]
+    results = read(root / "bench/canary/results.json")
+    page = (root / "docs/explanation/the-judge.md").read_text()
+    ratios = []
+    for scenario in filter(counts, grid()):
+        found = results[scenario.key]["Davy"]
+        ratios.append(found.harm / wald(scenario.truth))
+        rps = f"{scenario.rps[0]:,.0f}".replace(",", " ")
+        base, size = scenario.name.split(" ", 1)
+        told = f"| {rps} | {base.replace('%', ' %')} | {size} | {found.harm:.1f} | {ratios[-1]:.2f} |"
+        assert f"{told} {100 * found.stopped:.1f} % |" in page
+        assert found.n == 1000
+    assert f"geometric mean of the fifth column is {np.exp(np.mean(np.log(ratios))):.2f}" in page
 
 
 def test_results_are_read_as_they_were_written_and_merged(tmp_path: Path) -> None:

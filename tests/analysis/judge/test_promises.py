@@ -267,6 +267,14 @@ def test_another_error_of_the_canary_never_lowers_the_evidence(told: list[Tick],
     assert after >= before - 1e-9
 
 
+def test_after_two_hours_nobody_new_begins() -> None:
+    bets = Bets.on(8)
+    for number in range(1, 400):
+        bets = bets.open_at(30.0 * number, UP.stakes)
+    assert bets.starts == 239
+    assert bets.log_wealth(UP.stakes) == pytest.approx(0.0, abs=1e-12)
+
+
 def test_capping_keeps_what_was_learnt() -> None:
     bets = Bets.on(8).gain((1.0, 2.0, 3.0, 9.0, 5.0, 1.0, 0.0, 0.0))
     capped = bets.capped(math.log(2.0), UP.stakes)
