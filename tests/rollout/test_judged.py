@@ -69,11 +69,40 @@ def test_a_greater_weight_waits_for_the_judge(make_world: Make, version: Version
     world.turn()
     world.word = UNSURE
     world.turns()
+    if routed:  # it has taken its word back while the replicas came up
+        assert (world.state.progress.index, world.state.percent(world.state.current)) == (1, 25)
+        assert world.pods[world.state.current] == 2
+        assert (world.status.phase, world.status.message) == ("Progressing", "Judge: not yet")
+        world.word = MORE
+        world.turn()
+        world.word = UNSURE
+        world.turns()
     assert (world.state.progress.index, world.state.percent(world.state.current)) == (2, 50)
     assert world.kinds().count("judge_awaited") == 2
     world.word = MORE
     world.turns(20)
     assert isinstance(world.state.progress, Promoting if routed else Settled)
+
+
+def test_all_the_traffic_waits_for_a_judge_that_took_its_word_back_as_replicas_came_up(
+    make_world: Make, version: Version
+) -> None:
+    world = make_world(HALF)
+    world.word = MORE
+    world.apply(version(world, 2))
+    while not isinstance(world.state.progress, Promoting):
+        world.turn()
+        world.pods[world.state.current] = 2  # the others take their time
+    world.word = UNSURE
+    world.turns()
+    assert world.state.percent(world.state.current) == 50
+    assert (world.status.phase, world.status.message) == ("Progressing", "Judge: not yet")
+    world.turns(seconds=1000.0)
+    assert isinstance(world.state.progress, Promoting), "a judge that is not sure is no deadline"
+    world.word = MORE
+    world.turns()
+    assert world.state.percent(world.state.current) == 100
+    assert world.state.is_baking
 
 
 def test_only_more_traffic_waits_for_the_judge(make_world: Make, version: Version) -> None:

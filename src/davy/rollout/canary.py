@@ -10,7 +10,7 @@ from davy.rollout.decision import Event, Look, RunKind, RunRequest, RunView, Ver
 from davy.rollout.move import Move, hold, naming, pause_is_over, run_name, take_everything
 from davy.rollout.readiness import at_desired, meets_users, serves
 from davy.rollout.routes import routes
-from davy.rollout.state import Pause, PauseReason, Promoting, RolloutState, Stepping, lacks_evidence
+from davy.rollout.state import Pause, PauseReason, Promoting, RolloutState, Stepping, Wait, lacks_evidence
 
 
 def step(rollout: Rollout, state: RolloutState, progress: Stepping, look: Look, now: float) -> Move:
@@ -32,6 +32,8 @@ def step(rollout: Rollout, state: RolloutState, progress: Stepping, look: Look, 
         return _analyse(rollout, state, progress, wanted.analysis, look, now)
     if wanted.experiment is not None:
         return _experiment(rollout, state, progress, look, now)
+    if wanted.set_weight is not None:
+        progress = judged.withhold(rollout, state, progress, look)
     reached = _is_reached(rollout, state, wanted, look)
     return judged.leave(rollout, state, progress, look, now) if reached else Move(progress)
 
@@ -46,6 +48,9 @@ def promote(rollout: Rollout, state: RolloutState, progress: Promoting, look: Lo
         return hold(state, waiting, known, now)
     if progress.waits is not None:
         return _await_judge(rollout, state, progress, look, now)
+    if judged.withholds_all(rollout, state, look):
+        held = state.weights[state.current]
+        return Move(msgspec.structs.replace(progress, waits=Wait(), weight=held))
     measured = known.verdict is Verdict.PASSED or rollout.spec.desired_replicas == 0
     if measured and judged.is_baked(rollout, state, look):
         return take_everything(rollout, state, look.seen, progress.reason, now)
@@ -53,7 +58,7 @@ def promote(rollout: Rollout, state: RolloutState, progress: Promoting, look: Lo
 
 
 def _await_judge(rollout: Rollout, state: RolloutState, progress: Promoting, look: Look, now: float) -> Move:
-    """Give a version whose steps were passed over everything, once the judge has seen the first of it."""
+    """Give a version everything that waits for it, once the judge has seen what it has so far."""
     word = judged.refusal(rollout, look)
     if word is not None and 0 < progress.weight < plan.full_weight(rollout):
         return judged.wait(state, progress, word, now)

@@ -17,6 +17,7 @@ from davy.rollout import plan
 from davy.rollout.decision import Event, Look, Word
 from davy.rollout.move import Move, complete, naming
 from davy.rollout.platform import Seen
+from davy.rollout.readiness import at_desired, fully_available
 from davy.rollout.state import (
     Bake,
     Promoting,
@@ -39,6 +40,24 @@ def refusal(rollout: Rollout, look: Look) -> Word | None:
     """Return the word that keeps a canary from getting more, None where it may get more."""
     unheard = look.word is None or look.word.may_grow or rollout.spec.desired_replicas == 0
     return None if unheard else look.word
+
+
+def withhold(rollout: Rollout, state: RolloutState, progress: Stepping, look: Look) -> Stepping:
+    """Keep a greater weight from a canary whose judge took its word back while the replicas for it came up.
+
+    Without a router the pods that come up are the weight, and nothing is left to withhold.
+    """
+    more = plan.asks_for_more(rollout, progress.index - 1) and _has_less(
+        state, plan.set_weight(rollout, progress.index)
+    )
+    refused = more and at_desired(rollout, state, look.seen) and _takes_back(rollout, state, look)
+    return progress if refused == progress.withheld else msgspec.structs.replace(progress, withheld=refused)
+
+
+def withholds_all(rollout: Rollout, state: RolloutState, look: Look) -> bool:
+    """Say the same of all the traffic, once the whole of the new version is there to take it."""
+    more = state.weights.get(state.current, 0) > 0 and _has_less(state, plan.full_weight(rollout))
+    return more and fully_available(rollout, state, look.seen) and _takes_back(rollout, state, look)
 
 
 def wait(state: RolloutState, progress: Stepping | Promoting, word: Word, now: float) -> Move:
@@ -102,6 +121,14 @@ def blind_cause(rollout: Rollout, state: RolloutState, look: Look, now: float) -
 def has_everything(state: RolloutState, seen: Seen) -> bool:
     """Say whether the data plane sends all the users there are to the new version."""
     return {hash_ for hash_, weight in (seen.weights or {}).items() if weight} == {state.current}
+
+
+def _has_less(state: RolloutState, weight: int) -> bool:
+    return state.weights.get(state.current, 0) < weight
+
+
+def _takes_back(rollout: Rollout, state: RolloutState, look: Look) -> bool:
+    return plan.is_routed(rollout) and not state.is_baking and refusal(rollout, look) is not None
 
 
 def _can_bake(rollout: Rollout) -> bool:

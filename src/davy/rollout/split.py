@@ -92,7 +92,8 @@ def _routed(rollout: Rollout, state: RolloutState, seen: Seen) -> dict[str, int]
         return _with_sides(state, seen, {state.stable: whole, state.current: 0})
     held = state.weights.get(state.current, 0)
     if isinstance(progress, Stepping) and progress.index < len(plan.steps(rollout)):
-        index = progress.index if at_desired(rollout, state, seen) else progress.index - 1
+        ready = at_desired(rollout, state, seen) and not progress.withheld
+        index = progress.index if ready else progress.index - 1
         weight = plan.set_weight(rollout, index)
         if lacks_evidence(progress):
             weight = min(weight, held)

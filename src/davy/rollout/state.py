@@ -89,7 +89,8 @@ class Bake(msgspec.Struct, frozen=True):
 class Stepping(msgspec.Struct, frozen=True, tag=True):
     """On step `index` since `since`; `run` is the analysis run of this step, once it has one.
 
-    With `waits` the step is done, and the next one would send more users.
+    With `waits` the step is done, and the next one would send more users. `withheld` says that the judge has
+    taken its word back while the replicas for a greater weight came up.
     """
 
     index: int
@@ -98,6 +99,7 @@ class Stepping(msgspec.Struct, frozen=True, tag=True):
     run: str = ""
     experiment: Experiment | None = None
     waits: Wait | None = None
+    withheld: bool = False
 
 
 class Promoting(msgspec.Struct, frozen=True, tag=True):
@@ -291,4 +293,5 @@ class RolloutState(msgspec.Struct, frozen=True):
 def awaits_judge(state: RolloutState) -> bool:
     """Say whether an update goes on only once its judge says so."""
     waits = state.progress.waits if isinstance(state.progress, Stepping | Promoting) else None
-    return state.is_baking or (waits is not None and waits.since is not None)
+    withheld = isinstance(state.progress, Stepping) and state.progress.withheld
+    return state.is_baking or withheld or (waits is not None and waits.since is not None)

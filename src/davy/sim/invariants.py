@@ -115,8 +115,9 @@ def a_judged_canary_gets_more_only_on_the_word_of_its_judge(happening: Happening
     The judge is asked again, on what the engine stored with its decision. A step before a greater weight is
     done with the word of this very turn, which is about the split that is in force; so is a promotion, and that
     is the word of a judge which watched the version with everything for as long as it should. The share grows
-    on that word when the replicas for it are there, which may be later: it is never greater than it ever was
-    without a word about the greatest one until then. A version that comes back quickly, since it was stable
+    when the replicas for it are there, which may be later, and what the judge knows then is not always stored:
+    of that it is asked that it is never greater than it ever was without a word about the greatest one until
+    then. A version that comes back quickly, since it was stable
     before, is not asked about.
     """
     match happening:
