@@ -10,16 +10,10 @@ from davy.analysis.judge.state import start
 from davy.analysis.judge.verdict import Action, MetricView, Verdict
 from davy.analysis.judge.verdict import verdict as judge_says
 from davy.control import views
+from davy.control.court.asked import WORDS
 from davy.control.held import Held, is_compared
 from davy.control.verdicts import said
 
-_ANSWERS = {
-    Action.CONTINUE: "continue",
-    Action.HOLD: "continue",
-    Action.ADVANCE: "advance",
-    Action.ABORT: "abort",
-    Action.ROLLBACK: "abort",
-}
 _DOES = {
     Action.CONTINUE: "waits",
     Action.HOLD: "holds",
@@ -53,7 +47,7 @@ def verdict(held: Held, settings: Judge, now: float) -> views.VerdictView:
 def answer(found: Verdict) -> views.VerdictView:
     """Return a verdict as it leaves Davy."""
     return views.VerdictView(
-        verdict=_ANSWERS[found.action],
+        verdict=WORDS[found.action],
         action=found.action,
         weight=_in_percent(found.weight),
         next_weight=_in_percent(found.next_weight),
