@@ -191,6 +191,7 @@ def test_a_server_that_crashes_loses_nothing_that_was_acknowledged() -> None:
     with running() as server:
         url = server.database()
         writers = [Writer(url, f"w{number}", threads=3, count=250) for number in range(3)]
+        until(lambda: all(writer.lines for writer in writers), seconds=60)  # each has opened the store
         for crash in range(1, 4):
             until(lambda enough=crash * 120: sum(len(w.lines) for w in writers) >= enough, seconds=60)  # type: ignore[misc]
             server.stop("immediate")
