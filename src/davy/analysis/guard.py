@@ -12,6 +12,7 @@ import math
 
 import msgspec
 
+from davy.analysis.judge.bets import exponent
 from davy.analysis.judge.dispersion import Dispersion
 from davy.analysis.judge.race import Race, Window
 
@@ -144,7 +145,7 @@ def verdict(guard: Guard) -> GuardVerdict:
     proven = evidence >= needed
     sentence = (
         f"5xx ratio of the canary ({canary}) against stable ({stable}): "
-        f"evidence 10^{_exponent(evidence)} of the 10^{_exponent(needed)} needed"
+        f"evidence 10^{exponent(evidence)} of the 10^{exponent(needed)} needed"
     )
     if proven and not enough:
         sentence += f", but it takes {guard.settings.least_errors} errors"
@@ -180,8 +181,3 @@ def _percent(ratio: float) -> str:
 
 def _count(number: int) -> str:
     return f"{number:,}".replace(",", " ")
-
-
-def _exponent(value: float) -> str:
-    """Write an exponent with one decimal, rounded down so that what is too little never reads as enough."""
-    return f"{math.floor(10.0 * value + 1e-9) / 10.0:g}"

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import ssl
 import stat
 import threading
 import time
@@ -88,11 +89,7 @@ def serve_hooks(setting: Setting, file: Path, store: str, at: tuple[str, int], c
         at: where to listen.
         cert_dir: where a certificate is; without one it speaks plain HTTP.
     """
-    tls = None if cert_dir is None else ServerTls(cert_dir.absolute())
-    context = None
-    if tls is not None:
-        tls.load()
-        context = tls.context
+    tls, context = tls_in(cert_dir)
     setting.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     kept = open_store(setting.home, store)
     with closing(kept):
@@ -103,12 +100,30 @@ def serve_hooks(setting: Setting, file: Path, store: str, at: tuple[str, int], c
                 talk(EXPOSED)
             talk(f"  at      {'https' if tls else 'http'}://{at[0]}:{server.port}/hooks/SCHEME")
             talk(f"  record  {store or setting.home}")
-            while not asked_to_stop.wait(TICK_S):
-                if tls is not None:
-                    tls.load()
-                if not server.running:
-                    raise UsageError("the server has ended by itself")
-            talk("finishing what is under way")
+            answer_until(asked_to_stop, server, tls)
+
+
+def tls_in(cert_dir: Path | None) -> tuple[ServerTls | None, ssl.SSLContext | None]:
+    """Read the certificate in a directory, where one is named; without one there is plain HTTP."""
+    if cert_dir is None:
+        return None, None
+    tls = ServerTls(cert_dir.absolute())
+    tls.load()
+    return tls, tls.context
+
+
+def answer_until(asked_to_stop: threading.Event, server: Server, tls: ServerTls | None) -> None:
+    """Let a server answer until somebody wants it to stop, and take in a certificate that is renewed.
+
+    Raises:
+        UsageError: the server has ended by itself.
+    """
+    while not asked_to_stop.wait(TICK_S):
+        if tls is not None:
+            tls.load()
+        if not server.running:
+            raise UsageError("the server has ended by itself")
+    talk("finishing what is under way")
 
 
 @contextmanager

@@ -6,9 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 from davy import __version__
-from davy.adapters.certificate_files import ServerTls
 from davy.adapters.prometheus_counters import PrometheusCounters
-from davy.cli.hooking import EXPOSED, TICK_S, is_loopback, report
+from davy.cli.hooking import EXPOSED, answer_until, is_loopback, report, tls_in
 from davy.cli.manifests import read_manifests
 from davy.cli.setting import Setting, talk
 from davy.cli.signals import signals
@@ -62,11 +61,7 @@ def serve_judges(
         cert_dir: where a certificate is; without one it speaks plain HTTP.
     """
     judges = read_judges(sources, setting.namespace)
-    tls = None if cert_dir is None else ServerTls(cert_dir.absolute())
-    context = None
-    if tls is not None:
-        tls.load()
-        context = tls.context
+    tls, context = tls_in(cert_dir)
     setting.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with closing(open_store(setting.home, store)) as kept:
         docket = Docket(judges, PrometheusCounters, kept, setting.wall)
@@ -81,12 +76,7 @@ def serve_judges(
                 talk(f"  at      {scheme}://{at[0]}:{server.port}/v1/rollouts/NAME/verdict")
                 talk(f"  judges  {', '.join(str(judge.key) for judge in judges)}")
                 talk(f"  record  {store or setting.home}")
-                while not asked_to_stop.wait(TICK_S):
-                    if tls is not None:
-                        tls.load()
-                    if not server.running:
-                        raise UsageError("the server has ended by itself")
-                talk("finishing what is under way")
+                answer_until(asked_to_stop, server, tls)
         finally:
             docket.stop()
 

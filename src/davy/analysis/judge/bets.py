@@ -115,6 +115,11 @@ class Bets(msgspec.Struct, frozen=True):
         return (1.0 - stakes.first) / (self.starts + 1.0)
 
 
+def exponent(value: float) -> str:
+    """Write an exponent with one decimal, rounded down so that what is too little never reads as enough."""
+    return f"{math.floor(10.0 * value + 1e-9) / 10.0:g}"
+
+
 def log_sum(terms: Iterable[float]) -> float:
     """Return ln Σ e^term without leaving logarithms, so that nothing overflows."""
     known = list(terms)

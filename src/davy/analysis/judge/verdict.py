@@ -10,6 +10,7 @@ from typing import assert_never
 import msgspec
 
 from davy.analysis.judge.absolute import Objective
+from davy.analysis.judge.bets import exponent
 from davy.analysis.judge.family import driver, log_mean
 from davy.analysis.judge.known import Known, RatioKnown
 from davy.analysis.judge.pace import Risk, risk
@@ -260,13 +261,13 @@ def _step(state: JudgeState, stepping: Stepping, evidence: Evidence, ahead: Risk
         return _Choice(Action.CONTINUE, told, ahead.next_weight)
     if evidence.log10 >= math.log10(state.judge.suspicion):
         told = (
-            f"evidence against the canary is 10^{_exponent(evidence.log10)}; more traffic waits until it falls"
+            f"evidence against the canary is 10^{exponent(evidence.log10)}; more traffic waits until it falls"
         )
         return _Choice(Action.HOLD, told, weight)
     doubtful = ahead.last and ahead.proof < 0.0
     capped = dwell >= rung.cap_s * (state.judge.patience if doubtful else 1.0)
     if ahead.last and evidence.log10 >= math.log10(state.judge.resolve):
-        told = f"evidence against the canary is 10^{_exponent(evidence.log10)}; the last step waits for more"
+        told = f"evidence against the canary is 10^{exponent(evidence.log10)}; the last step waits for more"
         return _Choice(Action.CONTINUE, told, ahead.next_weight)
     if ahead.fits:
         told = f"worst plausible damage {following} is {_requests(ahead.requests)}, budget {ahead.budget:g}"
@@ -327,7 +328,3 @@ def _percent(share: float) -> str:
 
 def _requests(number: float) -> str:
     return f"{number:.0f} requests" if number >= 1.0 else "less than 1 request"
-
-
-def _exponent(value: float) -> str:
-    return f"{math.floor(10.0 * value + 1e-9) / 10.0:g}"

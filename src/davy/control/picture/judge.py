@@ -1,10 +1,10 @@
 """What a judge says, as people read it: what is done and why, the evidence against one limit, the counts."""
 
-import math
 from collections.abc import Iterator
 
 import msgspec
 
+from davy.analysis.judge.bets import exponent
 from davy.analysis.judge.settings import ERROR_RATIO, Judge
 from davy.analysis.judge.state import start
 from davy.analysis.judge.verdict import Action, MetricView, Verdict
@@ -99,8 +99,3 @@ def _in_percent(weight: float) -> float:
 
 def _number(count: int) -> str:
     return f"{count:,}".replace(",", " ")
-
-
-def exponent(value: float) -> str:
-    """Write an exponent with one decimal, rounded down so that what is too little never reads as enough."""
-    return f"{math.floor(10.0 * value + 1e-9) / 10.0:g}"
